@@ -1,0 +1,104 @@
+"""ROS messages ↔ arrays: the only place that knows both."""
+
+from __future__ import annotations
+
+import importlib.util
+from array import array
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
+from std_msgs.msg import Header
+
+from mono_depth_ros.messages.camera_info import CameraModel, camera_model
+from mono_depth_ros.messages.encodings import (
+    SUPPORTED_ENCODINGS,
+    UnsupportedEncodingError,
+    decode_compressed,
+    decode_image,
+)
+from mono_depth_ros.messages.point_cloud import POINT_FIELDS, POINT_STEP, pack_cloud
+
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+def rgb_from_message(message: Image | CompressedImage) -> Pixels:
+    """Decode an image message to (H, W, 3) uint8 RGB.
+
+    Raises:
+        ValueError: the data does not fit the header, or the encoding is not supported.
+    """
+    if isinstance(message, CompressedImage):
+        return decode_compressed(message.data)
+    try:
+        return decode_image(message.data, (message.height, message.width), message.encoding,
+                            message.step, bool(message.is_bigendian))
+    except UnsupportedEncodingError:
+        if importlib.util.find_spec('cv_bridge') is None:
+            raise
+        return _rgb_from_cv_bridge(message)
+
+
+def _rgb_from_cv_bridge(message: Image) -> Pixels:
+    """Decode through cv_bridge, which comes with a ROS distribution and knows more encodings."""
+    from cv_bridge import CvBridge, CvBridgeError
+
+    try:
+        return np.asarray(CvBridge().imgmsg_to_cv2(message, 'rgb8'), np.uint8)
+    except (CvBridgeError, RuntimeError, TypeError) as error:
+        raise UnsupportedEncodingError(
+            f"Image encoding '{message.encoding}' cannot be converted by cv_bridge either "
+            f"({error}). Supported: {', '.join(SUPPORTED_ENCODINGS)}.") from error
+
+
+def model_from_message(info: CameraInfo) -> CameraModel:
+    """Read a CameraInfo into the camera model of the very image it describes.
+
+    Raises:
+        ValueError: not calibrated (K all zero) or otherwise unusable.
+    """
+    roi = info.roi
+    return camera_model(
+        info.width, info.height, np.asarray(info.k), tuple(info.d), np.asarray(info.r),
+        np.asarray(info.p), info.distortion_model, binning=(info.binning_x, info.binning_y),
+        roi=(roi.x_offset, roi.y_offset, roi.width, roi.height))
+
+
+def image_message(header: Header, pixels: NDArray[Any], encoding: str) -> Image:
+    """Build an image message around (H, W[, 3]) pixels, header untouched."""
+    pixels = np.ascontiguousarray(pixels)
+    return Image(
+        header=header, height=pixels.shape[0], width=pixels.shape[1], encoding=encoding,
+        is_bigendian=0, step=pixels.strides[0], data=_byte_array(pixels))
+
+
+def camera_info_message(header: Header, K: NDArray[np.float64], size: tuple[int, int]
+                        ) -> CameraInfo:
+    """Build the CameraInfo of an undistorted image of this size: P = [K 0], D = 0, R = I."""
+    message = CameraInfo(header=header, height=size[0], width=size[1])
+    message.distortion_model = 'plumb_bob'
+    message.d = [0.0] * 5
+    message.k = [float(value) for value in K.ravel()]
+    message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    message.p = [float(value) for value in np.hstack([K, np.zeros((3, 1))]).ravel()]
+    return message
+
+
+def cloud_message(header: Header, points: Floats, rgb: Pixels) -> PointCloud2:
+    """Build an organised cloud of (H, W, 3) points [m] and (H, W, 3) uint8 RGB colours."""
+    height, width = points.shape[:2]
+    return PointCloud2(
+        header=header, height=height, width=width, is_bigendian=False, is_dense=False,
+        point_step=POINT_STEP, row_step=POINT_STEP * width,
+        fields=[PointField(name=name, offset=offset, datatype=datatype, count=count)
+                for name, offset, datatype, count in POINT_FIELDS],
+        data=_byte_array(pack_cloud(points, rgb)))
+
+
+def _byte_array(values: NDArray[Any]) -> array[int]:
+    """Copy into array('B'): rclpy takes it as it is, other types are checked byte by byte."""
+    data = array('B')
+    data.frombytes(memoryview(np.ascontiguousarray(values)).cast('B'))
+    return data

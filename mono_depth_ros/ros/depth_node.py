@@ -1,0 +1,204 @@
+"""The managed node: lifecycle, parameters and timers around cameras, worker and diagnostics."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+
+from mono_depth_ros.datasets.street import street_images
+from mono_depth_ros.inference.estimator import DepthEstimator
+from mono_depth_ros.inference.model_card import ModelCard, load_card
+from mono_depth_ros.ros.camera_stream import CameraStream, Frame
+from mono_depth_ros.ros.depth_worker import DepthWorker
+from mono_depth_ros.ros.diagnostics import (
+    PERIOD_S,
+    StreamMonitor,
+    camera_status,
+    diagnostic_array,
+    node_status,
+)
+from mono_depth_ros.ros.parameters import SPECS, DepthNodeConfig, declare_parameters, read_config
+from mono_depth_ros.ros.watchdog import CameraFacts, Level, diagnose
+
+CALIBRATION_IMAGES = 8
+
+
+class DepthNode(LifecycleNode):
+    """Subscribe to cameras, publish depth images and point clouds; see docs for every topic."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__('depth_node', **options)
+        self.state = 'unconfigured'
+        self.failure = ''
+        self.card: ModelCard | None = None
+        self._estimator: DepthEstimator | None = None
+        self._monitors: list[StreamMonitor] = []
+        self._worker: DepthWorker | None = None
+        self._wake = threading.Condition()
+        self._ticks = 0
+        self._refused = declare_parameters(self)
+        self.add_on_set_parameters_callback(self._check_parameters)
+        self._diagnostics = self.create_publisher(
+            DiagnosticArray, '/diagnostics', 10)
+        # Steady time: under use_sim_time a default timer stands still until /clock comes.
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._tick_timer = self.create_timer(1.0, self._tick, clock=self._steady)
+        self._start_timer = self.create_timer(0.0, self._autostart, clock=self._steady)
+
+    @property
+    def config(self) -> DepthNodeConfig:
+        """The parameters as they are now."""
+        return read_config(self)
+
+    def _autostart(self) -> None:
+        self._start_timer.cancel()
+        if self.get_parameter('autostart').value is False:
+            self.get_logger().info('autostart is false: waiting for configure and activate')
+            return
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    # -- lifecycle -----------------------------------------------------------------------------
+
+    def on_configure(self, state: State) -> TransitionCallbackReturn:
+        """Load the model; on failure say what to do and stay unconfigured."""
+        try:
+            self._configure()
+        except (ValueError, OSError) as error:
+            return self._fail(str(error))
+        except Exception as error:
+            return self._fail(f'{error}\n{traceback.format_exc()}')
+        self.failure = ''
+        self.state = 'inactive'
+        return TransitionCallbackReturn.SUCCESS
+
+    def _fail(self, reason: str) -> TransitionCallbackReturn:
+        self.failure = f'cannot configure: {reason}'
+        self.get_logger().error(f'{self.failure} Then: ros2 lifecycle set {self.get_name()} '
+                                'configure')
+        return TransitionCallbackReturn.FAILURE
+
+    def _configure(self) -> None:
+        if self._refused:
+            raise ValueError('; '.join(self._refused.values()))
+        config = self.config
+        card = load_card(config.model)
+        self.get_logger().info(f"loading '{card.name}' ({card.network}) on {config.device}")
+        images = () if card.is_trained else street_images(CALIBRATION_IMAGES, card.input_size)
+        self._estimator = DepthEstimator(
+            card, device=config.device, precision=config.precision,
+            threads=config.threads or None, fit=config.fit, calibration_images=images)
+        self._estimator.warm_up([card.input_size])
+        self.card = card
+        if not card.is_trained:
+            self.get_logger().warning(
+                f"'{card.name}' is untrained: its depth shows that everything runs, nothing more")
+        self.get_logger().info(f"'{card.name}' is ready; licence of the weights: "
+                               f'{card.license_weights}')
+
+    def on_activate(self, state: State) -> TransitionCallbackReturn:
+        """Connect the cameras and start the worker."""
+        assert self._estimator is not None
+        config = self.config
+        streams = [CameraStream(self, name, config, self._wake) for name in config.cameras]
+        self._monitors = [StreamMonitor(stream) for stream in streams]
+        self._worker = DepthWorker(streams, self._estimator, lambda: self.config,
+                                   self._header_age, self._wake, self.get_logger())
+        for stream in streams:
+            self.get_logger().info(
+                f'{stream.label}: {self.resolve_topic_name(stream.image_topic)} and '
+                f'{self.resolve_topic_name(stream.info_topic)} → '
+                f'{self.resolve_topic_name(stream.prefix + "depth/image_rect")}')
+        self.state = 'active'
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_deactivate(self, state: State) -> TransitionCallbackReturn:
+        """Stop the worker and disconnect; the model stays loaded."""
+        self._disconnect()
+        self.state = 'inactive'
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_cleanup(self, state: State) -> TransitionCallbackReturn:
+        """Release the model."""
+        self._estimator, self.card = None, None
+        self.state = 'unconfigured'
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: State) -> TransitionCallbackReturn:
+        """Disconnect and release everything."""
+        self._disconnect()
+        self._estimator, self.card = None, None
+        self.state = 'finalized'
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_error(self, state: State) -> TransitionCallbackReturn:
+        """Return to unconfigured, so that the node can be configured again."""
+        self._disconnect()
+        return self.on_cleanup(state)
+
+    def _disconnect(self) -> None:
+        if self._worker is not None:
+            self._worker.stop()
+        self._worker = None
+        for monitor in self._monitors:
+            monitor.stream.destroy()
+        self._monitors = []
+
+    def destroy_node(self) -> None:
+        """Stop the worker before the connections that it publishes on go away."""
+        self._disconnect()
+        super().destroy_node()
+
+    # -- parameters ----------------------------------------------------------------------------
+
+    def _check_parameters(self, changes: list[Parameter]) -> SetParametersResult:
+        """Refuse what cannot be applied now, with the reason."""
+        ours = [change for change in changes if change.name in SPECS]
+        for change in ours:
+            if self.state != 'unconfigured' and not SPECS[change.name].metadata['while_running']:
+                return SetParametersResult(successful=False, reason=(
+                    f'{change.name} cannot change while the node is {self.state}: '
+                    'deactivate and clean up first, it applies at the next configure'))
+        try:
+            read_config(self, ours)
+        except ValueError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        for change in ours:
+            self._refused.pop(change.name, None)
+        return SetParametersResult(successful=True)
+
+    # -- diagnostics ---------------------------------------------------------------------------
+
+    def _header_age(self, frame: Frame) -> float:
+        stamp = frame.message.header.stamp
+        return self.get_clock().now().nanoseconds / 1e9 - stamp.sec - stamp.nanosec / 1e9
+
+    def _facts(self, monitor: StreamMonitor) -> CameraFacts:
+        return monitor.facts(
+            self.state, self.failure, self.config.max_age, self.get_clock().now().nanoseconds,
+            bool(self.get_parameter('use_sim_time').value))
+
+    def _tick(self) -> None:
+        """Publish diagnostics every second, let the watchdog speak every fifth."""
+        self._ticks += 1
+        statuses = []
+        for monitor in self._monitors:
+            facts = self._facts(monitor)
+            statuses.append(camera_status(monitor, facts, self.card, self.config.device))
+            if self._ticks % PERIOD_S == 0:
+                monitor.speak(*diagnose(facts), self.get_logger())
+        if not statuses:
+            statuses = [node_status(self.get_name(), self.state, self.failure)]
+            self._speak_unconfigured()
+        self._diagnostics.publish(diagnostic_array(self.get_clock(), statuses))
+
+    def _speak_unconfigured(self) -> None:
+        level, text = diagnose(CameraFacts(state=self.state, failure=self.failure))
+        if self._ticks % (PERIOD_S * 12) == PERIOD_S and level != Level.OK:
+            self.get_logger().warning(text)

@@ -1,0 +1,128 @@
+"""From a waiting frame to published depth: decode, rectify, convert, publish what is wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sensor_msgs.msg import CompressedImage
+from std_msgs.msg import Header
+
+from mono_depth_ros.geometry.camera import backproject
+from mono_depth_ros.messages.camera_info import ImageGeometry, rectify_image
+from mono_depth_ros.messages.colormap import colorize_depth, robust_range
+from mono_depth_ros.messages.encodings import UnsupportedEncodingError, encode_depth
+from mono_depth_ros.ros.camera_stream import (
+    CLOUD,
+    COLOR,
+    DEPTH,
+    INFO,
+    RECTIFIED,
+    RELATIVE,
+    CameraStream,
+    Frame,
+    FrameDroppedError,
+)
+from mono_depth_ros.ros.conversions import (
+    Floats,
+    Pixels,
+    camera_info_message,
+    cloud_message,
+    image_message,
+    rgb_from_message,
+)
+from mono_depth_ros.ros.parameters import DepthNodeConfig
+
+
+@dataclass(frozen=True)
+class PreparedFrame:
+    """Hold one undistorted image, what it belongs to, and who waits for what."""
+
+    stream: CameraStream
+    header: Header
+    received: float
+    rgb: Pixels
+    geometry: ImageGeometry
+    wanted: set[str]
+
+
+def prepare_frame(stream: CameraStream, frame: Frame, max_age: float) -> PreparedFrame:
+    """Decode and rectify a frame.
+
+    Raises:
+        FrameDroppedError: too old, not decodable, or without usable camera_info.
+    """
+    check_age(frame.age, max_age)
+    message = frame.message
+    if not isinstance(message, CompressedImage):
+        stream.geometry((message.height, message.width))
+    rgb = _decode(stream, frame)
+    geometry = stream.geometry(rgb.shape[:2])
+    return PreparedFrame(stream, message.header, frame.received, rectify_image(rgb, geometry),
+                         geometry, stream.wanted())
+
+
+def check_age(age: float, max_age: float) -> None:
+    """Raise FrameDroppedError for a frame older than `max_age` [s]; 0 means no limit."""
+    if 0.0 < max_age < age:
+        raise FrameDroppedError('too_old', '')
+
+
+def _decode(stream: CameraStream, frame: Frame) -> Pixels:
+    try:
+        return rgb_from_message(frame.message)
+    except UnsupportedEncodingError as error:
+        raise FrameDroppedError('encoding', f'{stream.image_topic}: {error}') from error
+    except ValueError as error:
+        raise FrameDroppedError('undecodable', f'{stream.image_topic}: {error}') from error
+
+
+def limit_depth(depth: Floats, kind: str, valid: NDArray[np.bool_] | None,
+                config: DepthNodeConfig) -> Floats:
+    """Mark what is no estimate (NaN) and what is beyond range (+inf), as in REP 117.
+
+    Relative depth has no metres, so the range does not apply to it.
+    """
+    if kind != 'relative':
+        depth[depth < config.min_depth] = np.nan
+        depth[depth > config.max_depth] = np.inf
+    if valid is not None:
+        depth[~valid] = np.nan
+    return depth
+
+
+def publish_depth(frame: PreparedFrame, depth: Floats, kind: str, config: DepthNodeConfig
+                  ) -> None:
+    """Publish every wanted output of one (H, W) float32 depth map."""
+    stream, header, wanted = frame.stream, frame.header, frame.wanted
+    depth = limit_depth(depth, kind, frame.geometry.valid, config)
+    if kind == 'relative':
+        if RELATIVE in wanted:
+            stream.publish(RELATIVE, image_message(header, depth, '32FC1'))
+    elif DEPTH in wanted:
+        pixels = encode_depth(depth, config.depth_encoding)
+        stream.publish(DEPTH, image_message(header, pixels, config.depth_encoding))
+    if kind != 'relative' and CLOUD in wanted:
+        stream.publish(CLOUD, _cloud(frame, depth, config.cloud_stride))
+    if COLOR in wanted:
+        near_far = (robust_range(depth) if kind == 'relative'
+                    else (config.min_depth, config.max_depth))
+        colors = colorize_depth(depth, config.colormap, *near_far)
+        stream.publish(COLOR, image_message(header, colors, 'bgr8'))
+
+
+def publish_geometry(frame: PreparedFrame) -> None:
+    """Publish what needs no network: the camera_info of the depth, the rectified image."""
+    stream, header = frame.stream, frame.header
+    if INFO in frame.wanted:
+        stream.publish(INFO, camera_info_message(header, frame.geometry.K, frame.rgb.shape[:2]))
+    if RECTIFIED in frame.wanted and frame.geometry.maps is not None:
+        stream.publish(RECTIFIED, image_message(header, frame.rgb, 'rgb8'))
+
+
+def _cloud(frame: PreparedFrame, depth: Floats, stride: int) -> object:
+    K = torch.from_numpy(frame.geometry.K.astype(np.float32))
+    points = backproject(torch.from_numpy(depth), K, stride)
+    return cloud_message(frame.header, points.numpy(), frame.rgb[::stride, ::stride])

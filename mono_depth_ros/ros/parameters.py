@@ -1,0 +1,208 @@
+"""The node's parameters: defaults, descriptions, ranges and checks, all in one dataclass."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from mono_depth_ros.messages.colormap import COLORMAPS
+
+Value = str | bool | int | float | tuple[str, ...]
+Bounds = tuple[float, float]
+
+
+def parameter(
+    default: Value,
+    description: str,
+    *,
+    choices: tuple[str, ...] = (),
+    bounds: Bounds | None = None,
+    while_running: bool = False,
+) -> Any:
+    """Describe one parameter; `while_running` ones apply at once, others at the next configure."""
+    return field(default=default, metadata={
+        'description': description, 'choices': choices, 'bounds': bounds,
+        'while_running': while_running,
+    })
+
+
+@dataclass(frozen=True)
+class DepthNodeConfig:
+    """Hold the parameters of `depth_node`; the defaults live here and nowhere else."""
+
+    model: str = parameter(
+        'untrained', 'Model card: a name in models/, a card file, or a folder with one card.')
+    device: str = parameter(
+        'cpu', 'Where the network runs: cpu, cuda or cuda:N. Never falls back to another one.')
+    precision: str = parameter(
+        'float32', 'Number format of the network: float16 needs CUDA.',
+        choices=('float32', 'float16', 'bfloat16'))
+    threads: int = parameter(
+        0, 'CPU threads of the network; 0 leaves the choice to PyTorch.', bounds=(0, 256))
+    cameras: tuple[str, ...] = parameter(
+        ('',), "Camera names, the prefixes of their topics: ['front', 'rear'] reads front/image "
+        'and publishes front/depth/image_rect. One unnamed camera by default.')
+    input: str = parameter(
+        'raw', 'What the image topic carries. raw: K, D, R of camera_info apply; '
+        'rectified: its P applies, D is ignored.', choices=('raw', 'rectified'))
+    rectify: bool = parameter(
+        True, 'Rectify raw images whose camera_info has distortion. Off: D is ignored, and the '
+        'log says by how many pixels that is wrong.')
+    fit: str = parameter(
+        'keep_aspect', "keep_aspect: the legal network size nearest the camera's aspect ratio at "
+        "the card's pixel count; stretch: the card's input size (the KITTI protocol).",
+        choices=('keep_aspect', 'stretch'))
+    image_transport: str = parameter(
+        'raw', 'raw: sensor_msgs/Image; compressed: sensor_msgs/CompressedImage on '
+        '<image>/compressed.', choices=('raw', 'compressed'))
+    depth_scale: float = parameter(
+        0.0, "Metres per unit of the network's depth, measured by you for this camera; wins over "
+        'the card. 0.0: not given.', bounds=(0.0, 1e6), while_running=True)
+    min_depth: float = parameter(
+        0.1, 'Nearer than this becomes NaN (no estimate) [m].', bounds=(0.0, 1e4),
+        while_running=True)
+    max_depth: float = parameter(
+        80.0, 'Farther than this becomes +inf (beyond range) [m].', bounds=(0.001, 1e4),
+        while_running=True)
+    depth_encoding: str = parameter(
+        '32FC1', '32FC1: metres, NaN and +inf as in REP 117; 16UC1: millimetres, 0 = invalid or '
+        'beyond 65.535 m.', choices=('32FC1', '16UC1'), while_running=True)
+    cloud_stride: int = parameter(
+        1, 'Every n-th pixel of every n-th row becomes a point of the cloud.', bounds=(1, 64),
+        while_running=True)
+    colormap: str = parameter(
+        'turbo', 'Colours of depth/color.', choices=tuple(COLORMAPS), while_running=True)
+    autostart: bool = parameter(
+        True, 'Configure and activate at start; set false beside a lifecycle manager.')
+    max_age: float = parameter(
+        1.0, 'Frames older than this since their reception are dropped, not published [s]. '
+        '0.0: no limit.', bounds=(0.0, 3600.0), while_running=True)
+
+    def __post_init__(self) -> None:
+        problems = list(self.problems())
+        if problems:
+            raise ValueError(' '.join(problems))
+
+    def problems(self) -> Iterator[str]:
+        """Yield one sentence per value that the node cannot run with."""
+        for spec in fields(self):
+            problem = value_problem(spec.name, getattr(self, spec.name))
+            if problem:
+                yield problem
+        if self.min_depth >= self.max_depth:
+            yield (f'min_depth {self.min_depth} m must be smaller than max_depth '
+                   f'{self.max_depth} m: change one of them.')
+        if not self.cameras or len(set(self.cameras)) != len(self.cameras):
+            yield (f'cameras {list(self.cameras)} must name each camera once; '
+                   "use [''] for one unnamed camera.")
+
+
+SPECS: dict[str, Field[Any]] = {spec.name: spec for spec in fields(DepthNodeConfig)}
+
+
+def value_problem(name: str, value: Any) -> str:
+    """Return what is wrong with a value as a sentence, or an empty string."""
+    choices = SPECS[name].metadata['choices']
+    if choices and value not in choices:
+        return f"{name} '{value}' is not one of {', '.join(choices)}."
+    bounds = SPECS[name].metadata['bounds']
+    if bounds and not bounds[0] <= value <= bounds[1]:
+        return f'{name} {value} is outside {bounds[0]} to {bounds[1]}.'
+    if name == 'model' and not value:
+        return 'model is empty: give the name or the path of a model card.'
+    return ''
+
+
+def descriptor(name: str) -> ParameterDescriptor:
+    """Build the ROS descriptor of a parameter: description, range, choices."""
+    spec = SPECS[name]
+    message = ParameterDescriptor(name=name, description=spec.metadata['description'])
+    if spec.metadata['choices']:
+        message.additional_constraints = f"One of: {', '.join(spec.metadata['choices'])}."
+    elif not spec.metadata['while_running']:
+        message.additional_constraints = 'Applied at the next configure.'
+    if spec.metadata['bounds'] is None:
+        return message
+    low, high = spec.metadata['bounds']
+    if isinstance(spec.default, float):
+        message.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
+    else:
+        message.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
+    return message
+
+
+def declare_parameters(node: Node) -> dict[str, str]:
+    """Declare every parameter; return those whose given value was refused, with the reason.
+
+    A refused value leaves the default declared, so that the node lives on and can be corrected
+    by `ros2 param set`; the caller must not configure while a refusal stands.
+    """
+    refused = {}
+    for name, spec in SPECS.items():
+        default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
+        try:
+            node.declare_parameter(name, default, descriptor(name))
+        except (InvalidParameterTypeException, InvalidParameterValueException) as error:
+            refused[name] = f'{name}: {error}.{_type_hint(spec.default)}'
+            node.declare_parameter(name, default, descriptor(name), ignore_override=True)
+    return refused
+
+
+def _type_hint(default: Value) -> str:
+    hints = {
+        float: ' Write a number with a decimal point, such as 80.0.',
+        int: ' Write a whole number.',
+        bool: ' Write true or false.',
+        tuple: " Write a list of strings, such as ['front', 'rear'].",
+        str: " Write a string, in quotes where it looks like a number: '1'.",
+    }
+    return hints[type(default)]
+
+
+def read_config(node: Node, changes: list[Parameter] | None = None) -> DepthNodeConfig:
+    """Read the parameters (with `changes` laid over them) into a checked config.
+
+    Raises:
+        ValueError: a value, or a combination of values, that the node cannot run with.
+    """
+    values = {name: node.get_parameter(name).value for name in SPECS}
+    values |= {change.name: change.value for change in changes or () if change.name in SPECS}
+    values['cameras'] = tuple(values['cameras'])
+    return DepthNodeConfig(**values)
+
+
+def depth_yaml() -> str:
+    """Return config/depth.yaml: every parameter with its description and default."""
+    lines = ['# Parameters of depth_node with their defaults. Generated by `make config`:',
+             '# change the defaults in mono_depth_ros/ros/parameters.py, your own values here',
+             '# or in a copy: ros2 launch mono_depth_ros depth.launch.py params_file:=my.yaml',
+             '/**:', '  ros__parameters:']
+    for name, spec in SPECS.items():
+        text = spec.metadata['description']
+        if spec.metadata['choices']:
+            text += f" One of: {', '.join(spec.metadata['choices'])}."
+        if spec.metadata['bounds']:
+            low, high = spec.metadata['bounds']
+            text += f' Range: {low:g} to {high:g}.'
+        lines += textwrap.wrap(text, 94, initial_indent='    # ', subsequent_indent='    # ')
+        lines.append(f'    {name}: {_yaml_value(spec.default)}')
+    return '\n'.join(lines) + '\n'
+
+
+def _yaml_value(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return str(list(value))
+    return f"'{value}'" if isinstance(value, str) else str(value)
+
+
+if __name__ == '__main__':
+    print(depth_yaml(), end='')

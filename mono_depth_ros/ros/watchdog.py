@@ -1,0 +1,126 @@
+"""Name the reason for silence: from facts about one camera to a level and one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+IMPLAUSIBLE_STAMP_S = 3600.0
+
+
+class Level(IntEnum):
+    """Severity, with the values of diagnostic_msgs/DiagnosticStatus."""
+
+    OK = 0
+    WARN = 1
+    ERROR = 2
+
+
+@dataclass(frozen=True)
+class CameraFacts:
+    """Hold what is known about one camera over the last watchdog period.
+
+    Counts are those of the period; `fault` is the last frame's error ('' when it had none);
+    `stamp_age` is the ROS clock minus the last image's stamp [s], None without an image.
+    """
+
+    state: str
+    failure: str = ''
+    image_topic: str = 'image'
+    info_topic: str = 'camera_info'
+    image_publishers: int = 0
+    info_publishers: int = 0
+    frames_in: int = 0
+    frames_out: int = 0
+    infos_in: int = 0
+    subscribed: bool = False
+    metres_in_vain: bool = False
+    qos_conflict: str = ''
+    output_qos_conflict: str = ''
+    fault: str = ''
+    too_old: int = 0
+    max_age: float = 0.0
+    waits_for_clock: bool = False
+    stamp_age: float | None = None
+
+
+def diagnose(facts: CameraFacts) -> tuple[Level, str]:
+    """Return the most telling reason why a camera has no output, or what is odd about it."""
+    for level, text in _reasons(facts):
+        return level, text
+    return Level.OK, f'running: {facts.frames_out} depth images in the last period'
+
+
+def _reasons(facts: CameraFacts) -> Iterator[tuple[Level, str]]:
+    """Yield reasons in the order in which a person would have to mend them."""
+    if facts.state != 'active':
+        yield _not_active(facts)
+    if facts.qos_conflict:
+        yield Level.ERROR, (
+            f'incompatible QoS on {facts.qos_conflict}: subscribe best effort (the default) by '
+            'removing the qos_overrides parameter, or change the publisher')
+    if facts.frames_in == 0:
+        yield _no_images(facts)
+    if not facts.subscribed:
+        yield _nobody_listens(facts)
+    if facts.fault:
+        yield Level.ERROR, facts.fault
+    if facts.frames_out == 0 and facts.too_old:
+        yield Level.ERROR, (
+            f'{facts.too_old} frames were older than max_age {facts.max_age} s when done: the '
+            'network is too slow here; take a smaller model, a GPU, or raise max_age')
+    if facts.frames_out == 0:
+        yield Level.WARN, 'images arrive, but none was finished yet'
+    yield from _oddities(facts)
+
+
+def _not_active(facts: CameraFacts) -> tuple[Level, str]:
+    if facts.failure:
+        return Level.ERROR, f'{facts.state}: {facts.failure}'
+    step = 'configure' if facts.state == 'unconfigured' else 'activate'
+    return Level.WARN, (f'the node is {facts.state}: ros2 lifecycle set <node> {step} '
+                        '(or autostart:=true at start)')
+
+
+def _no_images(facts: CameraFacts) -> tuple[Level, str]:
+    clock = (' Also, use_sim_time is set but nothing publishes /clock: play the bag with --clock.'
+             if facts.waits_for_clock else '')
+    if facts.image_publishers == 0:
+        return Level.ERROR, (f'no publisher on {facts.image_topic}: is the camera running, is the '
+                             f'topic remapped (image:=/your/topic)?{clock}')
+    return Level.ERROR, (f'{facts.image_publishers} publisher(s) on {facts.image_topic}, but no '
+                         f'image arrives: large images need the Fast DDS profile '
+                         f'config/fastdds.xml in both processes.{clock}')
+
+
+def _nobody_listens(facts: CameraFacts) -> tuple[Level, str]:
+    if facts.output_qos_conflict:
+        return Level.WARN, (f'a subscriber of {facts.output_qos_conflict} asks for a QoS that the '
+                            'publisher does not offer: see qos_overrides')
+    if facts.metres_in_vain:
+        return Level.WARN, ('depth is relative: depth/image_rect and points stay silent; '
+                            'set depth_scale:=…, or subscribe to depth_relative/image')
+    return Level.OK, 'nobody subscribes: idle, no inference'
+
+
+def _oddities(facts: CameraFacts) -> Iterator[tuple[Level, str]]:
+    if facts.waits_for_clock:
+        yield Level.WARN, ('use_sim_time is set but nothing publishes /clock: depth flows, but '
+                           'play the bag with --clock for everything else')
+    if facts.stamp_age is not None and abs(facts.stamp_age) > IMPLAUSIBLE_STAMP_S:
+        way = 'older' if facts.stamp_age > 0 else 'newer'
+        yield Level.WARN, (f'image stamps are {readable_span(abs(facts.stamp_age))} {way} than '
+                           'the clock: for bag replay set use_sim_time:=true and play with '
+                           '--clock')
+    if facts.output_qos_conflict:
+        yield Level.WARN, (f'a subscriber of {facts.output_qos_conflict} asks for a QoS that the '
+                           'publisher does not offer: see qos_overrides')
+
+
+def readable_span(seconds: float) -> str:
+    """Return a time span in the unit a person would choose."""
+    for unit, length in (('years', 31557600.0), ('days', 86400.0), ('hours', 3600.0)):
+        if seconds >= length:
+            return f'{seconds / length:.1f} {unit}'
+    return f'{seconds:.0f} s'
