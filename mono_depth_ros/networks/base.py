@@ -1,0 +1,92 @@
+"""What every depth network is, whatever its paper."""
+
+from copy import deepcopy
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from mono_depth_ros.networks.folding import fold_batch_norm
+
+
+class DepthOutput(NamedTuple):
+    """What a decoder returns.
+
+    Attributes:
+        disparities: level s is (B, 1, H / 2^s, W / 2^s) in (0, 1), finest first.
+        features: the decoder's feature maps, finest first, for losses that need them.
+    """
+
+    disparities: list[Tensor]
+    features: list[Tensor]
+
+
+class DepthNetwork(nn.Module):
+    """An encoder, a decoder and one disparity head per level.
+
+    A subclass builds `encoder` and `heads` (finest level first) and implements `decode`.
+    The image is normalised inside the encoder, because papers differ in it.
+    """
+
+    size_multiple = 32
+
+    encoder: nn.Module
+    heads: nn.ModuleList
+
+    def encode(self, image: Tensor) -> list[Tensor]:
+        """Return the encoder's feature maps of a (B, 3, H, W) image in [0, 1], finest first."""
+        features: list[Tensor] = self.encoder(image)
+        return features
+
+    def decode(self, features: list[Tensor]) -> DepthOutput:
+        """Turn the encoder's feature maps into disparities, one per remaining head."""
+        raise NotImplementedError
+
+    def forward(self, image: Tensor) -> DepthOutput | Tensor:
+        """Predict disparity in (0, 1).
+
+        Args:
+            image: (B, 3, H, W) RGB in [0, 1]; H and W are multiples of `size_multiple`.
+
+        Returns:
+            All levels while training; (B, 1, H, W), the finest one, in eval mode.
+        """
+        self._check_image(image)
+        output = self.decode(self.encode(image))
+        return output if self.training else output.disparities[0]
+
+    def deploy(self) -> 'DepthNetwork':
+        """Return a copy for inference: same disparity, less work.
+
+        The copy is in eval mode, keeps the finest head only and carries its batch norms
+        inside its convolutions. It can no longer be trained.
+        """
+        network = deepcopy(self).eval().requires_grad_(False)
+        network.heads = network.heads[:1]
+        fold_batch_norm(network)
+        return network
+
+    def check_input_size(self, height: int, width: int) -> None:
+        """Raise a ValueError that names the nearest legal size if this one is not."""
+        legal = tuple(self._nearest_multiple(extent) for extent in (height, width))
+        if legal != (height, width):
+            raise ValueError(
+                f'Input size {height}x{width} (height x width) is not a multiple of '
+                f'{self.size_multiple}. Resize the image; the nearest legal size is '
+                f'{legal[0]}x{legal[1]}.'
+            )
+
+    def _nearest_multiple(self, extent: int) -> int:
+        return max(1, int(extent / self.size_multiple + 0.5)) * self.size_multiple
+
+    def _check_image(self, image: Tensor) -> None:
+        if image.ndim != 4 or image.shape[1] != 3:
+            raise ValueError(
+                f'Image has shape {tuple(image.shape)}; expected (B, 3, H, W) in RGB order. '
+                'Add the batch axis, or drop the alpha channel.'
+            )
+        if not image.is_floating_point():
+            raise ValueError(
+                f'Image has dtype {image.dtype}; expected a floating point image in [0, 1]. '
+                'Divide a uint8 image by 255.'
+            )
+        self.check_input_size(image.shape[2], image.shape[3])

@@ -1,0 +1,51 @@
+"""The building blocks that several papers share."""
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+
+def reflect_conv(in_channels: int, out_channels: int) -> nn.Conv2d:
+    """Build a 3x3 convolution with bias whose border mirrors the image."""
+    return nn.Conv2d(in_channels, out_channels, 3, padding=1, padding_mode='reflect')
+
+
+def upsample(x: Tensor) -> Tensor:
+    """Double the height and width of (B, C, H, W) by repeating pixels."""
+    return F.interpolate(x, scale_factor=2, mode='nearest')
+
+
+class ConvBlock(nn.Module):
+    """Mirrored 3x3 convolution and ELU, the unit of Monodepth2's decoder."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = reflect_conv(in_channels, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, out_channels, H, W)."""
+        return F.elu(self.conv(x), inplace=True)
+
+
+class PointwiseBlock(nn.Module):
+    """1x1 convolution with bias and ELU."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, out_channels, H, W)."""
+        return F.elu(self.conv(x), inplace=True)
+
+
+class DisparityHead(nn.Module):
+    """Mirrored 3x3 convolution to one channel and a sigmoid."""
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.conv = reflect_conv(in_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, 1, H, W) in (0, 1)."""
+        return torch.sigmoid(self.conv(x))

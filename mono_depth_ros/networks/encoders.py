@@ -1,0 +1,120 @@
+"""Encoders from timm, tapped where the papers tap them; never with downloaded weights."""
+
+import timm
+from torch import Tensor, nn
+
+
+class Encoder(nn.Module):
+    """A trunk that returns one feature map per resolution, behind its input normalisation.
+
+    Args:
+        trunk: maps a normalised image to a list of feature maps, finest (1/2) first.
+        channels: the width of each of them.
+        mean: subtracted from the image in [0, 1].
+        std: then divides it.
+    """
+
+    def __init__(
+        self, trunk: nn.Module, channels: tuple[int, ...], mean: float = 0.0, std: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.channels = channels
+        self.mean = mean
+        self.std = std
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Return the feature maps of a (B, 3, H, W) image in [0, 1]."""
+        return list(self.trunk((image - self.mean) / self.std))
+
+
+def resnet18_encoder() -> Encoder:
+    """ResNet18 without its classifier: the stem's activation and the ends of the four stages."""
+    trunk = timm.create_model('resnet18', features_only=True, pretrained=False)
+    return Encoder(trunk, (64, 64, 128, 256, 512), mean=0.45, std=0.225)
+
+
+def hrnet18_encoder() -> Encoder:
+    """HRNet-W18: the stem's first activation and the four branches of its last stage.
+
+    The papers' HRNet fuses branches bilinearly (align_corners) and takes the image as it is;
+    timm's fuses them with nearest neighbours.
+    """
+    trunk = timm.create_model(
+        'hrnet_w18', features_only=True, feature_location='', pretrained=False
+    )
+    for module in trunk.modules():
+        if isinstance(module, nn.Upsample):
+            module.mode, module.align_corners = 'bilinear', True
+    return Encoder(trunk, (64, 18, 36, 72, 144))
+
+
+def mobilenet_v3_encoder(*, se_before_activation: bool) -> Encoder:
+    """MobileNetV3-Large up to its last 160-channel block."""
+    trunk = MobileNetV3Trunk(se_before_activation=se_before_activation)
+    return Encoder(trunk, (16, 24, 40, 80, 160), mean=0.45, std=0.225)
+
+
+class MobileNetV3Trunk(nn.Module):
+    """MobileNetV3-Large with taps at the first block of each resolution, not at the stage ends.
+
+    Args:
+        se_before_activation: run squeeze-and-excitation between batch norm and activation, as
+            the weights published with Lite-HR-Depth expect; timm's weights expect it after.
+    """
+
+    # (stage, block) whose output is a tap, beside the stem's at 1/2
+    TAPS = ((1, 0), (2, 0), (3, 0), (5, 2))
+
+    def __init__(self, *, se_before_activation: bool) -> None:
+        super().__init__()
+        model = timm.create_model('mobilenetv3_large_100', pretrained=False)
+        self.conv_stem = model.conv_stem
+        self.bn1 = model.bn1
+        # the seventh stage is the classifier's 960-channel convolution
+        self.blocks: nn.Sequential = model.blocks[:6]
+        if se_before_activation:
+            for stage in self.blocks:
+                _excite_before_activation(stage)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Return five feature maps of (B, 3, H, W), at 1/2 to 1/32."""
+        x = self.bn1(self.conv_stem(x))
+        taps = [x]
+        for i, stage in enumerate(self.blocks):
+            for j, block in enumerate(stage.children()):
+                x = block(x)
+                if (i, j) in self.TAPS:
+                    taps.append(x)
+        return taps
+
+
+class ActivatedSqueezeExcite(nn.Module):
+    """Squeeze-and-excitation followed by the activation that used to precede it.
+
+    The weights keep the names of timm's module, so that checkpoints fit both orders.
+    """
+
+    def __init__(self, squeeze_excite: nn.Module, activation: nn.Module) -> None:
+        super().__init__()
+        self.conv_reduce = squeeze_excite.get_submodule('conv_reduce')
+        self.act1 = squeeze_excite.get_submodule('act1')
+        self.conv_expand = squeeze_excite.get_submodule('conv_expand')
+        self.gate = squeeze_excite.get_submodule('gate')
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Weigh the channels of (B, C, H, W), then activate."""
+        squeezed = self.act1(self.conv_reduce(x.mean((2, 3), keepdim=True)))
+        activated: Tensor = self.activation(x * self.gate(self.conv_expand(squeezed)))
+        return activated
+
+
+def _excite_before_activation(stage: nn.Module) -> None:
+    for block in stage.children():
+        squeeze_excite = block.get_submodule('se')
+        if isinstance(squeeze_excite, nn.Identity):
+            continue
+        norm = block.get_submodule('bn2')
+        block.se = ActivatedSqueezeExcite(squeeze_excite, norm.get_submodule('act'))
+        norm.act = nn.Identity()
