@@ -91,5 +91,5 @@ def test_an_unknown_storage_is_refused_with_the_known_ones():
 
 
 def test_an_existing_bag_is_never_overwritten(tmp_path):
-    with pytest.raises(FileExistsError, match='exists already. Remove it'):
+    with pytest.raises(FileExistsError, match='exists already'):
         CameraBagWriter(tmp_path)

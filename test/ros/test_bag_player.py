@@ -1,0 +1,416 @@
+"""Bags that are played by one process arrive in another, over real DDS."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rosbags.interfaces import (
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+from rosbags.rosbag1 import Writer as Writer1
+from rosbags.rosbag2 import Writer as Writer2
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image, Range
+from std_msgs.msg import String
+
+from mono_depth_ros.datasets.bag_writer import CameraBagWriter
+from mono_depth_ros.ros.bag_player import BagPlayer, PlayOptions, is_latched, recorded_qos
+from mono_depth_ros.ros.bag_source import open_bag
+
+K = np.array([[70.0, 0.0, 31.5], [0.0, 71.0, 23.5], [0.0, 0.0, 1.0]])
+START = 1_000_000_000_123_456_789
+PERIOD = 50_000_000
+RELIABLE = QoSProfile(depth=100)
+FOREVER = QosTime(2147483647, 4294967295)
+
+
+def write_camera_bag(path, count=8, storage='mcap', start=START):
+    with CameraBagWriter(path, storage) as bag:
+        for index in range(count):
+            stamp = start + index * PERIOD
+            image = np.full((4, 6, 3), index, np.uint8)
+            bag.write_image('/camera/image_raw', stamp, 'optical', 'bgr8', image)
+            bag.write_camera_info('/camera/camera_info', stamp, 'optical', (4, 6), K)
+    return path
+
+
+def write_ros1_bag(path, count=8):
+    types = get_typestore(Stores.ROS1_NOETIC)
+    header, text = types.types['std_msgs/msg/Header'], types.types['std_msgs/msg/String']
+    time_type = types.types['builtin_interfaces/msg/Time']
+    image, info = types.types['sensor_msgs/msg/Image'], types.types['sensor_msgs/msg/CameraInfo']
+    roi = types.types['sensor_msgs/msg/RegionOfInterest']
+    with Writer1(path) as bag:
+        images = bag.add_connection('/camera/image_raw', image.__msgtype__, typestore=types)
+        infos = bag.add_connection('/camera/camera_info', info.__msgtype__, typestore=types)
+        texts = bag.add_connection('/name', text.__msgtype__, typestore=types, latching=1)
+        bag.write(texts, START, types.serialize_ros1(text(data='left'), text.__msgtype__))
+        for index in range(count):
+            stamp = START + index * PERIOD
+            head = header(seq=index, stamp=time_type(*divmod(stamp, 10**9)), frame_id='optical')
+            pixels = np.full(4 * 6 * 3, index, np.uint8)
+            message = image(head, 4, 6, 'bgr8', 0, 18, pixels)
+            bag.write(images, stamp, types.serialize_ros1(message, image.__msgtype__))
+            message = info(head, 4, 6, 'plumb_bob', np.zeros(5), K.ravel(), np.eye(3).ravel(),
+                           np.hstack([K, np.zeros((3, 1))]).ravel(), 0, 0, roi(0, 0, 0, 0, False))
+            bag.write(infos, stamp, types.serialize_ros1(message, info.__msgtype__))
+    return path
+
+
+def stamp_of(message):
+    return message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+
+
+class Listener:
+    """A node of this process that keeps what it hears."""
+
+    def __init__(self, node, context):
+        self.node = node
+        self.executor = SingleThreadedExecutor(context=context)
+        self.executor.add_node(node)
+
+    def listen(self, kind, topic, qos=RELIABLE):
+        heard = []
+        self.node.create_subscription(
+            kind, topic, lambda message: heard.append((time.monotonic(), message)), qos
+        )
+        return heard
+
+    def spin_until(self, condition, timeout=20.0):
+        deadline = time.monotonic() + timeout
+        while not condition() and time.monotonic() < deadline:
+            self.executor.spin_once(timeout_sec=0.05)
+        return condition()
+
+
+@pytest.fixture
+def domain(monkeypatch):
+    worker = os.environ.get('PYTEST_XDIST_WORKER', 'gw0')
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(70 + int(worker[2:]) % 10))
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+
+
+@pytest.fixture
+def listener(domain):
+    context = Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node('listener', context=context)
+    yield Listener(node, context)
+    node.destroy_node()
+    rclpy.shutdown(context=context)
+
+
+@pytest.fixture
+def replay(domain):
+    """Start `replay_bag` in a process of its own."""
+    processes = []
+
+    def start(*arguments):
+        process = subprocess.Popen(
+            [sys.executable, '-m', 'mono_depth_ros.cli.replay_bag', *map(str, arguments)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3', 'ros1'])
+def test_every_message_arrives_in_order_with_its_stamp_pixels_and_k(
+    tmp_path, listener, replay, storage
+):
+    bag = tmp_path / 'bag.bag'
+    if storage == 'ros1':
+        write_ros1_bag(bag)
+    else:
+        write_camera_bag(bag.with_suffix(''), storage=storage)
+        bag = bag.with_suffix('')
+    images = listener.listen(Image, '/camera/image_raw')
+    infos = listener.listen(CameraInfo, '/camera/camera_info')
+
+    process = replay(bag, '--rate', 4, '--wait-for-subscribers', 10,
+                     '--topics', '/camera/image_raw', '/camera/camera_info')
+
+    assert listener.spin_until(lambda: len(images) == 8 and len(infos) == 8)
+    assert [stamp_of(image) for _, image in images] == [START + i * PERIOD for i in range(8)]
+    assert [set(image.data) for _, image in images] == [{i} for i in range(8)]
+    first = images[0][1]
+    assert (first.height, first.width, first.step, first.encoding) == (4, 6, 18, 'bgr8')
+    assert first.header.frame_id == 'optical'
+    assert all(np.array_equal(info.k.reshape(3, 3), K) for _, info in infos)
+    assert np.array_equal(infos[0][1].p.reshape(3, 4)[:, :3], K)
+    output, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert '/camera/image_raw         8 messages\n' in output
+
+
+def test_a_latched_ros1_topic_reaches_a_subscriber_that_comes_late(tmp_path, listener, replay):
+    bag = write_ros1_bag(tmp_path / 'a.bag', count=20)
+    images = listener.listen(Image, '/camera/image_raw')
+    replay(bag, '--wait-for-subscribers', 1, '--topics', '/camera/image_raw', '/name')
+    assert listener.spin_until(lambda: len(images) > 2)
+
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    names = listener.listen(String, '/name', latched)
+
+    assert listener.spin_until(lambda: names, timeout=5)
+    assert names[0][1].data == 'left'
+
+
+def test_messages_keep_the_bags_own_pace_times_the_rate(tmp_path, listener, replay):
+    images = listener.listen(Image, '/camera/image_raw')
+
+    replay(
+        write_camera_bag(tmp_path / 'bag', count=21), '--rate', 2, '--wait-for-subscribers', 10,
+        '--topics', '/camera/image_raw',
+    )
+
+    assert listener.spin_until(lambda: len(images) == 21)
+    assert images[-1][0] - images[0][0] == pytest.approx(20 * 0.05 / 2, abs=0.15)
+
+
+def test_the_clock_follows_bag_time_at_the_given_frequency(tmp_path, listener, replay):
+    clocks = listener.listen(Clock, '/clock')
+    images = listener.listen(Image, '/camera/image_raw')
+
+    replay(
+        write_camera_bag(tmp_path / 'bag', count=21), '--clock', 50,
+        '--wait-for-subscribers', 10, '--topics', '/camera/image_raw',
+    )
+
+    assert listener.spin_until(lambda: len(images) == 21)
+    times = [clock.clock.sec * 10**9 + clock.clock.nanosec for _, clock in clocks]
+    assert times[0] == START and times == sorted(times)
+    running = [t for t in times if t > START]
+    assert len(running) == pytest.approx(50, abs=6)
+    assert running[-1] - START == pytest.approx(20 * PERIOD, abs=60_000_000)
+
+
+def test_a_looping_bag_starts_again_until_it_is_interrupted(tmp_path, listener, replay):
+    images = listener.listen(Image, '/camera/image_raw')
+    process = replay(
+        write_camera_bag(tmp_path / 'bag', count=3), '--loop', '--wait-for-subscribers', 10,
+        '--topics', '/camera/image_raw',
+    )
+    assert listener.spin_until(lambda: len(images) >= 7)
+
+    process.send_signal(signal.SIGINT)
+
+    output, errors = process.communicate(timeout=20)
+    assert process.returncode == 130 and errors == '' and 'messages' in output
+    assert [set(image.data) for _, image in images][:7] == [{i} for i in (0, 1, 2, 0, 1, 2, 0)]
+
+
+def test_start_and_duration_play_a_part_under_another_name(tmp_path, listener, replay):
+    images = listener.listen(Image, '/front/image')
+
+    process = replay(
+        write_camera_bag(tmp_path / 'bag'), '--start', 0.1, '--duration', 0.15,
+        '--topics', '/camera/image_raw', '--remap', '/camera/image_raw:=/front/image',
+        '--wait-for-subscribers', 10,
+    )
+
+    process.communicate(timeout=20)
+    listener.spin_until(lambda: len(images) == 3)
+    assert [set(image.data) for _, image in images] == [{2}, {3}, {4}]
+
+
+def test_standard_ros_arguments_reach_the_node(tmp_path, listener, replay):
+    images = listener.listen(Image, '/robot/image')
+
+    replay(
+        write_camera_bag(tmp_path / 'bag'), '--topics', '/camera/image_raw',
+        '--wait-for-subscribers', 10, '--ros-args', '-r', '/camera/image_raw:=/robot/image',
+    )
+
+    assert listener.spin_until(lambda: len(images) == 8)
+
+
+def test_a_type_that_is_not_installed_is_named_once_and_the_rest_is_played(
+    tmp_path, listener, replay
+):
+    types = get_typestore(Stores.ROS2_JAZZY)
+    types.register(get_types_from_msg('float32 volume', 'marvin_msgs/msg/Mood'))
+    text = types.types['std_msgs/msg/String'](data='hello')
+    mood = types.types['marvin_msgs/msg/Mood'](volume=0.5)
+    with Writer2(tmp_path / 'bag', version=8) as bag:
+        moods = bag.add_connection('/mood', 'marvin_msgs/msg/Mood', typestore=types)
+        texts = bag.add_connection('/text', 'std_msgs/msg/String', typestore=types)
+        for index in range(3):
+            stamp = START + index * PERIOD
+            bag.write(moods, stamp, types.serialize_cdr(mood, 'marvin_msgs/msg/Mood'))
+            bag.write(texts, stamp, types.serialize_cdr(text, 'std_msgs/msg/String'))
+    heard = listener.listen(String, '/text')
+
+    process = replay(tmp_path / 'bag', '--wait-for-subscribers', 10)
+
+    assert listener.spin_until(lambda: len(heard) == 3)
+    output, errors = process.communicate(timeout=20)
+    assert errors == (
+        'replay_bag: skipped /mood: message type marvin_msgs/msg/Mood is not installed here.\n'
+    )
+    assert '/mood' not in output and process.returncode == 0
+
+
+def test_a_message_type_that_grew_a_field_since_the_recording_is_converted(
+    tmp_path, listener, replay
+):
+    types = get_typestore(Stores.ROS2_HUMBLE)
+    name = 'sensor_msgs/msg/Range'
+    stamp = types.types['builtin_interfaces/msg/Time'](7, 9)
+    header = types.types['std_msgs/msg/Header'](stamp, 'front')
+    message = types.types[name](header, 1, 0.5, 0.25, 4.0, 2.0)
+    with Writer2(tmp_path / 'bag', version=8) as bag:
+        connection = bag.add_connection('/range', name, typestore=types)
+        bag.write(connection, START, types.serialize_cdr(message, name))
+    heard = listener.listen(Range, '/range')
+
+    replay(tmp_path / 'bag', '--wait-for-subscribers', 10)
+
+    assert listener.spin_until(lambda: heard)
+    assert (heard[0][1].range, heard[0][1].max_range, heard[0][1].variance) == (2.0, 4.0, 0.0)
+
+
+
+def offered(reliability, durability, depth=5):
+    return Qos(
+        QosHistory.KEEP_LAST, depth, reliability, durability, FOREVER, FOREVER,
+        QosLiveliness.AUTOMATIC, FOREVER, False,
+    )
+
+
+def write_text_bag(path, profiles):
+    types = get_typestore(Stores.ROS2_JAZZY)
+    text = types.serialize_cdr(types.types['std_msgs/msg/String'](data='x'), 'std_msgs/msg/String')
+    with Writer2(path, version=8) as bag:
+        connection = bag.add_connection(
+            '/text', 'std_msgs/msg/String', typestore=types, offered_qos_profiles=profiles
+        )
+        bag.write(connection, START, text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ('profiles', 'reliability', 'durability', 'depth'),
+    [
+        ([], 'RELIABLE', 'VOLATILE', 10),
+        ([offered(QosReliability.BEST_EFFORT, QosDurability.VOLATILE)],
+         'BEST_EFFORT', 'VOLATILE', 5),
+        ([offered(QosReliability.RELIABLE, QosDurability.TRANSIENT_LOCAL, 1)] * 3,
+         'RELIABLE', 'TRANSIENT_LOCAL', 3),
+        ([offered(QosReliability.RELIABLE, QosDurability.TRANSIENT_LOCAL),
+          offered(QosReliability.BEST_EFFORT, QosDurability.VOLATILE)],
+         'BEST_EFFORT', 'VOLATILE', 5),
+        ([offered(QosReliability.RELIABLE, QosDurability.VOLATILE, 0)],
+         'RELIABLE', 'VOLATILE', 10),
+    ],
+)
+def test_the_recorded_qos_is_offered_again(tmp_path, profiles, reliability, durability, depth):
+    with open_bag(write_text_bag(tmp_path / 'bag', profiles)) as reader:
+        qos = recorded_qos(reader.connections)
+
+    assert qos.reliability == ReliabilityPolicy[reliability]
+    assert qos.durability == DurabilityPolicy[durability]
+    assert qos.depth == depth
+
+
+def test_only_a_ros1_topic_that_was_latched_counts_as_latched(tmp_path):
+    with open_bag(write_ros1_bag(tmp_path / 'a.bag')) as reader:
+        latched = {connection.topic for connection in reader.connections if is_latched(connection)}
+
+    assert latched == {'/name'}
+
+
+def test_a_storage_file_without_metadata_is_enough(tmp_path):
+    bag = write_camera_bag(tmp_path / 'bag')
+    (bag / 'metadata.yaml').unlink()
+
+    with open_bag(bag) as folder, open_bag(next(bag.glob('*.mcap'))) as file:
+        assert folder.message_count == file.message_count == 16
+
+
+def test_a_missing_bag_says_what_is_expected(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'does not exist\. Expected a ROS 1 file'), \
+            open_bag(tmp_path / 'nothing'):
+        pass
+
+
+def test_a_folder_without_a_bag_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError, match='holds no bag'), open_bag(tmp_path):
+        pass
+
+
+def test_a_file_that_is_no_bag_is_refused(tmp_path):
+    file = tmp_path / 'film.mp4'
+    file.write_bytes(b'')
+
+    with pytest.raises(ValueError, match='is not a bag'), open_bag(file):
+        pass
+
+
+@pytest.mark.parametrize(
+    ('name', 'cure'), [('a.mcap', 'mcap recover'), ('a.bag', 'rosbag reindex')]
+)
+def test_a_truncated_bag_names_the_tool_that_mends_it(tmp_path, name, cure):
+    if name == 'a.bag':
+        whole = write_ros1_bag(tmp_path / 'whole.bag')
+    else:
+        whole = next(write_camera_bag(tmp_path / 'bag').glob('*.mcap'))
+    cut = tmp_path / name
+    cut.write_bytes(whole.read_bytes()[:-200])
+
+    with pytest.raises(ValueError, match=f'cannot be read: .*{cure}'), open_bag(cut):
+        pass
+
+
+def test_a_bag_without_messages_is_refused(tmp_path):
+    with CameraBagWriter(tmp_path / 'bag'):
+        pass
+
+    with pytest.raises(ValueError, match='holds no messages'), open_bag(tmp_path / 'bag'):
+        pass
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'rate': 0.0}, r'rate is 0\.0\. Expected a number above 0'),
+        ({'clock_hz': -1.0}, 'clock_hz is -1'),
+        ({'duration': 0.0}, 'duration is 0'),
+        ({'start': -1.0}, r'start is -1\.0\. Expected 0 or more seconds'),
+    ],
+)
+def test_an_option_out_of_range_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        PlayOptions(**options)
+
+
+def test_an_unknown_topic_is_refused_with_the_nearest_one(tmp_path, listener):
+    with open_bag(write_camera_bag(tmp_path / 'bag')) as reader, \
+            pytest.raises(ValueError, match=r"'/camera/image'.*Did you mean '/camera/image_raw'"):
+        BagPlayer(listener.node, reader, PlayOptions(topics=['/camera/image']))
+
+
+def test_a_start_behind_the_end_is_refused(tmp_path, listener):
+    with open_bag(write_camera_bag(tmp_path / 'bag')) as reader, \
+            pytest.raises(ValueError, match=r'the bag is 0\.4 s long'):
+        BagPlayer(listener.node, reader, PlayOptions(start=5.0))
