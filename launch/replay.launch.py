@@ -1,0 +1,117 @@
+"""Play a bag into depth_node: ros2 launch mono_depth_ros replay.launch.py bag:=B image:=TOPIC."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import (
+    DeclareLaunchArgument,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    RegisterEventHandler,
+    Shutdown,
+    TimerAction,
+)
+from launch.event_handlers import OnProcessExit
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+LONGEST_WAIT = 30.0  # [s] for a node that loads PyTorch and its model from a cold disk
+LAST_FRAME = 2.0  # [s] from the end of the bag to the end of everything
+
+# Every argument of depth.launch.py is accepted too.
+ARGUMENTS = [
+    DeclareLaunchArgument(
+        'bag', description='Bag to play: a ROS 1 .bag file, a ROS 2 bag folder, .mcap or .db3.'),
+    DeclareLaunchArgument(
+        'image',
+        description='Image topic in the bag, such as /camera/image_raw (with '
+        'image_transport:=compressed too: without /compressed). With cameras: one topic per '
+        'camera, separated by commas, in the same order.'),
+    DeclareLaunchArgument(
+        'topics', default_value='',
+        description='Further topics to play, separated by commas, such as /tf,/tf_static. '
+        f'Playing begins when every topic has a reader, after {LONGEST_WAIT:g} s at the latest.'),
+    DeclareLaunchArgument(
+        'rate', default_value='', description='Bag seconds per second, such as 0.5.'),
+    DeclareLaunchArgument(
+        'loop', default_value='false', choices=['true', 'false'],
+        description='Start again at the end of the bag; false: stop everything there'),
+    DeclareLaunchArgument(
+        'clock', default_value='true', choices=['true', 'false'],
+        description="Publish the bag's time on /clock and let node and RViz use it"),
+]
+
+
+def generate_launch_description() -> LaunchDescription:
+    depth_launch = PythonLaunchDescriptionSource(str(Path(__file__).with_name('depth.launch.py')))
+    return LaunchDescription([
+        *ARGUMENTS,
+        OpaqueFunction(function=check_arguments),
+        # First, so that the player inherits the transport profile that it sets.
+        IncludeLaunchDescription(
+            depth_launch, launch_arguments=[('use_sim_time', LaunchConfiguration('clock'))]),
+        OpaqueFunction(function=start_player),
+    ])
+
+
+def given(context: LaunchContext, name: str) -> str:
+    return context.launch_configurations.get(name, '').strip()
+
+
+def check_arguments(context: LaunchContext) -> None:
+    bag = given(context, 'bag')
+    if not bag or not Path(bag).exists():
+        raise RuntimeError(f"bag '{bag}' does not exist: give a .bag file, a ROS 2 bag folder, or "
+                           'a .mcap or .db3 file.')
+    for topic in played_topics(context):
+        if not topic.startswith('/'):
+            raise RuntimeError(f"topic '{topic}' is relative: write it as recorded in the bag, "
+                               'such as /camera/image_raw.')
+    if given(context, 'rate'):
+        check_rate(given(context, 'rate'))
+
+
+def check_rate(text: str) -> None:
+    try:
+        valid = 0.0 < float(text) < float('inf')
+    except ValueError:
+        valid = False
+    if not valid:
+        raise RuntimeError(f"rate '{text}' is not a positive number: write for example rate:=0.5.")
+
+
+def played_topics(context: LaunchContext) -> list[str]:
+    images = split(given(context, 'image'))
+    infos = split(given(context, 'camera_info')) or [
+        f"{image.rpartition('/')[0]}/camera_info" for image in images]
+    if given(context, 'image_transport') == 'compressed':
+        images = [f'{image}/compressed' for image in images]
+    return list(dict.fromkeys([*images, *infos, *split(given(context, 'topics'))]))
+
+
+def split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(',')] if text else []
+
+
+def start_player(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    rate = given(context, 'rate')
+    player = Node(
+        package='mono_depth_ros',
+        executable='replay_bag',
+        name='replay_bag',
+        arguments=[
+            given(context, 'bag'),
+            '--topics', *played_topics(context),
+            '--wait-for-subscribers', str(LONGEST_WAIT),
+            *(['--rate', rate] if rate else []),
+            *(['--loop'] if given(context, 'loop') == 'true' else []),
+            *(['--clock'] if given(context, 'clock') == 'true' else []),
+        ],
+        output='screen',
+        emulate_tty=True,
+    )
+    end = TimerAction(period=LAST_FRAME, actions=[Shutdown(reason='the bag has ended')])
+    return [RegisterEventHandler(OnProcessExit(target_action=player, on_exit=[end])), player]
