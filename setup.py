@@ -1,8 +1,12 @@
+import sys
+from distutils.command.install_data import install_data
 from glob import glob
+from pathlib import Path
 
 from setuptools import find_packages, setup
 
 PACKAGE = 'mono_depth_ros'
+EXECUTABLES = ['depth_node', 'import_checkpoint', 'replay_bag']
 # As in package.xml, where rosdep reads the rest of the dependencies.
 REQUIREMENTS = open('requirements.txt', encoding='utf-8').read().split()
 
@@ -11,6 +15,22 @@ def ros_wheels(distribution: str) -> list[str]:
     parts = ['rclpy', 'rmw-fastrtps-cpp', 'diagnostic-msgs', 'lifecycle-msgs', 'rosgraph-msgs',
              'sensor-msgs', 'std-msgs']
     return [f'ros-{distribution}-{part}' for part in parts]
+
+
+class InstallData(install_data):
+    """Let `ros2 run` and launch, which look in lib/<package>, find what pip puts into bin."""
+
+    def run(self) -> None:
+        super().run()
+        if 'bdist_wheel' not in sys.argv:  # colcon has setup.cfg's install_scripts
+            return
+        folder = Path(self.install_dir, 'lib', PACKAGE)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in EXECUTABLES:
+            launcher = folder / name
+            launcher.write_text(f'#!/bin/sh\nexec "$(dirname "$0")/../../bin/{name}" "$@"\n')
+            launcher.chmod(0o755)
+            self.outfiles.append(str(launcher))
 
 
 setup(
@@ -40,10 +60,7 @@ setup(
     description='Monocular depth for ROS 2: depth images and point clouds from any camera.',
     license='Apache-2.0',
     entry_points={
-        'console_scripts': [
-            'depth_node = mono_depth_ros.cli.depth_node:main',
-            'import_checkpoint = mono_depth_ros.cli.import_checkpoint:main',
-            'replay_bag = mono_depth_ros.cli.replay_bag:main',
-        ],
+        'console_scripts': [f'{name} = {PACKAGE}.cli.{name}:main' for name in EXECUTABLES],
     },
+    cmdclass={'install_data': InstallData},
 )
