@@ -1,0 +1,1 @@
+"""Pinhole geometry as pure functions on tensors: cameras, disparity and ego-motion."""
