@@ -72,6 +72,7 @@ class CameraStream:
         self.wake = wake
         self.statistics = StreamStatistics()
         self.fault = ''
+        self.batch = 0
         self._kind, self._kind_scale = '', 0.0
         self.last_stamp_ns: int | None = None
         self._infos = 0

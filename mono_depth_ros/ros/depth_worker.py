@@ -96,7 +96,10 @@ class DepthWorker:
         if scaling.kind == stream.kind:
             return
         stream.set_kind(scaling.kind, config.depth_scale)
-        self._logger.info(f'{stream.label}: depth is {scaling.kind}'
+        height, width = ready.rgb.shape[:2]
+        rows, columns = self._estimator.network_size((height, width))
+        self._logger.info(f'{stream.label}: {width}x{height} images, network at '
+                          f'{columns}x{rows}, depth is {scaling.kind}'
                           + (f', factor {scaling.factor:.4g}' if scaling.kind != 'relative' else
                              ': published on depth_relative/image, no cloud; '
                              'for metres set depth_scale:=…'))
@@ -117,6 +120,7 @@ class DepthWorker:
                 continue
             publish_depth(ready, estimate.depth, estimate.kind, config)
             stream.fault = ''
+            stream.batch = len(frames)
             stream.statistics.count_out(frame.received, self._header_age(frame))
 
     def _drop(self, stream: CameraStream, drop: FrameDroppedError) -> None:

@@ -76,7 +76,7 @@ def camera_status(monitor: StreamMonitor, facts: CameraFacts, card: ModelCard | 
         message=text, hardware_id=card.name if card else '')
     values = _card_values(card) | {
         'state': facts.state, 'device': device, 'depth_kind': stream.kind or 'unknown',
-        'fps': f'{last.fps:.1f}', 'frames_in': str(last.frames_in),
+        'fps': f'{last.fps:.1f}', 'batch': str(stream.batch), 'frames_in': str(last.frames_in),
         'frames_out': str(last.frames_out), 'age_p50_ms': _milliseconds(last.age_p50),
         'age_p95_ms': _milliseconds(last.age_p95),
         'header_age_p50_ms': _milliseconds(last.header_age_p50)}

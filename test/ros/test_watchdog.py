@@ -1,0 +1,49 @@
+import dataclasses
+import re
+
+import pytest
+
+from mono_depth_ros.ros.watchdog import CameraFacts, Level, diagnose, readable_span
+
+RUNNING = CameraFacts(
+    state='active', image_topic='/cam/image', info_topic='/cam/camera_info', image_publishers=1,
+    info_publishers=1, frames_in=50, frames_out=50, subscribed=True, stamp_age=0.1)
+
+
+def test_a_running_camera_is_ok():
+    assert diagnose(RUNNING) == (Level.OK, 'running: 50 depth images in the last period')
+
+
+@pytest.mark.parametrize(('change', 'level', 'words'), [
+    ({'state': 'inactive'}, Level.WARN, 'inactive: ros2 lifecycle set <node> activate'),
+    ({'state': 'unconfigured', 'failure': 'no weights'}, Level.ERROR, 'no weights'),
+    ({'qos_conflict': '/cam/image'}, Level.ERROR, 'incompatible QoS on /cam/image'),
+    ({'frames_in': 0, 'image_publishers': 0}, Level.ERROR, 'no publisher on /cam/image'),
+    ({'frames_in': 0, 'waits_for_clock': True}, Level.ERROR, 'nothing publishes /clock'),
+    ({'frames_in': 0}, Level.ERROR, 'fastdds.xml'),
+    ({'subscribed': False}, Level.OK, 'nobody subscribes'),
+    ({'subscribed': False, 'metres_in_vain': True}, Level.WARN, 'set depth_scale:='),
+    ({'subscribed': False, 'output_qos_conflict': '/points'}, Level.WARN, '/points'),
+    ({'fault': 'K is all zero'}, Level.ERROR, 'K is all zero'),
+    ({'frames_out': 0, 'too_old': 9, 'max_age': 0.5}, Level.ERROR, '9 frames .* max_age 0.5 s'),
+    ({'frames_out': 0}, Level.WARN, 'none was finished yet'),
+    ({'waits_for_clock': True}, Level.WARN, 'nothing publishes /clock'),
+    ({'stamp_age': 3.2e8}, Level.WARN, '10.1 years older'),
+    ({'stamp_age': -7200.0}, Level.WARN, '2.0 hours newer'),
+])
+def test_every_reason_for_silence_has_its_sentence(change, level, words):
+    got, text = diagnose(dataclasses.replace(RUNNING, **change))
+
+    assert got == level
+    assert re.search(words, text), text
+
+
+def test_the_first_thing_to_mend_is_named_first():
+    facts = dataclasses.replace(RUNNING, frames_in=0, image_publishers=0, fault='old fault')
+
+    assert 'no publisher' in diagnose(facts)[1]
+
+
+def test_spans_read_as_a_person_would_say_them():
+    assert [readable_span(s) for s in (90.0, 7200.0, 172800.0)] == ['90 s', '2.0 hours',
+                                                                   '2.0 days']
