@@ -91,12 +91,12 @@ class CameraStream:
             self._subscribe(CameraInfo, self.info_topic, self._on_info)]
         self._publishers = {output: self._advertise(output) for output in OUTPUTS}
 
-    def _subscribe(self, kind: Any, topic: str, callback: Callable[..., None]) -> Subscription:
+    def _subscribe(self, kind: Any, topic: str, callback: Callable[..., None]) -> Subscription[Any]:
         return self.node.create_subscription(
             kind, topic, callback, _copy(INPUT_QOS),
             qos_overriding_options=QoSOverridingOptions.with_default_policies())
 
-    def _advertise(self, output: str) -> Publisher:
+    def _advertise(self, output: str) -> Publisher[Any]:
         # Plain publishers: the node alone decides when it publishes, and says why when not.
         return self.node.create_publisher(
             OUTPUTS[output], self.prefix + output, _copy(OUTPUT_QOS),

@@ -100,5 +100,5 @@ def cloud_message(header: Header, points: Floats, rgb: Pixels) -> PointCloud2:
 def _byte_array(values: NDArray[Any]) -> array[int]:
     """Copy into array('B'): rclpy takes it as it is, other types are checked byte by byte."""
     data = array('B')
-    data.frombytes(memoryview(np.ascontiguousarray(values)).cast('B'))
+    data.frombytes(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
     return data

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import traceback
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
@@ -32,8 +34,8 @@ CALIBRATION_IMAGES = 8
 class DepthNode(LifecycleNode):
     """Subscribe to cameras, publish depth images and point clouds; see docs for every topic."""
 
-    def __init__(self, **options: object) -> None:
-        super().__init__('depth_node', **options)
+    def __init__(self) -> None:
+        super().__init__('depth_node')
         self.state = 'unconfigured'
         self.failure = ''
         self.card: ModelCard | None = None
@@ -157,7 +159,7 @@ class DepthNode(LifecycleNode):
 
     # -- parameters ----------------------------------------------------------------------------
 
-    def _check_parameters(self, changes: list[Parameter]) -> SetParametersResult:
+    def _check_parameters(self, changes: list[Parameter[Any]]) -> SetParametersResult:
         """Refuse what cannot be applied now, with the reason."""
         ours = [change for change in changes if change.name in SPECS]
         for change in ours:
@@ -177,7 +179,8 @@ class DepthNode(LifecycleNode):
 
     def _header_age(self, frame: Frame) -> float:
         stamp = frame.message.header.stamp
-        return self.get_clock().now().nanoseconds / 1e9 - stamp.sec - stamp.nanosec / 1e9
+        now: int = self.get_clock().now().nanoseconds
+        return now / 1e9 - float(stamp.sec) - float(stamp.nanosec) / 1e9
 
     def _facts(self, monitor: StreamMonitor) -> CameraFacts:
         return monitor.facts(

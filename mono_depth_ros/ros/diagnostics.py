@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.clock import ROSClock
+from rclpy.clock import Clock
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
 from mono_depth_ros.inference.model_card import ModelCard
@@ -92,7 +92,7 @@ def node_status(name: str, state: str, failure: str) -> DiagnosticStatus:
                             values=[KeyValue(key='state', value=state)])
 
 
-def diagnostic_array(clock: ROSClock, statuses: list[DiagnosticStatus]) -> DiagnosticArray:
+def diagnostic_array(clock: Clock, statuses: list[DiagnosticStatus]) -> DiagnosticArray:
     """Wrap statuses; the one message stamped with the current time, as aggregators expect."""
     message = DiagnosticArray(status=statuses)
     message.header.stamp = clock.now().to_msg()

@@ -155,7 +155,7 @@ def declare_parameters(node: Node) -> dict[str, str]:
     return refused
 
 
-def _type_hint(default: Value) -> str:
+def _type_hint(default: Any) -> str:
     hints = {
         float: ' Write a number with a decimal point, such as 80.0.',
         int: ' Write a whole number.',
@@ -166,7 +166,7 @@ def _type_hint(default: Value) -> str:
     return hints[type(default)]
 
 
-def read_config(node: Node, changes: list[Parameter] | None = None) -> DepthNodeConfig:
+def read_config(node: Node, changes: list[Parameter[Any]] | None = None) -> DepthNodeConfig:
     """Read the parameters (with `changes` laid over them) into a checked config.
 
     Raises:
@@ -196,7 +196,7 @@ def depth_yaml() -> str:
     return '\n'.join(lines) + '\n'
 
 
-def _yaml_value(value: Value) -> str:
+def _yaml_value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):

@@ -3,9 +3,10 @@
 import cv2
 import numpy as np
 import pytest
-from mono_depth_ros.messages.point_cloud import unpack_cloud
 from ros_harness import camera_info, image
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+
+from mono_depth_ros.messages.point_cloud import unpack_cloud
 
 SIZE = (48, 96)
 UNIT = 1 / (0.01 + 9.99 * 0.5)  # depth of disparity 0.5 between 0.1 and 100
