@@ -10,6 +10,7 @@ from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
+from launch_ros.utilities import prefix_namespace
 
 PACKAGE = 'mono_depth_ros'
 CONFIG = Path(__file__).parents[1] / 'config'
@@ -57,7 +58,7 @@ ARGUMENTS = [
         description='Take time from /clock, as simulators and bag players publish it'),
     DeclareLaunchArgument(
         'log_level', default_value='', choices=['', 'debug', 'info', 'warn', 'error', 'fatal'],
-        description='Least severity that is logged'),
+        description='Least severity that the node logs'),
     DeclareLaunchArgument(
         'autostart', default_value='', choices=['', 'true', 'false'],
         description='Configure and activate at start; false beside a lifecycle manager'),
@@ -124,7 +125,6 @@ def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     if not params_file.is_file():
         raise RuntimeError(f"params_file '{params_file}' is not a file: give the path of a YAML "
                            f"file; {CONFIG / 'depth.yaml'} shows every parameter.")
-    level = given(context, 'log_level')
     return [LifecycleNode(
         package=PACKAGE,
         executable='depth_node',
@@ -132,10 +132,20 @@ def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         namespace=given(context, 'namespace'),
         parameters=[params_file, given_parameters(context)],
         remappings=remappings(context),
-        ros_arguments=['--log-level', level] if level else None,
+        ros_arguments=log_level(context),
         output='screen',
         emulate_tty=True,
     )]
+
+
+def log_level(context: LaunchContext) -> list[str] | None:
+    if not given(context, 'log_level'):
+        return None
+    base = context.launch_configurations.get('ros_namespace')
+    namespace = prefix_namespace(base, given(context, 'namespace')) or ''
+    # The node's logger alone: the middleware's debug messages would bury the node's.
+    logger = f'{namespace}/depth_node'.lstrip('/').replace('/', '.')
+    return ['--log-level', f"{logger}:={given(context, 'log_level')}"]
 
 
 def check_installed(context: LaunchContext) -> None:
