@@ -1,0 +1,159 @@
+"""The demo's input: a clip of KITTI where it is at hand, the user's own bag, or the street."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from mono_depth_ros.datasets.bag_writer import CameraBagWriter
+from mono_depth_ros.datasets.street import Street, render_frame
+from mono_depth_ros.ros.bag_source import open_bag
+
+KITTI_DRIVE = Path('kitti/test/2011_09_26/2011_09_26_drive_0052_sync')
+# 2011-09-26 12:00 UTC, the day of the drive: the pictures have no stamps of their own.
+KITTI_START_NS = 1_317_038_400_000_000_000
+STREET_START_NS = 1_000_000_000_000_000_000
+PERIOD_NS = 100_000_000
+IMAGE_TOPIC = '/camera/image_raw'
+INFO_TOPIC = '/camera/camera_info'
+FRAME_ID = 'camera_optical_frame'
+IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
+COMPRESSED = '/compressed'
+WIDE = 800
+
+
+@dataclass(frozen=True)
+class DemoClip:
+    """What is replayed into the node.
+
+    Attributes:
+        bag: the bag's path.
+        image_topic: the recorded image topic.
+        topics: the recorded topics to play: the image and, where there is one, its camera_info.
+        frames: images on the topic.
+        width: the images' width [px]; 0 when they are compressed.
+        title: what the pictures show, in words.
+    """
+
+    bag: Path
+    image_topic: str
+    topics: tuple[str, ...]
+    frames: int
+    width: int
+    title: str
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the images are JPEG or PNG."""
+        return self.image_topic.endswith(COMPRESSED)
+
+    @property
+    def cloud_stride(self) -> int:
+        """Every n-th pixel becomes a point: enough for a picture, and light to record."""
+        return 2 if self.width > WIDE else 1
+
+    @property
+    def base_topic(self) -> str:
+        """The image topic as the node takes it: without the transport's suffix."""
+        return self.image_topic.removesuffix(COMPRESSED)
+
+
+def find_kitti_drive(data: Path) -> Path | None:
+    """Return the folder of KITTI's drive 0052 under a data folder, where it is there."""
+    drive = data / KITTI_DRIVE
+    return drive if (drive / 'image_02').is_dir() else None
+
+
+def write_kitti_bag(drive: Path, path: Path) -> None:
+    """Write the left colour camera of a KITTI drive, which is rectified: K = P, no distortion."""
+    files = sorted((drive / 'image_02' / 'data').glob('*.*g'))
+    projection = read_calibration(drive.parent / 'calib_cam_to_cam.txt')['P_rect_02']
+    K = projection.reshape(3, 4)[:, :3]
+    frames = ((_read_image(file), K) for file in files)
+    _write_bag(path, KITTI_START_NS, 'bgr8', frames, len(files))
+
+
+def write_street_bag(path: Path, count: int, size: tuple[int, int]) -> None:
+    """Write a drive along the synthetic street; size is (H, W)."""
+    frames = (render_frame(Street(), index, size) for index in range(count))
+    _write_bag(path, STREET_START_NS, 'rgb8', ((f.image, f.K) for f in frames), count)
+
+
+def inspect_bag(path: Path, image_topic: str | None, title: str) -> DemoClip:
+    """Find the images of a bag and what belongs to them.
+
+    Args:
+        path: any bag that `replay_bag` plays.
+        image_topic: the topic to use; may be left out when the bag has only one.
+        title: what the pictures show, in words.
+
+    Raises:
+        ValueError: no such topic, no image topic, or several and none chosen.
+    """
+    with open_bag(path) as reader:
+        counts = {
+            topic: info.msgcount
+            for topic, info in reader.topics.items()
+            if info.msgtype in IMAGE_TYPES
+        }
+        topic = _chosen_topic(path, counts, image_topic)
+        info_topic = topic.removesuffix(COMPRESSED).rpartition('/')[0] + '/camera_info'
+        topics = tuple(name for name in (topic, info_topic) if name in reader.topics)
+        connection = next(c for c in reader.connections if c.topic == topic)
+        _, _, data = next(reader.messages([connection]))
+        first: Any = reader.deserialize(data, connection.msgtype)
+    return DemoClip(path, topic, topics, counts[topic], getattr(first, 'width', 0), title)
+
+
+def read_calibration(path: Path) -> dict[str, NDArray[np.float64]]:
+    """Read the lines of a KITTI calibration file that hold numbers."""
+    entries = {}
+    for line in path.read_text().splitlines():
+        key, _, values = line.partition(':')
+        try:
+            entries[key] = np.array([float(value) for value in values.split()])
+        except ValueError:
+            continue
+    return entries
+
+
+def _read_image(file: Path) -> NDArray[Any]:
+    image = cv2.imread(str(file))
+    if image is None:
+        raise ValueError(f"Picture '{file}' cannot be decoded: copy it again.")
+    return image
+
+
+def _write_bag(
+    path: Path,
+    start_ns: int,
+    encoding: str,
+    frames: Iterable[tuple[NDArray[Any], NDArray[np.float64]]],
+    count: int,
+) -> None:
+    progress = tqdm(frames, total=count, desc='Writing the bag', unit=' images', disable=None)
+    with CameraBagWriter(path) as bag:
+        for index, (image, K) in enumerate(progress):
+            stamp = start_ns + index * PERIOD_NS
+            size = (image.shape[0], image.shape[1])
+            bag.write_camera_info(INFO_TOPIC, stamp, FRAME_ID, size, K)
+            bag.write_image(IMAGE_TOPIC, stamp, FRAME_ID, encoding, image)
+
+
+def _chosen_topic(path: Path, counts: dict[str, int], wanted: str | None) -> str:
+    listed = ', '.join(sorted(counts))
+    if not counts:
+        raise ValueError(f"Bag '{path}' holds no images ({' or '.join(IMAGE_TYPES)}).")
+    if wanted is None and len(counts) > 1:
+        raise ValueError(f'Several image topics, choose one with IMAGE_TOPIC=…: {listed}.')
+    topic = wanted or next(iter(counts))
+    if topic not in counts:
+        raise ValueError(f"'{topic}' is not an image topic of the bag. It holds: {listed}.")
+    return topic

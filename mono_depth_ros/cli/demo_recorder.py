@@ -1,0 +1,158 @@
+"""Record the node's outputs into a bag, and keep what it says about itself."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.serialization import deserialize_message
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+
+from mono_depth_ros.datasets.bag_writer import NANOSECONDS, CameraBagWriter
+
+DEPTH_TOPIC = '/depth/image_rect'
+RELATIVE_TOPIC = '/depth_relative/image'
+CLOUD_TOPIC = '/points'
+COLOR_TOPIC = '/depth/color'
+DIAGNOSTICS_TOPIC = '/diagnostics'
+OUTPUTS: dict[str, Any] = {
+    DEPTH_TOPIC: Image,
+    '/depth/camera_info': CameraInfo,
+    CLOUD_TOPIC: PointCloud2,
+    COLOR_TOPIC: Image,
+    RELATIVE_TOPIC: Image,
+    DIAGNOSTICS_TOPIC: DiagnosticArray,
+}
+# Three seconds of a 10 Hz camera: the disk may stall for a moment.
+QUEUE = 30
+
+
+@dataclass
+class NodeStatus:
+    """The node's latest diagnosis of itself.
+
+    Attributes:
+        level: 0 OK, 1 warning, 2 error.
+        message: the diagnosis in words.
+        values: its key-value pairs.
+        received: when it came, on the steady clock [s].
+    """
+
+    level: int = 0
+    message: str = 'it said nothing about itself on /diagnostics'
+    values: dict[str, str] = field(default_factory=dict)
+    received: float = 0.0
+
+    def number(self, key: str) -> float:
+        """Return a value as a number; NaN where there is none."""
+        return float(self.values.get(key, 'nan'))
+
+    @property
+    def drops(self) -> dict[str, int]:
+        """Dropped frames by cause."""
+        return {
+            key.removeprefix('dropped_'): int(value)
+            for key, value in self.values.items()
+            if key.startswith('dropped_') and int(value)
+        }
+
+    @property
+    def pending(self) -> float:
+        """Frames that are neither published nor dropped yet."""
+        done = self.number('frames_out') + sum(self.drops.values())
+        return self.number('frames_in') - done
+
+
+class Recorder:
+    """Subscribe to everything that the demo shows and store it as it comes, serialised.
+
+    Args:
+        context: an initialised rclpy context.
+        path: folder of the new bag.
+        image_topic: the image that goes into the node.
+        compressed: whether that is a CompressedImage.
+    """
+
+    def __init__(self, context: Context, path: Path, image_topic: str, compressed: bool) -> None:
+        self._node = Node('demo_recorder', context=context, start_parameter_services=False)
+        self._executor = SingleThreadedExecutor(context=context)
+        self._executor.add_node(self._node)
+        self._bag = CameraBagWriter(path)
+        self._bag.__enter__()
+        self._bag_time_ns = 0
+        self.image_topic = image_topic
+        self.counts: dict[str, int] = {}
+        self.status = NodeStatus()
+        self._depth_times: list[float] = []
+        for topic, kind in OUTPUTS.items():
+            self._record(kind, topic, ReliabilityPolicy.RELIABLE)
+        image_type = CompressedImage if compressed else Image
+        self._record(image_type, image_topic, ReliabilityPolicy.BEST_EFFORT)
+        self._node.create_subscription(Clock, '/clock', self._on_clock, 1)
+
+    @property
+    def depths(self) -> int:
+        """Depth images that arrived, metric or relative."""
+        return len(self._depth_times)
+
+    @property
+    def frame_rate(self) -> float:
+        """Depth images per second as they arrived here; NaN of fewer than two."""
+        if self.depths < 2:
+            return float('nan')
+        return (self.depths - 1) / (self._depth_times[-1] - self._depth_times[0])
+
+    def spin_once(self, timeout: float = 0.1) -> None:
+        """Take in what arrives next."""
+        self._executor.spin_once(timeout_sec=timeout)
+
+    def close(self) -> None:
+        """Finish the bag."""
+        self._executor.shutdown()
+        self._node.destroy_node()
+        self._bag.__exit__(None, None, None)
+
+    def _record(self, kind: Any, topic: str, reliability: ReliabilityPolicy) -> None:
+        package, _, _ = kind.__module__.partition('.')
+        name = f'{package}/msg/{kind.__name__}'
+
+        def store(data: bytes) -> None:
+            self._on_message(topic, name, data)
+
+        qos = QoSProfile(depth=QUEUE, reliability=reliability)
+        self._node.create_subscription(kind, topic, store, qos, raw=True)
+
+    def _on_message(self, topic: str, name: str, data: bytes) -> None:
+        if topic == DIAGNOSTICS_TOPIC:
+            self._on_diagnostics(deserialize_message(data, DiagnosticArray))
+        if topic in (DEPTH_TOPIC, RELATIVE_TOPIC):
+            self._depth_times.append(time.monotonic())
+        if self._bag_time_ns:
+            self._bag.write_serialized(topic, name, self._bag_time_ns, data)
+            self.counts[topic] = self.counts.get(topic, 0) + 1
+
+    def _on_clock(self, message: Clock) -> None:
+        self._bag_time_ns = message.clock.sec * NANOSECONDS + message.clock.nanosec
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name.startswith('depth_node'):
+                self.status = node_status(status)
+
+
+def node_status(status: DiagnosticStatus) -> NodeStatus:
+    """Read a diagnostic status of depth_node."""
+    return NodeStatus(
+        level=int.from_bytes(status.level, 'little'),
+        message=status.message,
+        values={pair.key: pair.value for pair in status.values},
+        received=time.monotonic(),
+    )
