@@ -18,7 +18,8 @@ from typing import Any
 
 import rclpy
 from rclpy.context import Context
-from rclpy.logging import LoggingSeverity, set_logger_level
+from rclpy.impl.logging_severity import LoggingSeverity
+from rclpy.logging import set_logger_level
 from rclpy.signals import SignalHandlerOptions
 from tqdm import tqdm
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.highlevel import AnyReader
 
 from mono_depth_ros.cli.demo_bag import COMPRESSED
 from mono_depth_ros.cli.demo_recorder import CLOUD_TOPIC, DEPTH_TOPIC, RELATIVE_TOPIC
@@ -61,12 +60,6 @@ def read_frames(recording: Path, image_topic: str) -> Iterator[DemoFrame]:
                              parts.get(CLOUD_TOPIC), image_topic)
             while len(waiting) > PATIENCE:
                 del waiting[next(iter(waiting))]
-
-
-def count_messages(recording: Path, topic: str) -> int:
-    """Return how many messages of a topic were recorded."""
-    with AnyReader([recording]) as reader:
-        return reader.topics[topic].msgcount if topic in reader.topics else 0
 
 
 def _frame(stamp: int, image: Any, depth: Any, cloud: Any, image_topic: str) -> DemoFrame:

@@ -79,6 +79,7 @@ def test_the_demo_records_and_pictures_what_the_real_node_makes_of_a_street(run_
     film = cv2.VideoCapture(str(tmp_path / 'demo/preview.mp4'))
     assert film.get(cv2.CAP_PROP_FRAME_COUNT) == counts['/depth/image_rect']
     readable, picture = film.read()
+    film.release()
     assert readable and picture.std() > 10
     assert cv2.imread(str(tmp_path / 'demo/preview.png')).shape == picture.shape
     assert processes_of(tmp_path / 'demo') == []
