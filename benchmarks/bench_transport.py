@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
@@ -22,13 +23,15 @@ ROOT = Path(__file__).resolve().parents[1]
 PROFILE = ROOT / 'config/fastdds.xml'
 SIZE = (375, 1242)  # a KITTI image: 1.40 MB as bgr8
 RATE = 30.0
-PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+# Fast DDS 3, from ROS 2 Kilted on, renamed its variable; rclpy 9 is Kilted's.
+NEW_VARIABLE, OLD_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'
+PROFILE_VARIABLE = NEW_VARIABLE if int(version('rclpy').split('.')[0]) >= 9 else OLD_VARIABLE
 
 
 def qos(reliability: str) -> QoSProfile:
+    best_effort, reliable = ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5,
-                      reliability=ReliabilityPolicy.BEST_EFFORT if reliability == 'best'
-                      else ReliabilityPolicy.RELIABLE)
+                      reliability=best_effort if reliability == 'best' else reliable)
 
 
 def image() -> Image:
@@ -40,7 +43,7 @@ def image() -> Image:
 
 def send(count: int, reliability: str) -> None:
     node = rclpy.create_node('transport_sender')
-    publisher = node.create_publisher(Image, 'image', qos(reliability))
+    publisher = node.create_publisher(Image, 'transport_benchmark', qos(reliability))
     while publisher.get_subscription_count() == 0:
         time.sleep(0.05)
     time.sleep(1.0)  # the reader's side of the match
@@ -62,7 +65,7 @@ def receive(reliability: str) -> None:
         sent = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
         ages.append((time.time_ns() - sent) / 1e6)
 
-    node.create_subscription(Image, 'image', on_image, qos(reliability))
+    node.create_subscription(Image, 'transport_benchmark', on_image, qos(reliability))
     try:
         rclpy.spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):
@@ -71,10 +74,10 @@ def receive(reliability: str) -> None:
 
 def measure(profile: Path | None, reliability: str, count: int) -> tuple[int, float]:
     environment = {key: value for key, value in os.environ.items()
-                   if key not in PROFILE_VARIABLES}
+                   if key not in (NEW_VARIABLE, OLD_VARIABLE)}
     environment |= {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
     if profile:
-        environment |= dict.fromkeys(PROFILE_VARIABLES, str(profile))
+        environment[PROFILE_VARIABLE] = str(profile)
     options = ['--reliability', reliability, '--count', str(count)]
     command = [sys.executable, __file__, *options]
     receiver = subprocess.Popen([*command, '--role', 'receive'], env=environment,
@@ -100,7 +103,7 @@ def commit() -> str:
 
 def report(count: int) -> None:
     megabytes = 3 * SIZE[0] * SIZE[1] / 1e6
-    print(f'{date.today()}, {hardware()}, commit {commit()}')
+    print(f"{date.today()}, {hardware()}, rclpy {version('rclpy')}, commit {commit()}")
     print(f'{count} images of {megabytes:.2f} MB at {RATE:g} Hz, from one process to another\n')
     print('| transport | reliability | arrived | age p50 [ms] |\n|---|---|---|---|')
     for name, profile in (('Fast DDS default', None), ('config/fastdds.xml', PROFILE)):
