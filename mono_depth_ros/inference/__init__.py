@@ -1,0 +1,1 @@
+"""From a model card and images to depth."""

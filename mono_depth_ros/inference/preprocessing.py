@@ -1,0 +1,77 @@
+"""From camera images to the network's input."""
+
+from collections.abc import Sequence
+from itertools import product
+from math import ceil, floor, log, sqrt
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Image = NDArray[np.uint8]
+Size = tuple[int, int]
+
+FITS = ('keep_aspect', 'stretch')
+SIZE_MULTIPLE = 32
+
+
+def legal_size(image_size: Size, card_input_size: Size, fit: str) -> Size:
+    """Return the network size (height, width) for a camera.
+
+    keep_aspect starts from the size that has the camera's aspect and the card's pixel count.
+    Of the legal sizes around it, it takes the one nearest the camera's aspect, and of equally
+    near ones the one nearest the pixel count.
+
+    Args:
+        image_size: (height, width) of the camera's images.
+        card_input_size: (height, width) that the weights were trained at.
+        fit: 'keep_aspect', or 'stretch' for the card's size whatever the camera's aspect.
+
+    Raises:
+        ValueError: fit is neither.
+    """
+    if fit not in FITS:
+        raise ValueError(f"fit is '{fit}'; expected {' or '.join(FITS)}.")
+    if fit == 'stretch':
+        return card_input_size
+    aspect = image_size[1] / image_size[0]
+    pixels = card_input_size[0] * card_input_size[1]
+
+    def deviation(size: Size) -> tuple[float, float]:
+        height, width = size
+        return abs(log(width * image_size[0] / (height * image_size[1]))), abs(
+            log(height * width / pixels)
+        )
+
+    ideal = sqrt(pixels / aspect), sqrt(pixels * aspect)
+    return min(product(_around(ideal[0]), _around(ideal[1])), key=deviation)
+
+
+def to_network_input(images: Sequence[Image], size: Size) -> Tensor:
+    """Resize images and stack them to one batch.
+
+    Shrinking averages over areas, which neither aliases nor costs much. KITTI's protocol asks
+    for Lanczos instead; that is the evaluation's affair, a robot has no use for it.
+
+    Args:
+        images: (H, W, 3) uint8 RGB images, sizes may differ.
+        size: (height, width) of the network's input.
+
+    Returns:
+        (B, 3, height, width) float RGB in [0, 1], channels last in memory.
+    """
+    height, width = size
+    batch = np.empty((len(images), height, width, 3), np.uint8)
+    for image, place in zip(images, batch):
+        shrinks = image.shape[0] >= height and image.shape[1] >= width
+        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        cv2.resize(image, (width, height), dst=place, interpolation=interpolation)
+    return torch.from_numpy(batch).permute(0, 3, 1, 2).to(torch.float32).div_(255)
+
+
+def _around(extent: float) -> set[int]:
+    """Return the legal extents just below and just above an ideal one."""
+    steps = extent / SIZE_MULTIPLE
+    return {max(1, step) * SIZE_MULTIPLE for step in (floor(steps), ceil(steps))}
