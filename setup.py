@@ -7,8 +7,9 @@ from setuptools import find_packages, setup
 
 PACKAGE = 'mono_depth_ros'
 EXECUTABLES = ['depth_node', 'import_checkpoint', 'replay_bag']
-# As in package.xml, where rosdep reads the rest of the dependencies.
-REQUIREMENTS = open('requirements.txt', encoding='utf-8').read().split()
+# As in package.xml, where rosdep reads the rest of the dependencies. Beside the real setup.py:
+# colcon build --symlink-install runs a link to it elsewhere.
+REQUIREMENTS = Path(__file__).resolve().with_name('requirements.txt').read_text().split()
 
 
 def ros_wheels(distribution: str) -> list[str]:
