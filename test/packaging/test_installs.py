@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -43,9 +44,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Workspace after `colcon build`."""
     if find_spec('colcon_core') is None:
         pytest.skip('colcon is not installed: pip install colcon-common-extensions')
-    workspace = tmp_path_factory.mktemp('colcon')
+    return colcon_build(tmp_path_factory.mktemp('colcon'))
+
+
+def colcon_build(workspace: Path, *arguments: str) -> Path:
     copy_source(workspace / 'src' / PACKAGE)
-    run(sys.executable, '-m', 'colcon', '--log-base', 'log', 'build', folder=workspace)
+    run(sys.executable, '-m', 'colcon', 'build', *arguments, folder=workspace)
     return workspace
 
 
@@ -124,6 +128,20 @@ def test_colcon_workspace_is_on_the_ament_path_once_it_is_sourced(built, tmp_pat
     prefix = in_workspace(built, tmp_path, 'echo $AMENT_PREFIX_PATH').strip().split(':')[0]
 
     assert Path(prefix) == built / 'install' / PACKAGE
+
+
+@pytest.mark.skipif(find_spec('colcon_core') is None, reason='colcon is not installed')
+@pytest.mark.skipif(int(version('setuptools').split('.')[0]) >= 80,
+                    reason='colcon build --symlink-install needs setuptools < 80')
+def test_colcon_symlink_install_reads_cards_and_launch_files_of_the_source(tmp_path):
+    workspace = colcon_build(tmp_path, '--symlink-install')
+
+    lines = in_workspace(workspace, tmp_path, f'{sys.executable} -c "$LOOK"', LOOK=LOOK)
+
+    source, share = workspace / 'src' / PACKAGE, workspace / 'install' / PACKAGE / 'share' / PACKAGE
+    assert Path(lines.splitlines()[1]) == source / 'models'
+    launch_file = share / 'launch' / 'depth.launch.py'
+    assert launch_file.resolve() == source / 'launch' / 'depth.launch.py'
 
 
 def in_workspace(workspace: Path, folder: Path, command: str, **environment: str) -> str:
