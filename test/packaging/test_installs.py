@@ -138,8 +138,9 @@ def test_colcon_symlink_install_reads_cards_and_launch_files_of_the_source(tmp_p
 
     lines = in_workspace(workspace, tmp_path, f'{sys.executable} -c "$LOOK"', LOOK=LOOK)
 
-    source, share = workspace / 'src' / PACKAGE, workspace / 'install' / PACKAGE / 'share' / PACKAGE
+    source = workspace / 'src' / PACKAGE
     assert Path(lines.splitlines()[1]) == source / 'models'
+    share = workspace / 'install' / PACKAGE / 'share' / PACKAGE
     launch_file = share / 'launch' / 'depth.launch.py'
     assert launch_file.resolve() == source / 'launch' / 'depth.launch.py'
 
