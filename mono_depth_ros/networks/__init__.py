@@ -1,6 +1,11 @@
 """Depth networks: one file per paper, one registry."""
 
-from mono_depth_ros.networks import monodepth2
+from mono_depth_ros.networks import (  # noqa: F401  (importing a paper's file registers it)
+    hr_depth,
+    lka_depth,
+    monodepth2,
+    small_depth,
+)
 from mono_depth_ros.networks.base import DepthNetwork, DepthOutput
 from mono_depth_ros.networks.registry import create_network, list_networks, network_info
 
@@ -9,6 +14,5 @@ __all__ = [
     'DepthOutput',
     'create_network',
     'list_networks',
-    'monodepth2',
     'network_info',
 ]

@@ -1,5 +1,7 @@
 """Encoders from timm, tapped where the papers tap them; never with downloaded weights."""
 
+from typing import Any
+
 import timm
 from torch import Tensor, nn
 
@@ -68,7 +70,7 @@ class MobileNetV3Trunk(nn.Module):
 
     def __init__(self, *, se_before_activation: bool) -> None:
         super().__init__()
-        model = timm.create_model('mobilenetv3_large_100', pretrained=False)
+        model: Any = timm.create_model('mobilenetv3_large_100', pretrained=False)
         self.conv_stem = model.conv_stem
         self.bn1 = model.bn1
         # the seventh stage is the classifier's 960-channel convolution

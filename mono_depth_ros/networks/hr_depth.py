@@ -1,0 +1,133 @@
+"""HR-Depth and Lite-HR-Depth: a triangle of skip connections (Lyu et al., AAAI 2021).
+
+Node (r, c) lives at resolution 1 / 2^(r+1). Column 0 is the encoder; every other node joins its
+doubled lower neighbour (r + 1, c - 1) with all nodes to its left. The last diagonal fuses them
+with squeeze-and-excitation, the others with a convolution.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import torch
+from torch import Tensor, nn
+
+from mono_depth_ros.networks.base import DepthNetwork, DepthOutput
+from mono_depth_ros.networks.blocks import ConvBlock, DisparityHead, upsample
+from mono_depth_ros.networks.encoders import Encoder, mobilenet_v3_encoder, resnet18_encoder
+from mono_depth_ros.networks.registry import register_network
+
+PAPER = 'Lyu et al., "HR-Depth", AAAI 2021, arXiv:2012.07356'
+HR_WIDTHS = (16, 32, 64, 128, 256)
+LITE_WIDTHS = (4, 12, 20, 40, 80)
+
+
+class SqueezeFuse(nn.Module):
+    """Weigh channels by squeeze-and-excitation, then fuse them with a 1x1 convolution.
+
+    The paper prints a reduction of 4; only 16 gives the parameters it prints, and the public
+    code has 16.
+    """
+
+    REDUCTION = 16
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        hidden = in_channels // self.REDUCTION
+        self.squeeze = nn.Conv2d(in_channels, hidden, 1, bias=False)
+        self.excite = nn.Conv2d(hidden, in_channels, 1, bias=False)
+        self.fuse = nn.Conv2d(in_channels, out_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, out_channels, H, W)."""
+        squeezed = self.squeeze(x.mean((2, 3), keepdim=True)).relu()
+        return torch.relu(self.fuse(x * self.excite(squeezed).sigmoid()))
+
+
+class TriangleNode(nn.Module):
+    """Reduce and double the lower neighbour, join the nodes to the left, fuse."""
+
+    def __init__(self, reduce: nn.Module, fuse: nn.Module) -> None:
+        super().__init__()
+        self.reduce = reduce
+        self.fuse = fuse
+
+    def forward(self, lower: Tensor, left: list[Tensor]) -> Tensor:
+        """Return the node's feature at the resolution of `left`."""
+        joined = torch.cat([upsample(self.reduce(lower)), *left], dim=1)
+        fused: Tensor = self.fuse(joined)
+        return fused
+
+
+class HRDepth(DepthNetwork):
+    """The triangle decoder on any encoder with five feature maps.
+
+    Args:
+        encoder: gives features at 1/2 to 1/32.
+        widths: width of a reduced neighbour per resolution 1/1 to 1/16; nodes have twice that.
+        squeeze_before_mixing: pass joins of three or more maps through a 1x1 convolution to
+            twice the node's width before they are mixed.
+    """
+
+    def __init__(
+        self, encoder: Encoder, widths: tuple[int, ...], *, squeeze_before_mixing: bool
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.nodes = nn.ModuleDict()
+        for row, column in _triangle():
+            below = encoder.channels[row + 1] if column == 1 else 2 * widths[row + 1]
+            joined = widths[row + 1] + encoder.channels[row] + (column - 1) * 2 * widths[row]
+            if row + column == 4:
+                fuse: nn.Module = SqueezeFuse(joined, 2 * widths[row])
+            elif column > 1 and squeeze_before_mixing:
+                fuse = _squeeze_and_mix(joined, 2 * widths[row])
+            else:
+                fuse = ConvBlock(joined, 2 * widths[row])
+            reduce = ConvBlock(below, widths[row + 1])
+            self.nodes[f'{row}{column}'] = TriangleNode(reduce, fuse)
+        self.before_doubling = ConvBlock(2 * widths[0], widths[0])
+        self.after_doubling = ConvBlock(widths[0], widths[0])
+        self.heads = nn.ModuleList(
+            DisparityHead(width)
+            for width in (widths[0], 2 * widths[0], 2 * widths[1], 2 * widths[2])
+        )
+
+    def decode(self, features: list[Tensor]) -> DepthOutput:
+        """Return four disparities (fewer once deployed) and their four features."""
+        rows = [[feature] for feature in features]
+        for row, column in _triangle():
+            lower = rows[row + 1][column - 1]
+            rows[row].append(self.nodes[f'{row}{column}'](lower, rows[row]))
+        finest = self.after_doubling(upsample(self.before_doubling(rows[0][4])))
+        decoded = [finest, rows[0][4], rows[1][3], rows[2][2]]
+        return DepthOutput([head(x) for head, x in zip(self.heads, decoded)], decoded)
+
+
+def _triangle() -> Iterator[tuple[int, int]]:
+    for column in range(1, 5):
+        for row in range(5 - column):
+            yield row, column
+
+
+def _squeeze_and_mix(in_channels: int, width: int) -> nn.Sequential:
+    squeeze = nn.Conv2d(in_channels, 2 * width, 1, bias=False)
+    return nn.Sequential(squeeze, ConvBlock(2 * width, width))
+
+
+@register_network(paper=PAPER, input_size=(192, 640))
+def hr_depth() -> HRDepth:
+    """ResNet18 encoder, 14.07 M parameters."""
+    return HRDepth(resnet18_encoder(), HR_WIDTHS, squeeze_before_mixing=True)
+
+
+@register_network(paper=PAPER, input_size=(192, 640))
+def lite_hr_depth(
+    se_before_activation: Annotated[
+        bool,
+        'squeeze-and-excitation before the activation, as the weights published with the paper '
+        'expect; ImageNet weights from timm expect it after',
+    ] = False,
+) -> HRDepth:
+    """MobileNetV3-Large encoder, 3.11 M parameters (Table 3)."""
+    encoder = mobilenet_v3_encoder(se_before_activation=se_before_activation)
+    return HRDepth(encoder, LITE_WIDTHS, squeeze_before_mixing=False)

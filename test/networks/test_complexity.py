@@ -1,0 +1,76 @@
+import pytest
+import torch
+from torch import nn
+
+from mono_depth_ros.networks import create_network
+from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
+
+
+def test_macs_of_one_convolution_by_hand():
+    conv = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+
+    assert count_conv_macs(conv, (4, 6)) == (2 * 3) * 8 * 3 * 9
+
+
+def test_macs_leave_the_network_where_and_as_it_was():
+    conv = nn.Conv2d(3, 8, 3)
+
+    count_conv_macs(conv, (4, 6))
+
+    assert conv.training and conv.weight.device == torch.device('cpu')
+
+
+def test_parameters_do_not_count_statistics():
+    assert count_parameters(nn.BatchNorm2d(5)) == 10
+
+
+@pytest.mark.parametrize(
+    ('name', 'millions'),
+    [
+        ('hr_depth', 14.10),
+        ('lite_hr_depth', 3.112),
+        ('lka_depth', 9.93),
+        ('monodepth2_resnet18', 14.33),
+    ],
+)
+def test_parameters_are_the_papers(name, millions):
+    assert count_parameters(create_network(name)) / 1e6 == pytest.approx(millions, rel=0.005)
+
+
+def test_lite_encoder_has_its_own_figure():
+    encoder = create_network('lite_hr_depth').encoder
+
+    assert count_parameters(encoder) / 1e6 == pytest.approx(2.816, abs=0.0005)
+
+
+def test_deployed_small_depth_has_the_papers_parameters():
+    deployed = create_network('small_depth').deploy()
+
+    assert count_parameters(deployed) / 1e6 == pytest.approx(2.35, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ('name', 'billions'),
+    [
+        ('hr_depth', 11.22),
+        ('lite_hr_depth', 1.227),
+        ('lka_depth', 10.06),
+        ('monodepth2_resnet18', 8.01),
+    ],
+)
+def test_macs_at_192x640_are_the_specified_ones(name, billions):
+    macs = count_conv_macs(create_network(name), (192, 640))
+
+    assert macs / 1e9 == pytest.approx(billions, rel=0.01)
+
+
+def test_deployed_small_depth_at_128x416_has_the_papers_macs():
+    macs = count_conv_macs(create_network('small_depth').deploy(), (128, 416))
+
+    assert macs / 1e9 == pytest.approx(0.41, rel=0.03)
+
+
+def test_learned_offsets_cost_lka_depth_2456_weights():
+    plain = count_parameters(create_network('lka_depth', offset_upsampling=False))
+
+    assert count_parameters(create_network('lka_depth')) - plain == 2456
