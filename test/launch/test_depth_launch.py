@@ -145,6 +145,17 @@ def test_rviz_gets_our_layout_and_the_frame_of_the_camera(launch_files):
     assert words(rviz)[:4] == ['-d', str(layout), '-f', 'front_optical']
 
 
+@pytest.mark.parametrize(('namespace', 'logger'), [
+    ('', 'depth_node'), ('front', 'front.depth_node'), ('/robot/front', 'robot.front.depth_node')])
+def test_log_level_is_that_of_the_node_alone(launch_files, namespace, logger):
+    node, = (entity for entity in visit(launch_files / 'depth.launch.py', log_level='debug',
+                                        namespace=namespace)
+             if isinstance(entity, LifecycleNode))
+
+    given = words(node)
+    assert given[given.index('--log-level') + 1] == f'{logger}:=debug'
+
+
 def test_node_becomes_active_with_what_was_given_over_the_parameter_file(start, tmp_path):
     params_file = tmp_path / 'mine.yaml'
     params_file.write_text('/**: {ros__parameters: {max_depth: 50.0, depth_scale: 3.0}}')
