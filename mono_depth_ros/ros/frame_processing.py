@@ -108,7 +108,7 @@ def publish_depth(frame: PreparedFrame, depth: Floats, kind: str, config: DepthN
         stream.publish(CLOUD, _cloud(frame, depth, config.cloud_stride))
     if COLOR in wanted:
         near_far = (robust_range(depth) if kind == 'relative'
-                    else (config.min_depth, config.max_depth))
+                    else (max(config.min_depth, config.max_depth / 100), config.max_depth))
         colors = colorize_depth(depth, config.colormap, *near_far)
         stream.publish(COLOR, image_message(header, colors, 'bgr8'))
 
