@@ -1,9 +1,17 @@
-"""The two directions between a network's disparity and depth (Monodepth2's convention)."""
+"""The two directions between a network's disparity and depth (Monodepth2's convention).
 
+Both take tensors and NumPy arrays alike.
+"""
+
+from typing import Any, TypeVar
+
+from numpy.typing import NDArray
 from torch import Tensor
 
+Array = TypeVar('Array', Tensor, NDArray[Any])
 
-def disparity_to_depth(disparity: Tensor, min_depth: float, max_depth: float) -> Tensor:
+
+def disparity_to_depth(disparity: Array, min_depth: float, max_depth: float) -> Array:
     """Convert disparity in (0, 1) to depth: 1 / depth = 1 / max + (1 / min - 1 / max) disparity.
 
     Args:
@@ -18,10 +26,11 @@ def disparity_to_depth(disparity: Tensor, min_depth: float, max_depth: float) ->
         ValueError: the two limits are not 0 < min_depth < max_depth.
     """
     far, span = _inverse_depth_line(min_depth, max_depth)
-    return (disparity * span + far).reciprocal()
+    depth: Array = 1 / (disparity * span + far)
+    return depth
 
 
-def depth_to_disparity(depth: Tensor, min_depth: float, max_depth: float) -> Tensor:
+def depth_to_disparity(depth: Array, min_depth: float, max_depth: float) -> Array:
     """Convert depth to disparity in (0, 1), the inverse of disparity_to_depth.
 
     Args:
@@ -36,7 +45,8 @@ def depth_to_disparity(depth: Tensor, min_depth: float, max_depth: float) -> Ten
         ValueError: the two limits are not 0 < min_depth < max_depth.
     """
     far, span = _inverse_depth_line(min_depth, max_depth)
-    return (depth.reciprocal() - far) / span
+    disparity: Array = (1 / depth - far) / span
+    return disparity
 
 
 def _inverse_depth_line(min_depth: float, max_depth: float) -> tuple[float, float]:

@@ -140,8 +140,8 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location='cpu', weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise ValueError(
-            f"Weights '{path}' do not load as plain tensors ({error}). Fetch the file again, or "
-            'import it with import_checkpoint.'
+            f"Weights '{path}' are damaged, or hold more than plain tensors, which could run "
+            'code. Fetch the file again, or import its folder with import_checkpoint.'
         ) from error
     if not isinstance(state, dict) or not all(isinstance(x, Tensor) for x in state.values()):
         raise ValueError(

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -147,11 +147,14 @@ class DepthEstimator:
         return result
 
     def _depth(self, disparity: Depth, size: Size, factor: float) -> Depth:
-        """Resize disparity and only then invert it: between two depths lies no surface."""
-        resized = cv2.resize(disparity, size[::-1], interpolation=cv2.INTER_LINEAR)
-        card = self.card
-        depth = disparity_to_depth(torch.from_numpy(resized), card.min_depth, card.max_depth)
-        result: Depth = depth.mul_(factor).numpy()
+        """Resize disparity and only then invert it: inverse depth is linear on a plane.
+
+        NumPy, because PyTorch's threads wait for each other longer than this takes when the
+        cores are busy.
+        """
+        resized: NDArray[Any] = cv2.resize(disparity, size[::-1], interpolation=cv2.INTER_LINEAR)
+        depth = disparity_to_depth(resized, self.card.min_depth, self.card.max_depth)
+        result: Depth = np.multiply(depth, np.float32(factor), out=depth)
         return result
 
 

@@ -68,10 +68,10 @@ def to_network_input(images: Sequence[Image], size: Size) -> Tensor:
         shrinks = image.shape[0] >= height and image.shape[1] >= width
         interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         cv2.resize(image, (width, height), dst=place, interpolation=interpolation)
-    return torch.from_numpy(batch).permute(0, 3, 1, 2).to(torch.float32).div_(255)
+    return torch.from_numpy(np.divide(batch, 255, dtype=np.float32)).permute(0, 3, 1, 2)
 
 
-def _around(extent: float) -> set[int]:
-    """Return the legal extents just below and just above an ideal one."""
+def _around(extent: float) -> list[int]:
+    """Return the legal extents just below and just above an ideal one, the smaller first."""
     steps = extent / SIZE_MULTIPLE
-    return {max(1, step) * SIZE_MULTIPLE for step in (floor(steps), ceil(steps))}
+    return [max(1, step) * SIZE_MULTIPLE for step in (floor(steps), ceil(steps))]

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -20,6 +21,16 @@ def test_depth_and_disparity_are_inverse_to_each_other():
     depth = disparity_to_depth(disparity, 0.5, 80.0)
 
     assert torch.allclose(depth_to_disparity(depth, 0.5, 80.0), disparity, rtol=1e-12)
+
+
+def test_arrays_convert_like_tensors_and_stay_single_precision():
+    disparity = np.array([0.2, 0.9], dtype=np.float32)
+
+    depth = disparity_to_depth(disparity, 0.5, 80.0)
+
+    assert depth.dtype == np.float32
+    assert np.allclose(depth, disparity_to_depth(torch.from_numpy(disparity), 0.5, 80.0).numpy())
+    assert np.allclose(depth_to_disparity(depth, 0.5, 80.0), disparity)
 
 
 def test_disparity_gradients_match_finite_differences():

@@ -1,0 +1,221 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import interpolate
+
+from mono_depth_ros.geometry.disparity import disparity_to_depth
+from mono_depth_ros.inference.checkpoint import load_network, save_weights
+from mono_depth_ros.inference.estimator import DepthEstimator
+from mono_depth_ros.inference.model_card import ModelCard
+from mono_depth_ros.inference.preprocessing import to_network_input
+
+UNTRAINED = ModelCard(
+    name='tiny',
+    network='monodepth2_resnet18',
+    weights=None,
+    seed=1,
+    input_size=(64, 96),
+    min_depth=0.1,
+    max_depth=100.0,
+    depth_unit='relative',
+    training_data='none (untrained)',
+    license_code='Apache-2.0',
+    license_weights='none: no trained weights',
+)
+# Disparity 1/2 everywhere: 1 / (0.01 + 9.99 / 2).
+CONSTANT_DEPTH = 1 / 5.005
+
+
+def scene(height: int, width: int, seed: int = 0) -> np.ndarray:
+    blocks = np.random.default_rng(seed).integers(0, 256, (8, 12, 3), dtype=np.uint8)
+    return blocks.repeat(-(-height // 8), axis=0).repeat(-(-width // 12), axis=1)[:height, :width]
+
+
+@pytest.fixture(scope='module')
+def estimator():
+    return DepthEstimator(UNTRAINED, calibration_images=[scene(64, 96)])
+
+
+@pytest.fixture(scope='module')
+def constant_card(tmp_path_factory):
+    """A metric card whose network answers disparity 1/2 to every image."""
+    folder = tmp_path_factory.mktemp('models')
+    network = load_network(UNTRAINED, [scene(64, 96)])
+    for parameter in network.heads.parameters():
+        torch.nn.init.zeros_(parameter)
+    sha256 = save_weights(network, folder / 'constant.safetensors')
+    return replace(
+        UNTRAINED,
+        name='constant',
+        weights='constant.safetensors',
+        sha256=sha256,
+        depth_unit='metric',
+        training_K=((100.0, 0.0, 47.5), (0.0, 100.0, 31.5), (0.0, 0.0, 1.0)),
+        path=folder / 'constant.yaml',
+    )
+
+
+def camera(fy: float) -> np.ndarray:
+    return np.array([[fy, 0, 50.0], [0, fy, 40.0], [0, 0, 1]])
+
+
+def test_constant_disparity_gives_the_closed_form_depth_at_image_size(constant_card):
+    estimator = DepthEstimator(constant_card)
+
+    (estimate,) = estimator.estimate([scene(75, 111)], depth_scale=2.0)
+
+    assert estimate.depth.shape == (75, 111) and estimate.depth.dtype == np.float32
+    assert np.allclose(estimate.depth, 2 * CONSTANT_DEPTH, rtol=1e-6, atol=0)
+    assert estimate.kind == 'scaled'
+
+
+def test_metric_depth_follows_each_cameras_own_focal_length(constant_card):
+    estimator = DepthEstimator(constant_card)
+
+    same, double = estimator.estimate([scene(64, 96)] * 2, [camera(100.0), camera(200.0)])
+
+    assert np.allclose(same.depth, CONSTANT_DEPTH, rtol=1e-6) and same.kind == 'metric'
+    assert np.allclose(double.depth, 2 * CONSTANT_DEPTH, rtol=1e-6) and double.kind == 'scaled'
+    assert same.warning is None and '2.00 times' in double.warning
+
+
+def test_a_metric_card_refuses_images_without_intrinsics(constant_card):
+    with pytest.raises(ValueError, match="needs the camera's intrinsics K"):
+        DepthEstimator(constant_card).estimate([scene(64, 96)])
+
+
+def test_a_relative_card_gives_relative_depth(estimator):
+    (estimate,) = estimator.estimate([scene(64, 96)])
+
+    assert estimate.kind == 'relative' and estimate.depth.std() > 0
+
+
+def test_a_batch_of_mixed_sizes_equals_one_by_one_in_order(estimator):
+    images = [scene(64, 96, 0), scene(90, 90, 1), scene(128, 192, 2), scene(80, 90, 3)]
+
+    together = estimator.estimate(images)
+
+    for image, estimate in zip(images, together):
+        (alone,) = estimator.estimate([image])
+        assert estimate.depth.shape == image.shape[:2]
+        assert np.allclose(estimate.depth, alone.depth, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_disparity_is_resized_before_it_is_inverted(estimator):
+    image = scene(128, 192)
+    network = load_network(UNTRAINED, [scene(64, 96)])
+    disparity = network(to_network_input([image], (64, 96)))
+
+    (estimate,) = estimator.estimate([image])
+
+    def resized(values: torch.Tensor) -> torch.Tensor:
+        return interpolate(values, (128, 192), mode='bilinear', align_corners=False)
+
+    expected = disparity_to_depth(resized(disparity), 0.1, 100.0)[0, 0].numpy()
+    inverted_first = resized(disparity_to_depth(disparity, 0.1, 100.0))[0, 0].numpy()
+    assert np.allclose(estimate.depth, expected, rtol=1e-4)
+    assert not np.allclose(estimate.depth, inverted_first, rtol=1e-2)
+
+
+def test_stretch_and_keep_aspect_choose_the_network_size():
+    images = [scene(64, 96)]
+    stretching = DepthEstimator(UNTRAINED, fit='stretch', calibration_images=images)
+    keeping = DepthEstimator(UNTRAINED, fit='keep_aspect', calibration_images=images)
+
+    assert stretching.network_size((120, 80)) == (64, 96)
+    assert keeping.network_size((120, 80)) == (96, 64)
+
+
+def test_estimates_do_not_share_memory_and_may_be_changed(estimator):
+    first, second = estimator.estimate([scene(64, 96)] * 2)
+
+    first.depth[:] = np.nan
+
+    assert np.isfinite(second.depth).all()
+
+
+def test_no_images_give_no_estimates(estimator):
+    assert estimator.estimate([]) == []
+
+
+def test_bfloat16_stays_near_single_precision(estimator):
+    half = DepthEstimator(
+        UNTRAINED, precision='bfloat16', calibration_images=[scene(64, 96)]
+    )
+
+    (full_estimate,), (half_estimate,) = (
+        each.estimate([scene(64, 96)]) for each in (estimator, half)
+    )
+
+    ratio = half_estimate.depth / full_estimate.depth
+    assert not np.array_equal(half_estimate.depth, full_estimate.depth)
+    assert abs(np.median(ratio) - 1) < 0.05
+
+
+def test_warming_up_accepts_camera_sizes(estimator):
+    estimator.warm_up([(75, 111), (100, 100)])
+
+
+def test_threads_are_those_asked_for():
+    before = torch.get_num_threads()
+    try:
+        DepthEstimator(UNTRAINED, threads=1, calibration_images=[scene(64, 96)])
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    'image',
+    [
+        np.zeros((64, 96), np.uint8),
+        np.zeros((64, 96, 4), np.uint8),
+        np.zeros((64, 96, 3), np.float32),
+        np.zeros((0, 96, 3), np.uint8),
+    ],
+)
+def test_other_images_are_refused(estimator, image):
+    with pytest.raises(ValueError, match=r'expected \(H, W, 3\) uint8 in RGB order'):
+        estimator.estimate([image])
+
+
+def test_intrinsics_must_be_given_for_every_image(estimator):
+    with pytest.raises(ValueError, match='2 images, but 1 Ks'):
+        estimator.estimate([scene(64, 96)] * 2, [camera(100.0)])
+
+
+@pytest.mark.parametrize(
+    ('choice', 'message'),
+    [
+        ({'device': 'gpu'}, "device is 'gpu'; expected cpu, cuda or cuda:N"),
+        ({'device': 'cuda:9999'}, "device is 'cuda:9999', but"),
+        ({'precision': 'int8'}, "precision is 'int8'; expected float32, float16, bfloat16"),
+        ({'precision': 'float16'}, 'float16 needs a CUDA device'),
+        ({'threads': 0}, 'threads is 0; expected 1 or more'),
+        ({'fit': 'crop'}, "fit is 'crop'; expected keep_aspect or stretch"),
+    ],
+)
+def test_a_choice_that_does_not_exist_is_refused(choice, message):
+    with pytest.raises(ValueError, match=message):
+        DepthEstimator(UNTRAINED, calibration_images=[scene(64, 96)], **choice)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='tells what happens without a GPU')
+def test_the_cpu_never_takes_the_place_of_a_gpu():
+    with pytest.raises(ValueError, match=r'finds no CUDA GPU.*or ask for device cpu'):
+        DepthEstimator(UNTRAINED, device='cuda', calibration_images=[scene(64, 96)])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA GPU')
+@pytest.mark.parametrize('precision', ['float32', 'float16', 'bfloat16'])
+def test_a_gpu_agrees_with_the_cpu(estimator, precision):
+    on_gpu = DepthEstimator(
+        UNTRAINED, device='cuda', precision=precision, calibration_images=[scene(64, 96)]
+    )
+
+    (expected,), (found,) = (each.estimate([scene(64, 96)]) for each in (estimator, on_gpu))
+
+    assert abs(np.median(found.depth / expected.depth) - 1) < 0.05
