@@ -39,10 +39,12 @@ from mono_depth_ros.inference.model_card import ModelCard, load_card
 # ten metres ahead.
 UNTRAINED_DEPTH_SCALE = 50.0
 CLOCK_HZ = 50
+OWN_BAG_SECONDS = 30.0
 START_SECONDS = 180.0
 MATCH_SECONDS = 20.0
 FINISH_SECONDS = 20.0
 POLL_SECONDS = 0.05
+ERROR = 2
 
 
 class DemoError(Exception):
@@ -84,7 +86,9 @@ def run(chosen: argparse.Namespace) -> DemoResult:
 def prepare_clip(chosen: argparse.Namespace, folder: Path) -> DemoClip:
     """Return the user's clip, KITTI's where it is at hand, or the street."""
     if chosen.bag:
-        return inspect_bag(Path(chosen.bag), chosen.image_topic, f'Your bag {chosen.bag}')
+        chosen.duration = chosen.duration or OWN_BAG_SECONDS
+        title = f'The first {chosen.duration:g} s of {chosen.bag}'
+        return inspect_bag(Path(chosen.bag), chosen.image_topic, title)
     bag = folder / 'input'
     drive = None if chosen.street else find_kitti_drive(Path(chosen.data))
     if drive:
@@ -171,7 +175,9 @@ def _wait_until_active(node: Child, recorder: Recorder) -> None:
     while recorder.status.values.get('state') != 'active':
         _check_running(node)
         recorder.spin_once(POLL_SECONDS)
-        if recorder.status.level == 2 or time.monotonic() > deadline:
+        state = recorder.status.values.get('state')
+        failed = recorder.status.level == ERROR and state != 'active'
+        if failed or time.monotonic() > deadline:
             raise DemoError(
                 f'depth_node did not become active. It says: {recorder.status.message}\n'
                 f'{node.log_tail()}'
@@ -219,7 +225,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add('--bag', help='your own bag: ROS 1 .bag, ROS 2 folder, .mcap or .db3')
     add('--image-topic', help='image topic of your bag, where it has several')
-    add('--duration', type=float, metavar='S', help='play only the first seconds of the bag')
+    add('--duration', type=float, metavar='S',
+        help=f'play only the first seconds (of your bag: {OWN_BAG_SECONDS:.0f})')
     add('--model', default='untrained', help='model card (default: %(default)s)')
     add('--depth-scale', type=float, metavar='M', help="metres per unit of the network's depth")
     add('--data', default='../shared/data', help='folder that may hold kitti/ (%(default)s)')

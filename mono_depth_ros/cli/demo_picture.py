@@ -187,11 +187,11 @@ def _draw_marks(view: Picture, camera: tuple[int, int], per_metre: float, scale:
     for index in range(1, int(scale.ahead / step) + 1):
         row = round(camera[1] - index * step * per_metre)
         if row > 16:
-            _shadowed(view, f'{index * step:g} {scale.unit}', (8, row - 5))
+            _boxed(view, f'{index * step:g} {scale.unit}', (8, row - 5))
         for side in (-1, 1):
             column = round(camera[0] + side * index * step * per_metre)
             if 50 < column < view.shape[1] - 30:
-                _shadowed(view, f'{side * index * step:g}', (column - 8, view.shape[0] - 16))
+                _boxed(view, f'{side * index * step:g}', (column - 8, view.shape[0] - 16))
     triangle = np.array([(-8, 6), (8, 6), (0, -10)]) + camera
     cv2.fillPoly(view, [triangle.astype(np.int32)], WARNING, cv2.LINE_AA)
 
@@ -214,8 +214,11 @@ def _text(
     cv2.putText(canvas, text, at, FONT, size, color, thickness, cv2.LINE_AA)
 
 
-def _shadowed(canvas: Picture, text: str, at: tuple[int, int]) -> None:
-    _text(canvas, text, at, 0.45, BACKGROUND, 3)
+def _boxed(canvas: Picture, text: str, at: tuple[int, int]) -> None:
+    """Write on a dark box, to be read over points of any colour."""
+    (width, height), _ = cv2.getTextSize(text, FONT, 0.45, 1)
+    corner, opposite = (at[0] - 4, at[1] + 5), (at[0] + width + 4, at[1] - height - 4)
+    cv2.rectangle(canvas, corner, opposite, BACKGROUND, cv2.FILLED)
     _text(canvas, text, at, 0.45, TEXT)
 
 
