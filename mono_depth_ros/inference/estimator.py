@@ -74,7 +74,7 @@ class DepthEstimator:
         if threads is not None:
             _set_threads(threads)
         network = load_network(card, calibration_images).deploy()
-        self._network = network.to(self.device).to(memory_format=torch.channels_last)
+        self._network = network.to(self.device)
 
     def network_size(self, image_size: Size) -> Size:
         """Return the (height, width) at which the network sees images of a size."""

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,22 +39,24 @@ def estimator():
     return DepthEstimator(UNTRAINED, calibration_images=[scene(64, 96)])
 
 
+def card_with_heads(folder: Path, factor: float) -> ModelCard:
+    """Save the untrained network with its head weights multiplied, and return its card."""
+    network = load_network(UNTRAINED, [scene(64, 96)])
+    for parameter in network.heads.parameters():
+        parameter.data *= factor
+    sha256 = save_weights(network, folder / 'heads.safetensors')
+    return replace(
+        UNTRAINED, weights='heads.safetensors', sha256=sha256, path=folder / 'heads.yaml'
+    )
+
+
 @pytest.fixture(scope='module')
 def constant_card(tmp_path_factory):
     """A metric card whose network answers disparity 1/2 to every image."""
-    folder = tmp_path_factory.mktemp('models')
-    network = load_network(UNTRAINED, [scene(64, 96)])
-    for parameter in network.heads.parameters():
-        torch.nn.init.zeros_(parameter)
-    sha256 = save_weights(network, folder / 'constant.safetensors')
     return replace(
-        UNTRAINED,
-        name='constant',
-        weights='constant.safetensors',
-        sha256=sha256,
+        card_with_heads(tmp_path_factory.mktemp('models'), factor=0.0),
         depth_unit='metric',
         training_K=((100.0, 0.0, 47.5), (0.0, 100.0, 31.5), (0.0, 0.0, 1.0)),
-        path=folder / 'constant.yaml',
     )
 
 
@@ -104,12 +107,13 @@ def test_a_batch_of_mixed_sizes_equals_one_by_one_in_order(estimator):
 
 
 @torch.no_grad()
-def test_disparity_is_resized_before_it_is_inverted(estimator):
+def test_disparity_is_resized_before_it_is_inverted(tmp_path):
+    card = card_with_heads(tmp_path, factor=100.0)  # steep disparities tell the orders apart
     image = scene(128, 192)
-    network = load_network(UNTRAINED, [scene(64, 96)])
+    network = load_network(card)
     disparity = network(to_network_input([image], (64, 96)))
 
-    (estimate,) = estimator.estimate([image])
+    (estimate,) = DepthEstimator(card).estimate([image])
 
     def resized(values: torch.Tensor) -> torch.Tensor:
         return interpolate(values, (128, 192), mode='bilinear', align_corners=False)

@@ -143,6 +143,7 @@ def test_missing_keys_are_all_named(tmp_path):
         ('input_size', [192.0, 640], r'\[height, width\]'),
         ('min_depth', '1e-3', 'a number'),
         ('max_depth', True, 'a number'),
+        ('depth_scale', float('inf'), 'a number'),
         ('depth_unit', 'metres', 'metric or relative'),
         ('training_K', [[1, 0, 0], [0, 0, 0], [0, 0, 1]], 'the rows'),
         ('training_K', 371.0, 'the rows'),
