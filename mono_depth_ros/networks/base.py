@@ -3,6 +3,7 @@
 from copy import deepcopy
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from mono_depth_ros.networks.folding import fold_batch_norm
@@ -63,7 +64,8 @@ class DepthNetwork(nn.Module):
         network = deepcopy(self).eval().requires_grad_(False)
         network.heads = network.heads[:1]
         fold_batch_norm(network)
-        return network
+        # up to twice as fast on CPUs: depthwise convolutions like their channels together
+        return network.to(memory_format=torch.channels_last)
 
     def check_input_size(self, height: int, width: int) -> None:
         """Raise a ValueError that names the nearest legal size if this one is not."""

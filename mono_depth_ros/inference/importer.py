@@ -1,0 +1,311 @@
+"""From the authors' checkpoint folders to a model card with its weights."""
+
+import pickle
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from mono_depth_ros.inference.checkpoint import save_weights
+from mono_depth_ros.inference.model_card import Matrix3, ModelCard, load_card, write_card
+from mono_depth_ros.inference.official_layouts import LAYOUTS, OfficialLayout, may_be_missing
+from mono_depth_ros.networks import DepthNetwork, create_network
+from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
+
+MIN_DEPTH, MAX_DEPTH = 0.1, 100.0
+# Stereo training on KITTI calls its baseline of 0.54 m 0.1 units.
+KITTI_STEREO_SCALE = 5.4
+# fx / width, fy / height, cx / width, cy / height, as these projects train on KITTI.
+KITTI_INTRINSICS = (0.58, 1.92, 0.5, 0.5)
+SETTINGS = ('height', 'width', 'use_stereo')
+
+
+class ImportOptions(NamedTuple):
+    """What a checkpoint folder does not say of itself.
+
+    Attributes:
+        layout: a key of LAYOUTS, or 'auto' to tell it from the names of the weights.
+        name: of the card; the folder's by default.
+        input_size: (height, width), for folders whose encoder.pth lacks it.
+        unit: 'relative', or 'metric' for weights that know metres.
+        depth_scale: metres per unit of depth; stereo weights of KITTI have 5.4 by default.
+        training_data: 'kitti' (adds KITTI's intrinsics), or any other words for the card.
+        training_intrinsics: fx, fy, cx, cy of the training images at input_size [px].
+        license_weights: the licence of the weights; the layout's by default.
+    """
+
+    layout: str = 'auto'
+    name: str | None = None
+    input_size: tuple[int, int] | None = None
+    unit: str = 'relative'
+    depth_scale: float | None = None
+    training_data: str | None = None
+    training_intrinsics: tuple[float, float, float, float] | None = None
+    license_weights: str | None = None
+
+
+def import_checkpoint(
+    folder: str | Path, output_folder: str | Path, layout: str = 'auto', **options: Any
+) -> ModelCard:
+    """Turn a folder with `encoder.pth` and `depth.pth` into a card and a safetensors file.
+
+    Every weight of the files is used, known to be unused, or an error that names it.
+
+    Args:
+        folder: the authors' folder.
+        output_folder: gets <name>.yaml and <name>.safetensors; made if it does not exist.
+        layout: a key of LAYOUTS, or 'auto'.
+        options: the other fields of ImportOptions.
+
+    Raises:
+        FileNotFoundError: a file of the folder is missing.
+        ValueError: a file is corrupt, of no known layout, does not fit the network, or the
+            options contradict it; or the card exists already.
+    """
+    chosen = ImportOptions(layout=layout, **options)
+    folder = Path(folder).expanduser()
+    encoder, settings = _split_settings(_read(folder / 'encoder.pth'), folder / 'encoder.pth')
+    depth, _ = _split_settings(_read(folder / 'depth.pth'), folder / 'depth.pth')
+    official = _layout_of(chosen.layout, encoder, depth, folder)
+
+    network = create_network(official.network, **official.options)
+    state = _translate(official, network, encoder, depth, folder)
+    network.load_state_dict(state)
+
+    size = _input_size(chosen.input_size, settings, folder)
+    name = chosen.name or folder.resolve().name
+    card = _card(name, official, network, size, bool(settings.get('use_stereo')), chosen)
+    return _write(card, network, Path(output_folder).expanduser())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"'{path}' does not exist; expected a folder with encoder.pth and depth.pth. "
+            "Unpack the authors' archive and give the folder that holds both files."
+        )
+    try:
+        state = torch.load(path, map_location='cpu', weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(
+            f"'{path}' is not a readable PyTorch file of plain tensors; it may be truncated. "
+            f"Download it again, and compare its size. PyTorch says: {str(error).splitlines()[0]}"
+        ) from error
+    if not isinstance(state, dict):
+        raise ValueError(
+            f"'{path}' holds a {type(state).__name__}; expected the names and tensors of a state "
+            'dict. Save model.state_dict() rather than the model.'
+        )
+    return state
+
+
+def _split_settings(
+    state: Mapping[str, Any], path: Path
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    settings = {key: state[key] for key in SETTINGS if key in state}
+    weights = {key: value for key, value in state.items() if key not in settings}
+    strangers = [key for key, value in weights.items() if not isinstance(value, Tensor)]
+    if strangers:
+        raise ValueError(
+            f"'{path}' holds entries that are no tensors: {', '.join(strangers)}; expected none "
+            f'but {", ".join(SETTINGS)}. Remove them from the file.'
+        )
+    return weights, settings
+
+
+def _layout_of(
+    layout: str, encoder: Iterable[str], depth: Iterable[str], folder: Path
+) -> OfficialLayout:
+    if layout != 'auto':
+        if layout not in LAYOUTS:
+            near = get_close_matches(layout, LAYOUTS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ''
+            raise ValueError(
+                f"Unknown layout '{layout}'.{hint} Available: auto, {', '.join(LAYOUTS)}."
+            )
+        return LAYOUTS[layout]
+    is_resnet = 'encoder.layer1.0.conv1.weight' in encoder
+    is_mobilenet = 'encoder.features.0.0.weight' in encoder
+    is_triangle = 'convs.X_04_Conv_0.conv.conv.weight' in depth
+    is_list = 'decoder.0.conv.conv.weight' in depth and not is_triangle
+    known = {
+        'monodepth2': is_resnet and is_list,
+        'hr_depth': is_resnet and is_triangle,
+        'lite_hr_depth': is_mobilenet and is_triangle,
+    }
+    for name, fits in known.items():
+        if fits:
+            return LAYOUTS[name]
+    raise ValueError(
+        f"'{folder}' has the layout of no network known here: encoder.pth begins with "
+        f"{_first(encoder)}, depth.pth with {_first(depth)}. Known: {', '.join(known)}. "
+        'Take a folder of one of these projects, or name its layout to see every difference.'
+    )
+
+
+def _first(keys: Iterable[str]) -> str:
+    return f"'{next(iter(keys), '(nothing)')}'"
+
+
+def _translate(
+    layout: OfficialLayout,
+    network: DepthNetwork,
+    encoder: Mapping[str, Tensor],
+    depth: Mapping[str, Tensor],
+    folder: Path,
+) -> dict[str, Tensor]:
+    """Return the state dict of our network, or name every weight that stands against it."""
+    wanted = network.state_dict()
+    parts = (
+        ('encoder.pth', encoder, layout.encoder_names(list(wanted))),
+        ('depth.pth', depth, layout.depth_names(list(wanted))),
+    )
+    state = dict(wanted)
+    faults: list[str] = []
+    for file, given, names in parts:
+        found = {ours: official for ours, official in names.items() if official in given}
+        state |= {ours: _as_ours(given[key], wanted[ours]) for ours, key in found.items()}
+        faults += [f'{file} lacks {key}' for key in _missing(names, given)]
+        faults += [
+            f'{file}: {key} has shape {tuple(given[key].shape)}, expected '
+            f'{tuple(wanted[ours].shape)}'
+            for ours, key in found.items()
+            if state[ours].shape != wanted[ours].shape
+        ]
+        leftover = given.keys() - set(names.values())
+        faults += [f'{file}: {fault}' for fault in _leftover_faults(layout, given, leftover)]
+    if faults:
+        listed = '\n  '.join(faults)
+        raise ValueError(
+            f"'{folder}' does not fit {layout.network}:\n  {listed}\n"
+            "Check that both files belong to this network and are the authors' own."
+        )
+    return state
+
+
+def _missing(names: Mapping[str, str], given: Mapping[str, Tensor]) -> list[str]:
+    return [key for key in names.values() if key not in given and not may_be_missing(key)]
+
+
+def _leftover_faults(
+    layout: OfficialLayout, given: Mapping[str, Tensor], leftover: Iterable[str]
+) -> list[str]:
+    faults = []
+    for key in sorted(leftover):
+        if layout.unused.fullmatch(key):
+            continue
+        twin = layout.twin_of(key)
+        if twin is None or twin not in given:
+            faults.append(f'{key} is unknown')
+        elif not torch.equal(given[key], given[twin]):
+            faults.append(f'{key} differs from {twin}, which it should repeat')
+    return faults
+
+
+def _as_ours(value: Tensor, ours: Tensor) -> Tensor:
+    """Give a linear layer's matrix the shape of the 1x1 convolution that it is here."""
+    is_linear = value.ndim == 2 and ours.ndim == 4
+    return value[:, :, None, None] if is_linear else value
+
+
+def _input_size(
+    given: tuple[int, int] | None, settings: Mapping[str, Any], folder: Path
+) -> tuple[int, int]:
+    stated = tuple(int(settings[key]) for key in ('height', 'width') if key in settings)
+    if given and len(stated) == 2 and tuple(given) != stated:
+        raise ValueError(
+            f'Input size {given[0]}x{given[1]} contradicts encoder.pth, which says '
+            f'{stated[0]}x{stated[1]} (height x width). Leave the input size out.'
+        )
+    size = tuple(given or stated)
+    if len(size) != 2:
+        raise ValueError(
+            f"'{folder / 'encoder.pth'}' states no height and width; expected the size the "
+            'weights were trained at. Give it as input size, for example 192 640.'
+        )
+    return size
+
+
+def _card(
+    name: str,
+    layout: OfficialLayout,
+    network: DepthNetwork,
+    size: tuple[int, int],
+    is_stereo: bool,
+    options: ImportOptions,
+) -> ModelCard:
+    training_data = options.training_data or 'not stated'
+    return ModelCard(
+        name=name,
+        network=layout.network,
+        network_options=dict(layout.options),
+        weights=f'{name}.safetensors',
+        sha256='0' * 64,  # until the weights are written
+        input_size=size,
+        min_depth=MIN_DEPTH,
+        max_depth=MAX_DEPTH,
+        depth_unit=options.unit,
+        depth_scale=_depth_scale(options, is_stereo),
+        training_K=_training_intrinsics(options, size),
+        training_data=f'{training_data} (with stereo pairs)' if is_stereo else training_data,
+        license_code='Apache-2.0',
+        license_weights=options.license_weights or layout.license_weights,
+        parameters=count_parameters(network),
+        macs=count_conv_macs(network, size),
+    )
+
+
+def _depth_scale(options: ImportOptions, is_stereo: bool) -> float | None:
+    """Return metres per unit; metres must come from a stereo baseline or from the user."""
+    if options.unit not in ('relative', 'metric'):
+        raise ValueError(f"Unit is '{options.unit}'; expected relative or metric.")
+    if options.depth_scale is not None or options.unit == 'relative':
+        return options.depth_scale
+    if is_stereo and options.training_data == 'kitti':
+        return KITTI_STEREO_SCALE
+    raise ValueError(
+        'Unit is metric, but nothing says how many metres a unit of depth has: encoder.pth '
+        f'{"says" if is_stereo else "does not say"} use_stereo, and the training data is '
+        f"'{options.training_data or 'not stated'}'. Weights trained on video alone know no "
+        'metres: import them as relative. Otherwise give the depth scale, or '
+        f"training data 'kitti' for stereo weights of KITTI ({KITTI_STEREO_SCALE})."
+    )
+
+
+def _training_intrinsics(options: ImportOptions, size: tuple[int, int]) -> Matrix3 | None:
+    """Return K at the input size, given or KITTI's, or None if nobody knows it."""
+    if options.training_intrinsics:
+        fx, fy, cx, cy = map(float, options.training_intrinsics)
+    elif options.training_data == 'kitti':
+        height, width = size
+        fx, fy, cx, cy = (
+            share * extent
+            for share, extent in zip(KITTI_INTRINSICS, (width, height, width, height))
+        )
+    elif options.unit == 'metric':
+        raise ValueError(
+            'Unit is metric, but the intrinsics of the training images are not given; metres '
+            "hold for one focal length only. Give training intrinsics, or training data 'kitti'."
+        )
+    else:
+        return None
+    return ((fx, 0.0, cx), (0.0, fy, cy), (0.0, 0.0, 1.0))
+
+
+def _write(card: ModelCard, network: DepthNetwork, folder: Path) -> ModelCard:
+    assert card.weights is not None
+    path = folder / f'{card.name}.yaml'
+    for file in (path, folder / card.weights):
+        if file.exists():
+            raise ValueError(
+                f"'{file}' exists already; it stays as it is. Remove it, or choose another name "
+                'or output folder.'
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    sha256 = save_weights(network, folder / card.weights)
+    write_card(replace(card, sha256=sha256), path)
+    return load_card(path)

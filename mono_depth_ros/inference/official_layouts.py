@@ -1,0 +1,172 @@
+"""What the authors' checkpoint files call the weights of our networks."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_STATISTICS = 'num_batches_tracked'
+
+_INVERTED_RESIDUAL = {
+    'conv_pw': '0',
+    'bn1': '1',
+    'conv_dw': '3',
+    'bn2': '4',
+    'se.conv_reduce': '5.fc.0',
+    'se.conv_expand': '5.fc.2',
+    'conv_pwl': '7',
+    'bn3': '8',
+}
+_FIRST_BLOCK = {'conv_dw': '0', 'bn1': '1', 'conv_pw': '4', 'bn2': '5'}
+# First official block number of each of timm's stages.
+_STAGE_STARTS = (1, 2, 4, 7, 11, 13)
+
+
+@dataclass(frozen=True)
+class OfficialLayout:
+    """How one project names its weights in `encoder.pth` and `depth.pth`.
+
+    Attributes:
+        network: our network that takes the weights.
+        options: the options it needs for them.
+        license_weights: what the project's licence says of its weights.
+        encoder_key: from a key of our `encoder.trunk` to a key of `encoder.pth`.
+        depth_key: from any other key of ours to a key of `depth.pth`.
+        unused: matches keys that the official forward pass never reads.
+        twins: `depth.pth` repeats layer `convs.<twins[k]>` as `decoder.<k>`.
+    """
+
+    network: str
+    license_weights: str
+    encoder_key: Callable[[str], str]
+    depth_key: Callable[[str], str]
+    unused: re.Pattern[str]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    twins: tuple[str, ...] = ()
+
+    def encoder_names(self, keys: list[str]) -> dict[str, str]:
+        """Map our encoder's keys to those of `encoder.pth`."""
+        prefix = 'encoder.trunk.'
+        ours = (key for key in keys if key.startswith(prefix))
+        return {key: self.encoder_key(key.removeprefix(prefix)) for key in ours}
+
+    def depth_names(self, keys: list[str]) -> dict[str, str]:
+        """Map our decoder's keys to those of `depth.pth`."""
+        return {key: self.depth_key(key) for key in keys if not key.startswith('encoder.')}
+
+    def twin_of(self, key: str) -> str | None:
+        """Return the `convs.*` key that a `decoder.*` key of `depth.pth` repeats."""
+        match = re.fullmatch(r'decoder\.(\d+)\.(.+)', key)
+        if match is None or int(match[1]) >= len(self.twins):
+            return None
+        return f'convs.{self.twins[int(match[1])]}.{match[2]}'
+
+
+def may_be_missing(official_key: str) -> bool:
+    """Whether old PyTorch wrote checkpoints without this key."""
+    return official_key.endswith(_STATISTICS)
+
+
+def _resnet_key(key: str) -> str:
+    return f'encoder.{key}'
+
+
+def _mobilenet_key(key: str) -> str:
+    """Translate timm's stage.block to the flat list of blocks of the official encoder."""
+    if key.startswith('conv_stem.'):
+        return key.replace('conv_stem', 'encoder.features.0.0')
+    if key.startswith('bn1.'):
+        return key.replace('bn1', 'encoder.features.0.1')
+    _, stage, block, rest = key.split('.', 3)
+    layer, _, leaf = rest.rpartition('.')
+    number = _STAGE_STARTS[int(stage)] + int(block)
+    layers = _FIRST_BLOCK if number == 1 else _INVERTED_RESIDUAL
+    return f'encoder.features.{number}.conv.{layers[layer]}.{leaf}'
+
+
+def _monodepth2_key(key: str) -> str:
+    """Translate our level to the official list: coarsest level first, heads last."""
+    part, level, rest = key.split('.', 2)
+    if part == 'heads':
+        return f'decoder.{10 + int(level)}.{rest}'
+    position = 2 * (4 - int(level)) + (part == 'mix')
+    return f'decoder.{position}.conv.{rest}'
+
+
+def _triangle_key(key: str) -> str:
+    """Translate our node (r, c), the destination, to the official source (r + 1, c - 1)."""
+    part, _, rest = key.partition('.')
+    if part in _OUTSIDE_THE_TRIANGLE:
+        return f'convs.{_OUTSIDE_THE_TRIANGLE[part]}.conv.{rest}'
+    if part == 'heads':
+        level, rest = rest.split('.', 1)
+        return f'convs.dispConvScale{level}.{rest}'
+    node, operation, rest = rest.split('.', 2)
+    source = f'{int(node[0]) + 1}{int(node[1]) - 1}'
+    if operation == 'reduce':
+        return f'convs.X_{source}_Conv_0.conv.{rest}'
+    for ours, official in _FUSIONS.items():
+        if rest.startswith(ours):
+            return official.format(node=node, source=source) + rest.removeprefix(ours)
+    raise AssertionError(f'no official name for {key}')
+
+
+_OUTSIDE_THE_TRIANGLE = {'before_doubling': 'X_04_Conv_0', 'after_doubling': 'X_04_Conv_1'}
+_FUSIONS = {
+    'squeeze.': 'convs.X_{node}_attention.fc.0.',
+    'excite.': 'convs.X_{node}_attention.fc.2.',
+    'fuse.': 'convs.X_{node}_attention.conv_se.',
+    '0.': 'convs.X_{node}_downsample.conv.',
+    '1.conv.': 'convs.X_{source}_Conv_1.conv.conv.',
+    'conv.': 'convs.X_{source}_Conv_1.conv.conv.',
+}
+
+_TWINS_OF_BOTH = (
+    *(f'X_{row}{column}_Conv_0' for column in range(4) for row in range(5 - column)),
+    'X_04_Conv_0',
+    'X_04_Conv_1',
+    *(f'X_{node}_attention' for node in ('31', '22', '13', '04')),
+    *(f'X_{source}_Conv_1' for source in ('10', '20', '30')),
+)
+_HR_TWINS = (
+    *_TWINS_OF_BOTH,
+    'X_02_downsample',
+    'X_11_Conv_1',
+    'X_12_downsample',
+    'X_21_Conv_1',
+    'X_03_downsample',
+    'X_12_Conv_1',
+    *(f'dispConvScale{level}' for level in range(4)),
+)
+_LITE_TWINS = tuple(name for name in _HR_TWINS if 'downsample' not in name)
+
+_UNUSED_TRIANGLE = r'convs\.X_0[0-3]_Conv_0\..+'
+_CLASSIFIER = r'encoder\.fc\.(weight|bias)'
+_UNKNOWN_LICENCE = 'not stated; ask the authors'
+
+LAYOUTS = {
+    'monodepth2': OfficialLayout(
+        network='monodepth2_resnet18',
+        license_weights='Monodepth v2 licence: non-commercial use only',
+        encoder_key=_resnet_key,
+        depth_key=_monodepth2_key,
+        unused=re.compile(_CLASSIFIER),
+    ),
+    'hr_depth': OfficialLayout(
+        network='hr_depth',
+        license_weights=_UNKNOWN_LICENCE,
+        encoder_key=_resnet_key,
+        depth_key=_triangle_key,
+        unused=re.compile(f'{_CLASSIFIER}|{_UNUSED_TRIANGLE}'),
+        twins=_HR_TWINS,
+    ),
+    'lite_hr_depth': OfficialLayout(
+        network='lite_hr_depth',
+        options={'se_before_activation': True},
+        license_weights=_UNKNOWN_LICENCE,
+        encoder_key=_mobilenet_key,
+        depth_key=_triangle_key,
+        unused=re.compile(_UNUSED_TRIANGLE),
+        twins=_LITE_TWINS,
+    ),
+}
