@@ -62,10 +62,11 @@ def choose_scale(depths: list[NDArray[np.float32]], unit: str) -> Scale:
     """Choose round limits that hold most of the depth of some frames."""
     values = np.concatenate([depth[np.isfinite(depth)] for depth in depths])
     if not values.size:
-        return Scale(0.0, 1.0, 1.0, unit)
+        return Scale(0.1, 1.0, 1.0, unit)
     low, high = np.percentile(values, [2, 98])
     step = round_step((high - low) / 5)
-    near = float(np.floor(low / step) * step)
+    # Colours follow the logarithm of depth, so the near end cannot be zero.
+    near = float(np.floor(low / step) * step) or round_step(low / 2.5)
     far = float(max(np.ceil(high / step) * step, near + step))
     ahead_step = round_step(far / 5)
     return Scale(near, far, float(np.ceil(far / ahead_step) * ahead_step), unit)
@@ -118,17 +119,29 @@ def fit_into(image: Picture, size: tuple[int, int]) -> Picture:
 def color_bar(scale: Scale, width: int) -> Picture:
     """Draw the colours of depth with their distances, through the very same colour map."""
     bar = np.full((BAR_HEIGHT - 4, width, 3), BACKGROUND, np.uint8)
-    ramp = np.linspace(scale.near, scale.far, width, dtype=np.float32)[None]
+    ramp = np.geomspace(scale.near, scale.far, width, dtype=np.float32)[None]
     bar[:12] = colorize_depth(ramp, COLORMAP, scale.near, scale.far)
-    step = round_step((scale.far - scale.near) / 8)
-    for value in np.arange(np.ceil(scale.near / step) * step, scale.far + step / 2, step):
-        column = round((value - scale.near) / (scale.far - scale.near) * (width - 1))
+    for value in bar_marks(scale):
+        part = np.log(value / scale.near) / np.log(scale.far / scale.near)
+        column = round(part * (width - 1))
         cv2.line(bar, (column, 12), (column, 16), TEXT, 1)
         label = f'{value:g} {scale.unit}'.rstrip()
         (text_width, _), _ = cv2.getTextSize(label, FONT, 0.42, 1)
         at = int(np.clip(column - text_width // 2, 0, width - text_width))
         _text(bar, label, (at, 31), 0.42, DIM_TEXT)
     return bar
+
+
+def bar_marks(scale: Scale) -> list[float]:
+    """Choose round distances for a bar on which the logarithm of depth grows evenly."""
+    if scale.far / scale.near > 6:
+        powers = 10.0 ** np.arange(-3, 4)
+        values = np.outer(powers, _STEPS[:-1]).ravel()
+    else:
+        step = round_step((scale.far - scale.near) / 8)
+        values = np.arange(np.ceil(scale.near / step), scale.far / step + 0.5) * step
+    inside = (values > scale.near * 0.999) & (values < scale.far * 1.001)
+    return [float(f'{value:.6g}') for value in values[inside]]
 
 
 def view_from_above(

@@ -117,7 +117,7 @@ def _replay(bag: str, options: PlayOptions, ros_arguments: Sequence[str]) -> int
 def _play_with_bar(player: BagPlayer) -> None:
     # disable=None: no bar where nobody watches, such as in a log file.
     with tqdm(
-        total=round(player.duration, 1),
+        total=player.duration,
         unit='s',
         desc='Playing',
         disable=None,

@@ -8,6 +8,7 @@ from mono_depth_ros.cli.demo_picture import (
     PANEL,
     Caption,
     Scale,
+    bar_marks,
     brightened,
     choose_scale,
     color_bar,
@@ -18,7 +19,7 @@ from mono_depth_ros.cli.demo_picture import (
 )
 from mono_depth_ros.messages.colormap import colorize_depth
 
-SCALE = Scale(near=0.0, far=80.0, ahead=40.0, unit='m')
+SCALE = Scale(near=1.0, far=100.0, ahead=40.0, unit='m')
 CAPTION = Caption('model: untrained', 'untrained, scaled by hand', 'small print')
 
 
@@ -42,13 +43,13 @@ def test_the_colours_span_most_of_the_depth_between_round_limits():
 
     scale = choose_scale([depth], 'm')
 
-    assert (scale.near, scale.far, scale.ahead) == (0.0, 50.0, 50.0)
+    assert (scale.near, scale.far, scale.ahead) == (2.0, 50.0, 50.0)
 
 
 def test_frames_without_any_depth_still_have_a_scale():
     scale = choose_scale([np.full((2, 2), np.nan, np.float32)], 'm')
 
-    assert scale.far > scale.near and scale.ahead > 0
+    assert scale.far > scale.near > 0 and scale.ahead > 0
 
 
 def test_a_point_lies_at_its_metres_from_the_camera():
@@ -74,9 +75,18 @@ def test_of_two_points_above_each_other_the_higher_one_is_seen():
 def test_the_bar_shows_the_colours_that_depth_has():
     bar = color_bar(SCALE, 101)
 
-    middle = colorize_depth(np.array([[40.0]], np.float32), COLORMAP, SCALE.near, SCALE.far)
+    middle = colorize_depth(np.array([[10.0]], np.float32), COLORMAP, SCALE.near, SCALE.far)
     assert bar.shape == (BAR_HEIGHT - 4, 101, 3)
     assert bar[0, 50].tolist() == middle[0, 0].tolist()
+
+
+@pytest.mark.parametrize(
+    ('near', 'far', 'marks'),
+    [(5.0, 80.0, [5, 10, 20, 50]), (6.0, 14.0, [6, 7, 8, 9, 10, 11, 12, 13, 14]),
+     (0.1, 0.5, [0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5])],
+)
+def test_the_marks_are_round_distances_of_the_range(near, far, marks):
+    assert bar_marks(Scale(near, far, far, 'm')) == marks
 
 
 def test_an_image_keeps_its_aspect_in_its_cell():
@@ -94,6 +104,6 @@ def test_every_camera_gives_a_picture_with_even_sides(size):
 
 
 def test_relative_depth_is_shown_without_a_cloud_and_without_metres():
-    picture = render_picture(frame(points=()), Scale(0.0, 1.0, 1.0, ''), CAPTION)
+    picture = render_picture(frame(points=()), Scale(0.1, 1.0, 1.0, ''), CAPTION)
 
     assert picture.any()
