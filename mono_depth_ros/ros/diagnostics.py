@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -60,9 +59,11 @@ class StreamMonitor:
                 logger.info(f'{self.stream.label}: {text}')
             self.said = ''
         elif text != self.said or self.silent_periods >= REPEAT_PERIODS:
-            log: Callable[[str], object] = (
-                logger.error if level == Level.ERROR else logger.warning)
-            log(f'{self.stream.label}: {text}')
+            # rclpy refuses a second severity from the same line.
+            if level == Level.ERROR:
+                logger.error(f'{self.stream.label}: {text}')
+            else:
+                logger.warning(f'{self.stream.label}: {text}')
             self.said, self.silent_periods = text, 0
 
 
