@@ -1,6 +1,4 @@
-"""CameraInfo's numbers → the pinhole that the depth image has, and the way there."""
-
-from __future__ import annotations
+"""The fields of a CameraInfo message → a camera model → what to do with its images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,32 +6,34 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Matrix = NDArray[np.float64]
-Maps = tuple[NDArray[Any], NDArray[Any]]  # int16 pixels and uint16 fractions of cv2.remap
-Size = tuple[int, int]
+Mask = NDArray[np.bool_]
+Maps = tuple[NDArray[Any], NDArray[Any]]
 
-# Distortion model: how many coefficients it may have.
-DISTORTION_MODELS = {'plumb_bob': (4, 5), 'rational_polynomial': (5, 8, 12, 14),
-                     'equidistant': (4,)}
-INPUTS = ('raw', 'rectified')
+# How many coefficients each distortion model may have; none at all means no distortion.
+_COEFFICIENTS = {'plumb_bob': (4, 5), 'rational_polynomial': (4, 5, 8, 12, 14),
+                 'equidistant': (4,)}
+_EQUIDISTANT = 'equidistant'
+_NEGLIGIBLE = 0.05  # [px]
+_TOLERANCE = 1 / 32  # [px], the resolution of cv2.remap
 
 
 @dataclass(frozen=True, eq=False)
 class CameraModel:
-    """Hold the calibration of one image, ROI and binning applied.
+    """The calibration of one image, ROI and binning applied.
 
     Attributes:
-        size: (height, width) of the very image.
-        K: (3, 3) intrinsics of the raw image [px].
-        D: distortion coefficients, empty for none.
-        R: (3, 3) rotation from the camera to the rectified camera.
-        P: (3, 4) projection of the rectified image [px], all zero if not given.
-        distortion_model: plumb_bob, rational_polynomial, equidistant, or another name.
+        size: (height, width) of the image [px].
+        K: (3, 3) intrinsics of the image as it leaves the camera [px].
+        D: coefficients of the distortion model.
+        R: (3, 3) rectified_from_camera rotation.
+        P: (3, 4) projection into the rectified image [px]; all zero where it is not known.
+        distortion_model: its name in ROS.
     """
 
-    size: Size
+    size: tuple[int, int]
     K: Matrix
     D: tuple[float, ...]
     R: Matrix
@@ -42,161 +42,230 @@ class CameraModel:
 
     @property
     def is_distorted(self) -> bool:
-        """Whether any distortion coefficient is not zero."""
-        return any(self.D)
+        """Say whether K alone does not describe the image.
+
+        The equidistant model bends rays even if all its coefficients are 0.
+        """
+        return any(self.D) or (self.distortion_model == _EQUIDISTANT and len(self.D) > 0)
+
+    @property
+    def rectified_K(self) -> Matrix:  # noqa: N802 - K is the field's name
+        """(3, 3) intrinsics of the rectified image: P[:3, :3], or K where P is not known."""
+        return self.P[:, :3] if self.P.any() else self.K
 
 
 @dataclass(frozen=True, eq=False)
 class ImageGeometry:
-    """Hold what turns an image into an undistorted pinhole image.
+    """What to do with the images of a camera.
 
     Attributes:
-        K: (3, 3) intrinsics of the undistorted image [px].
-        maps: for cv2.remap, or None when the image is undistorted as it comes.
-        valid: (H, W) where the undistorted image has a source, or None for everywhere.
+        K_out: (3, 3) intrinsics of the images after `rectify_image` [px].
+        maps: what cv2.remap needs, or None when the images stay as they are.
         note: what the user should know, or ''.
+        valid: (H, W) bool, False where a rectified pixel has no source; None when all have one.
     """
 
-    K: Matrix
+    K_out: Matrix
     maps: Maps | None = None
-    valid: NDArray[np.bool_] | None = None
     note: str = ''
+    valid: Mask | None = None
 
 
-def camera_model(
-    width: int, height: int, K: Any, D: Sequence[float], R: Any, P: Any,
-    distortion_model: str, *,
-    binning: tuple[int, int] = (0, 0), roi: tuple[int, int, int, int] = (0, 0, 0, 0),
-) -> CameraModel:
-    """Read CameraInfo's fields, applying ROI and binning as image_geometry does.
-
-    Args:
-        width: width of the full, unbinned image.
-        height: height of the full, unbinned image.
-        K: 9 values, row by row, in any form that NumPy takes; so for R and P.
-        D: distortion coefficients.
-        R: 9 values; all zero is taken as the identity.
-        P: 12 values; all zero means not given.
-        distortion_model: name of the model of D.
-        binning: (x, y); 0 means 1.
-        roi: (x_offset, y_offset, width, height) in full-resolution pixels; all zero: everything.
-
-    Raises:
-        ValueError: not calibrated (K all zero), or numbers that cannot be a camera.
-    """
-    K = np.asarray(K, np.float64).reshape(3, 3).copy()
-    P = np.asarray(P, np.float64).reshape(3, 4).copy()
-    R = np.asarray(R, np.float64).reshape(3, 3)
-    _check_intrinsics(K)
-    _check_finite(D, R, P)
-    x_offset, y_offset, roi_width, roi_height = roi
-    if any(roi):
-        width, height = roi_width or width - x_offset, roi_height or height - y_offset
-    x_bin, y_bin = (max(1, count) for count in binning)
-    for matrix in (K, P):
-        if matrix.any():
-            matrix[0, 2] -= x_offset
-            matrix[1, 2] -= y_offset
-            matrix[0] /= x_bin
-            matrix[1] /= y_bin
-    return CameraModel((height // y_bin, width // x_bin), K, tuple(float(d) for d in D),
-                       R if R.any() else np.eye(3), P, distortion_model)
-
-
-def _check_intrinsics(K: Matrix) -> None:
-    if not K.any():
-        raise ValueError('K is all zero: the camera is not calibrated. Run camera_calibration, '
-                         'or load its calibration file in the camera driver.')
-    if not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
-        raise ValueError(f'K has focal lengths {K[0, 0]} and {K[1, 1]}: both must be positive '
-                         'numbers [px]. Calibrate the camera anew.')
-
-
-def _check_finite(D: Sequence[float], R: Matrix, P: Matrix) -> None:
-    for name, values in (('D', np.asarray(D, np.float64)), ('R', R), ('P', P)):
-        if not np.isfinite(values).all():
-            raise ValueError(f'{name} holds NaN or infinity: {values.ravel().tolist()}. '
-                             'Calibrate the camera anew.')
-
-
-def image_geometry_for(model: CameraModel, input: str, rectify: bool) -> ImageGeometry:
-    """Decide how an image becomes an undistorted one, and which K that one has.
+def camera_model(width: int, height: int, K: ArrayLike, D: Sequence[float], R: ArrayLike,
+                 P: ArrayLike, distortion_model: str, binning: tuple[int, int] = (0, 0),
+                 roi: tuple[int, int, int, int] = (0, 0, 0, 0)) -> CameraModel:
+    """Read the fields of a CameraInfo message.
 
     Args:
-        model: the camera's calibration.
-        input: 'raw': the image is as the sensor saw it; 'rectified': it is undistorted already,
-            D is ignored and K is that of P.
-        rectify: whether a raw image with distortion or rotation is rectified; otherwise K is
-            used as if there was none, and the note says how wrong that is.
+        width: of the sensor's full, unbinned image [px].
+        height: the same.
+        K: 9 values, row by row.
+        D: coefficients of the distortion model.
+        R: 9 values; all zero is taken as not filled in, that is the identity.
+        P: 12 values; all zero is taken as not known.
+        distortion_model: its name in ROS.
+        binning: (x, y); 0 is the same as 1.
+        roi: (x_offset, y_offset, width, height) in unbinned pixels; all zero is the full image.
 
     Raises:
-        ValueError: unknown input or distortion model, or a calibration that lacks P.
+        ValueError: the camera is not calibrated, or the calibration cannot be right.
     """
-    if input not in INPUTS:
-        raise ValueError(f"input '{input}' is not one of {', '.join(INPUTS)}.")
+    K_full, P_full = np.reshape(K, (3, 3)).astype(float), np.reshape(P, (3, 4)).astype(float)
+    rotation = np.reshape(R, (3, 3)).astype(float)
+    _check_intrinsics(K_full, P_full)
+    coefficients = tuple(float(value) for value in D)
+    if not np.isfinite([*coefficients, *rotation.ravel()]).all():
+        raise ValueError(f'D = {coefficients} and R = {rotation.ravel().tolist()} must be finite; '
+                         f'run camera_calibration again.')
+    _check_coefficients(distortion_model, coefficients)
+    rotation = rotation if rotation.any() else np.eye(3)
+    size = _image_size(width, height, binning, roi)
+    to_image = _roi_and_binning(binning, roi)
+    return CameraModel(size, to_image @ K_full, coefficients, rotation, to_image @ P_full,
+                       distortion_model)
+
+
+def image_geometry_for(model: CameraModel, input: str,
+                       rectify: bool) -> ImageGeometry:
+    """Decide on the intrinsics of a camera's images, and on how to rectify them.
+
+    Args:
+        model: the camera.
+        input: 'rectified' when the images are rectified already, 'raw' when they are not.
+        rectify: rectify raw images.
+
+    Raises:
+        ValueError: the calibration does not allow it; says what to do.
+    """
+    if input not in ('raw', 'rectified'):
+        raise ValueError(f"input is '{input}'; expected 'raw' or 'rectified'.")
     if input == 'rectified':
-        return ImageGeometry(_rectified_intrinsics(model))
-    if not model.is_distorted and np.allclose(model.R, np.eye(3)):
+        return _geometry_of_rectified(model)
+    if not rectify:
+        return ImageGeometry(model.K, note=_distortion_note(model))
+    _check_model(model)
+    x, y, in_front = _source_pixels(model)
+    columns, rows = np.meshgrid(np.arange(model.size[1]), np.arange(model.size[0]))
+    if np.hypot(x - columns, y - rows).max() < _NEGLIGIBLE:
         return ImageGeometry(model.K)
-    if model.is_distorted:
-        _check_distortion(model)
-    if rectify:
-        return _rectification(model)
-    return ImageGeometry(model.K, note=(
-        f'rectify is off, so distortion is ignored: pixels at the corners are '
-        f'{_corner_error(model):.1f} px off; set rectify:=true'))
-
-
-def _rectified_intrinsics(model: CameraModel) -> Matrix:
-    if model.P[:, :3].any():
-        return np.array(model.P[:, :3])
-    if model.is_distorted:
-        raise ValueError('P is all zero although D is not: the intrinsics of the rectified image '
-                         'are unknown. Publish a camera_info with P, or set input:=raw.')
-    return model.K
-
-
-def _check_distortion(model: CameraModel) -> None:
-    counts = DISTORTION_MODELS.get(model.distortion_model)
-    if counts is None:
-        raise ValueError(
-            f"Distortion model '{model.distortion_model}' is not supported. Supported: "
-            f"{', '.join(DISTORTION_MODELS)}; or rectify the image elsewhere and set "
-            'input:=rectified.')
-    if len(model.D) not in counts:
-        raise ValueError(f"'{model.distortion_model}' has {' or '.join(map(str, counts))} "
-                         f'coefficients, but D has {len(model.D)}.')
-
-
-def _rectification(model: CameraModel) -> ImageGeometry:
-    """Make the maps K, D, R → P once; P all zero keeps the raw image's K."""
-    height, width = model.size
-    new_K = model.P[:, :3].copy() if model.P[:, :3].any() else model.K
-    D = np.asarray(model.D, np.float64)
-    if model.distortion_model == 'equidistant' and model.is_distorted:
-        x, y = cv2.fisheye.initUndistortRectifyMap(
-            model.K, D, model.R, new_K, (width, height), cv2.CV_32FC1)
-    else:
-        x, y = cv2.initUndistortRectifyMap(
-            model.K, D if D.size else np.zeros(5), model.R, new_K, (width, height), cv2.CV_32FC1)
-    valid = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
-    maps = cv2.convertMaps(x, y, cv2.CV_16SC2)
-    return ImageGeometry(new_K, (maps[0], maps[1]), None if valid.all() else valid)
-
-
-def _corner_error(model: CameraModel) -> float:
-    """Return how far distortion moves the corners of the image at most [px]."""
-    height, width = model.size
-    corners = np.array([[[x, y]] for x in (0, width - 1) for y in (0, height - 1)], np.float64)
-    D = np.asarray(model.D, np.float64)
-    undistort: Any = (cv2.fisheye if model.distortion_model == 'equidistant' else cv2
-                      ).undistortPoints
-    ideal = undistort(corners, model.K, D, R=model.R, P=model.K)
-    return float(np.linalg.norm(ideal - corners, axis=-1).max())
+    valid = in_front & _has_source(x, y)
+    maps = _remap_tables(x, y, valid)
+    note = '' if valid.any() else 'No pixel of the rectified image has a source; check R and P.'
+    return ImageGeometry(model.rectified_K, maps, note, None if valid.all() else valid)
 
 
 def rectify_image(image: NDArray[np.uint8], geometry: ImageGeometry) -> NDArray[np.uint8]:
-    """Return the undistorted image, black where it has no source; itself if nothing is to do."""
+    """Rectify an image (H, W, 3); pixels without a source become black."""
     if geometry.maps is None:
         return image
+    expected = geometry.maps[0].shape[:2]
+    if image.shape[:2] != expected:
+        raise ValueError(f'Image is {image.shape[1]}x{image.shape[0]}, but its camera_info is for '
+                         f'{expected[1]}x{expected[0]}.')
     return np.asarray(cv2.remap(image, *geometry.maps, cv2.INTER_LINEAR), np.uint8)
+
+
+def _geometry_of_rectified(model: CameraModel) -> ImageGeometry:
+    if not model.P.any() and model.is_distorted:
+        raise ValueError(
+            'The images are declared rectified, but P in camera_info is all zero and D is not, '
+            'so nobody knows the intrinsics of the rectified image. Set input:=raw if the images '
+            'are raw, or publish a camera_info with P.')
+    return ImageGeometry(model.rectified_K)
+
+
+def _check_intrinsics(K: Matrix, P: Matrix) -> None:
+    if not K.any():
+        raise ValueError('The camera is not calibrated: K is all zero. Run camera_calibration, '
+                         'or remap camera_info to a topic that has a calibration.')
+    for name, matrix in (('K', K), ('P', P)):
+        if matrix is P and not P.any():
+            continue
+        text = f'{name} = {matrix.ravel().tolist()}'
+        if not np.isfinite(matrix).all():
+            raise ValueError(f'{text} has values that are not finite; calibrate the camera again.')
+        if matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
+            raise ValueError(f'{text} has focal lengths {matrix[0, 0]:g} and {matrix[1, 1]:g}; '
+                             f'they must be positive. Calibrate the camera again.')
+        if not np.array_equal(matrix[2, :3], (0, 0, 1)):
+            raise ValueError(f'{text} must have 0 0 1 in its last row. '
+                             f'Check who publishes camera_info.')
+
+
+def _check_coefficients(distortion_model: str, coefficients: tuple[float, ...]) -> None:
+    allowed = _COEFFICIENTS.get(distortion_model)
+    if allowed is None or not coefficients or len(coefficients) in allowed:
+        return
+    raise ValueError(f"D has {len(coefficients)} coefficients; distortion model "
+                     f"'{distortion_model}' has {' or '.join(map(str, allowed))}. "
+                     f'Check who publishes camera_info.')
+
+
+def _check_model(model: CameraModel) -> None:
+    if model.is_distorted and model.distortion_model not in _COEFFICIENTS:
+        raise ValueError(
+            f"Distortion model '{model.distortion_model}' cannot be rectified. Supported: "
+            f"{', '.join(_COEFFICIENTS)}. Rectify the images elsewhere and set input:=rectified, "
+            f'or set rectify:=false to use K as it is.')
+
+
+def _image_size(width: int, height: int, binning: tuple[int, int],
+                roi: tuple[int, int, int, int]) -> tuple[int, int]:
+    if any(roi) and not (roi[2] > 0 and roi[3] > 0):
+        raise ValueError(f'roi has offset ({roi[0]}, {roi[1]}) but size {roi[2]}x{roi[3]}; '
+                         f'expected its width and height, or zeros for the full image.')
+    full_width, full_height = (roi[2], roi[3]) if any(roi) else (width, height)
+    size = full_height // max(1, binning[1]), full_width // max(1, binning[0])
+    if min(size) <= 0:
+        raise ValueError(f'camera_info is for an image of {size[1]}x{size[0]} (width {width}, '
+                         f'height {height}, roi {roi}, binning {binning}); it must have pixels.')
+    return size
+
+
+def _roi_and_binning(binning: tuple[int, int], roi: tuple[int, int, int, int]) -> Matrix:
+    """Return (3, 3) image_from_sensor: subtract the offset, then divide, as image_geometry."""
+    columns, rows = max(1, binning[0]), max(1, binning[1])
+    return np.array([[1 / columns, 0, -roi[0] / columns], [0, 1 / rows, -roi[1] / rows],
+                     [0, 0, 1]])
+
+
+def _source_pixels(model: CameraModel) -> tuple[Matrix, Matrix, Mask]:
+    """Return, for each rectified pixel, its place x, y in the raw image and if that is real."""
+    height, width = model.size
+    arguments = (model.K, np.array(_opencv_coefficients(model)), model.R, model.rectified_K,
+                 (width, height), cv2.CV_32FC1)
+    if model.is_distorted and model.distortion_model == _EQUIDISTANT:
+        x, y = cv2.fisheye.initUndistortRectifyMap(*arguments)
+    else:
+        x, y = cv2.initUndistortRectifyMap(*arguments)
+    # Behind the camera the distortion models mirror the image.
+    forward = np.linalg.inv(model.rectified_K @ model.R)[2]
+    in_front = forward[0] * np.arange(width) + forward[1] * np.arange(height)[:, None] + forward[2]
+    return np.asarray(x, float), np.asarray(y, float), np.asarray(in_front > 0)
+
+
+def _opencv_coefficients(model: CameraModel) -> tuple[float, ...]:
+    return model.D if model.is_distorted else (0.0, 0.0, 0.0, 0.0)
+
+
+def _has_source(x: Matrix, y: Matrix) -> Mask:
+    """Say where x, y lie in the image, and where the distortion polynomial has not turned back.
+
+    Outside the calibrated field of view the polynomial may fold the image over; there the map's
+    Jacobian changes its sign.
+    """
+    height, width = x.shape
+    inside = ((x >= -_TOLERANCE) & (x <= width - 1 + _TOLERANCE)
+              & (y >= -_TOLERANCE) & (y <= height - 1 + _TOLERANCE))
+    if min(x.shape) < 2:
+        return np.asarray(inside)
+    # fisheye maps rays from behind to infinity.
+    x, y = np.clip(x, -1e6, 1e6), np.clip(y, -1e6, 1e6)
+    (x_down, x_right), (y_down, y_right) = np.gradient(x), np.gradient(y)
+    return np.asarray(inside & (x_right * y_down - x_down * y_right > 0))
+
+
+def _remap_tables(x: Matrix, y: Matrix, valid: Mask) -> Maps:
+    height, width = x.shape
+    # Where there is no source: a place surely outside that fits the tables' short integers.
+    columns = np.where(valid, np.clip(x, 0, width - 1), -9).astype(np.float32)
+    rows = np.where(valid, np.clip(y, 0, height - 1), -9).astype(np.float32)
+    return cv2.convertMaps(columns, rows, cv2.CV_16SC2)
+
+
+def _distortion_note(model: CameraModel) -> str:
+    """Say how far K alone misses the corners of a distorted image."""
+    if not model.is_distorted:
+        return ''
+    if model.distortion_model not in _COEFFICIENTS:
+        return (f"The image is distorted by '{model.distortion_model}' and stays so; K is used as "
+                f'it is, depth and cloud are wrong towards the corners.')
+    height, width = model.size
+    corners = np.array([[x, y, 1.0] for x in (0, width - 1) for y in (0, height - 1)])
+    rays = corners @ np.linalg.inv(model.K).T
+    project = (cv2.fisheye.projectPoints if model.distortion_model == _EQUIDISTANT
+               else cv2.projectPoints)
+    pixels, _ = project(rays[None], np.zeros(3), np.zeros(3), model.K, np.array(model.D))
+    off = np.linalg.norm(pixels.reshape(4, 2) - corners[:, :2], axis=1).max()
+    return (f'The image is distorted and stays so: with K alone its corners are off by up to '
+            f'{off:.0f} px, and so are depth and cloud. Set rectify:=true to rectify it.')
