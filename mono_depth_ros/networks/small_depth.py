@@ -30,6 +30,10 @@ class ContextDrop(nn.Module):
 
     def __init__(self, highest_rate: float) -> None:
         super().__init__()
+        if not 0.0 <= highest_rate < 1.0:
+            raise ValueError(
+                f'Drop rate is {highest_rate}; expected 0 to below 1, for example 0.9.'
+            )
         self.highest_rate = highest_rate
         self.progress = 0.0
 
