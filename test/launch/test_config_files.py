@@ -98,6 +98,15 @@ def test_udp_buffers_hold_two_images():
     assert int(udp['sendBufferSize']) == int(udp['receiveBufferSize']) == 4 * 2**20
 
 
+def test_processes_that_start_together_find_each_other_within_a_quarter_second():
+    root = ElementTree.parse(CONFIG / 'fastdds.xml').getroot()
+    count = root.findtext('.//dds:initialAnnouncements/dds:count', namespaces=XML)
+    period = root.findtext('.//dds:initialAnnouncements/dds:period/dds:nanosec', namespaces=XML)
+
+    assert (count, period) == ('20', '250000000')
+    assert transports()['large_udp']['maxInitialPeersRange'] == '32'
+
+
 def test_every_participant_uses_these_transports_and_no_others():
     root = ElementTree.parse(CONFIG / 'fastdds.xml').getroot()
     participant = root.find('dds:participant', XML)

@@ -10,7 +10,7 @@ pytest.importorskip('launch_ros', reason='launch and launch_ros come with a ROS 
 
 from launch_ros.actions import LifecycleNode, Node
 from launching import LaunchProcess, visit, words
-from ros_harness import Probe, next_domain
+from ros_harness import ENVIRONMENT, Probe, next_domain
 from sensor_msgs.msg import Image
 
 from mono_depth_ros.datasets.bag_writer import CameraBagWriter
@@ -72,13 +72,16 @@ def test_wrong_arguments_are_refused_and_the_right_ones_named(launch_files, argu
         visit(launch_files / 'replay.launch.py', **arguments)
 
 
-def test_bag_becomes_depth_and_everything_ends_with_it(launch_files, bag, tmp_path):
+def test_bag_becomes_depth_and_everything_ends_with_it(
+        launch_files, bag, tmp_path, monkeypatch):
+    for name, value in ENVIRONMENT.items():  # the probe needs the profile as much as the node
+        monkeypatch.setenv(name, value)
     domain = next_domain()
     probe = Probe(domain)
     depths = probe.listen('/depth/image_rect', Image)
     process = LaunchProcess(
         launch_files / 'replay.launch.py', tmp_path / 'launch.log', f'bag:={bag}',
-        'image:=/camera/image_raw', 'model:=untrained', 'depth_scale:=5',
+        'image:=/camera/image_raw', 'model:=untrained', 'depth_scale:=5', 'rate:=0.5',
         ROS_DOMAIN_ID=str(domain))
     try:
         probe.spin_until(lambda: process.process.poll() is not None, 'the end of the launch')
