@@ -238,7 +238,11 @@ def info_topic(node: LifecycleNode, prefix: str) -> str:
 
 
 def _clash(offered: QoSProfile, requested: QoSProfile) -> bool:
-    compatibility, _ = qos_check_compatible(offered, requested)
+    # Without deadline, lifespan and lease: the graph writes "none" otherwise than a profile does,
+    # which would read as a conflict.
+    compatibility, _ = qos_check_compatible(*(
+        QoSProfile(depth=1, reliability=profile.reliability, durability=profile.durability)
+        for profile in (offered, requested)))
     return bool(compatibility == QoSCompatibility.ERROR)
 
 

@@ -91,7 +91,7 @@ class DepthWorker:
     def _set_kind(self, ready: PreparedFrame, config: DepthNodeConfig) -> None:
         """Find out, once per camera and scale, in which unit its depth will be."""
         stream = ready.stream
-        scaling = self._estimator.scaling(ready.geometry.K, ready.rgb.shape[:2],
+        scaling = self._estimator.scaling(ready.geometry.K_out, ready.rgb.shape[:2],
                                           config.depth_scale or None)
         if scaling.kind == stream.kind:
             return
@@ -109,7 +109,7 @@ class DepthWorker:
     def _estimate(self, frames: list[tuple[PreparedFrame, Frame]], config: DepthNodeConfig
                   ) -> None:
         estimates = self._estimator.estimate(
-            [ready.rgb for ready, _ in frames], [ready.geometry.K for ready, _ in frames],
+            [ready.rgb for ready, _ in frames], [ready.geometry.K_out for ready, _ in frames],
             config.depth_scale or None)
         for (ready, frame), estimate in zip(frames, estimates):
             stream = ready.stream

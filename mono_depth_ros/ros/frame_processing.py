@@ -117,12 +117,13 @@ def publish_geometry(frame: PreparedFrame) -> None:
     """Publish what needs no network: the camera_info of the depth, the rectified image."""
     stream, header = frame.stream, frame.header
     if INFO in frame.wanted:
-        stream.publish(INFO, camera_info_message(header, frame.geometry.K, frame.rgb.shape[:2]))
+        K, size = frame.geometry.K_out, frame.rgb.shape[:2]
+        stream.publish(INFO, camera_info_message(header, K, size))
     if RECTIFIED in frame.wanted and frame.geometry.maps is not None:
         stream.publish(RECTIFIED, image_message(header, frame.rgb, 'rgb8'))
 
 
 def _cloud(frame: PreparedFrame, depth: Floats, stride: int) -> object:
-    K = torch.from_numpy(frame.geometry.K.astype(np.float32))
+    K = torch.from_numpy(frame.geometry.K_out.astype(np.float32))
     points = backproject(torch.from_numpy(depth), K, stride)
     return cloud_message(frame.header, points.numpy(), frame.rgb[::stride, ::stride])
