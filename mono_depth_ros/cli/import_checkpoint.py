@@ -32,7 +32,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add('folder', help='holds encoder.pth and depth.pth')
-    add('output_folder', help='gets <name>.yaml and <name>.safetensors')
+    add(
+        '--output',
+        dest='output_folder',
+        default='.',
+        metavar='FOLDER',
+        help='gets <name>.yaml and <name>.safetensors (default: this folder)',
+    )
     add('--layout', default=default.layout, help=f'auto, {", ".join(LAYOUTS)} (default: auto)')
     add('--name', help="name of the card (default: the folder's)")
     add(
