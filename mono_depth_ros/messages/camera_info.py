@@ -124,11 +124,11 @@ def image_geometry_for(model: CameraModel, input: str,
     if not rectify:
         return ImageGeometry(model.K, note=_distortion_note(model))
     _check_model(model)
-    x, y, in_front = _source_pixels(model)
+    x, y = _source_pixels(model)
     columns, rows = np.meshgrid(np.arange(model.size[1]), np.arange(model.size[0]))
     if np.hypot(x - columns, y - rows).max() < _NEGLIGIBLE:
         return ImageGeometry(model.K)
-    valid = in_front & _has_source(x, y)
+    valid = _is_inside(x, y) & _is_one_to_one(model)
     maps = _remap_tables(x, y, valid)
     note = '' if valid.any() else 'No pixel of the rectified image has a source; check R and P.'
     return ImageGeometry(model.rectified_K, maps, note, None if valid.all() else valid)
@@ -209,8 +209,8 @@ def _roi_and_binning(binning: tuple[int, int], roi: tuple[int, int, int, int]) -
                      [0, 0, 1]])
 
 
-def _source_pixels(model: CameraModel) -> tuple[Matrix, Matrix, Mask]:
-    """Return, for each rectified pixel, its place x, y in the raw image and if that is real."""
+def _source_pixels(model: CameraModel) -> tuple[Matrix, Matrix]:
+    """Return, for each rectified pixel, its place x, y in the raw image, both (H, W)."""
     height, width = model.size
     arguments = (model.K, np.array(_opencv_coefficients(model)), model.R, model.rectified_K,
                  (width, height), cv2.CV_32FC1)
@@ -218,31 +218,44 @@ def _source_pixels(model: CameraModel) -> tuple[Matrix, Matrix, Mask]:
         x, y = cv2.fisheye.initUndistortRectifyMap(*arguments)
     else:
         x, y = cv2.initUndistortRectifyMap(*arguments)
-    # Behind the camera the distortion models mirror the image.
-    forward = np.linalg.inv(model.rectified_K @ model.R)[2]
-    in_front = forward[0] * np.arange(width) + forward[1] * np.arange(height)[:, None] + forward[2]
-    return np.asarray(x, float), np.asarray(y, float), np.asarray(in_front > 0)
+    return np.asarray(x, float), np.asarray(y, float)
+
+
+def _is_one_to_one(model: CameraModel) -> Mask:
+    """Say which rectified pixels the distortion model holds for, (H, W).
+
+    Behind the camera, and where its polynomial turns back, it shows the image a second time.
+    """
+    height, width = model.size
+    columns, rows = np.arange(width), np.arange(height)[:, None]
+    to_camera = np.linalg.inv(model.rectified_K @ model.R)
+    x, y, z = (row[0] * columns + row[1] * rows + row[2] for row in to_camera)
+    return np.asarray(np.arctan2(np.hypot(x, y), z) < _turning_angle(model))
+
+
+def _turning_angle(model: CameraModel) -> float:
+    """Return the first angle off the axis at which the radial distortion turns back [rad]."""
+    angles = np.linspace(0, np.pi / 2, 2000)[:-1]
+    if model.is_distorted and model.distortion_model == _EQUIDISTANT:
+        squared = angles**2
+        radii = angles * np.polyval([*reversed(model.D), 1], squared)
+    else:
+        k1, k2, _, _, k3, k4, k5, k6 = (*model.D, *[0.0] * 8)[:8]
+        radii = np.tan(angles)
+        squared = radii**2
+        radii = radii * np.polyval([k3, k2, k1, 1], squared) / np.polyval([k6, k5, k4, 1], squared)
+    turned = np.flatnonzero(np.diff(radii) <= 0)
+    return float(angles[turned[0]] if turned.size else np.pi / 2)
 
 
 def _opencv_coefficients(model: CameraModel) -> tuple[float, ...]:
     return model.D if model.is_distorted else (0.0, 0.0, 0.0, 0.0)
 
 
-def _has_source(x: Matrix, y: Matrix) -> Mask:
-    """Say where x, y lie in the image, and where the distortion polynomial has not turned back.
-
-    Outside the calibrated field of view the polynomial may fold the image over; there the map's
-    Jacobian changes its sign.
-    """
+def _is_inside(x: Matrix, y: Matrix) -> Mask:
     height, width = x.shape
-    inside = ((x >= -_TOLERANCE) & (x <= width - 1 + _TOLERANCE)
-              & (y >= -_TOLERANCE) & (y <= height - 1 + _TOLERANCE))
-    if min(x.shape) < 2:
-        return np.asarray(inside)
-    # fisheye maps rays from behind to infinity.
-    x, y = np.clip(x, -1e6, 1e6), np.clip(y, -1e6, 1e6)
-    (x_down, x_right), (y_down, y_right) = np.gradient(x), np.gradient(y)
-    return np.asarray(inside & (x_right * y_down - x_down * y_right > 0))
+    return np.asarray((x >= -_TOLERANCE) & (x <= width - 1 + _TOLERANCE)
+                      & (y >= -_TOLERANCE) & (y <= height - 1 + _TOLERANCE))
 
 
 def _remap_tables(x: Matrix, y: Matrix, valid: Mask) -> Maps:
