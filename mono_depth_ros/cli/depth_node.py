@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+# Waiting OpenMP threads would spin on the cores that others need; read when torch is imported.
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 import rclpy
 from rclpy.executors import ExternalShutdownException

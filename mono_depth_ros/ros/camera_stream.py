@@ -91,7 +91,8 @@ class CameraStream:
             self._subscribe(CameraInfo, self.info_topic, self._on_info)]
         self._publishers = {output: self._advertise(output) for output in OUTPUTS}
 
-    def _subscribe(self, kind: Any, topic: str, callback: Callable[..., None]) -> Subscription[Any]:
+    def _subscribe(self, kind: Any, topic: str, callback: Callable[..., None]
+                   ) -> Subscription[Any]:
         return self.node.create_subscription(
             kind, topic, callback, _copy(INPUT_QOS),
             qos_overriding_options=QoSOverridingOptions.with_default_policies())

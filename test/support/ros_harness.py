@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,6 @@ import torch
 import yaml
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState, GetState
-from mono_depth_ros.inference.checkpoint import save_weights
 from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.context import Context
@@ -27,17 +28,21 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
+from mono_depth_ros.inference.checkpoint import save_weights
 from mono_depth_ros.networks import create_network
 
 TIMEOUT = 60.0
 TRANSITIONS = {'configure': 1, 'cleanup': 2, 'activate': 3, 'deactivate': 4, 'shutdown': 5}
 ROOT = Path(__file__).parents[2]
 PROFILE = str(ROOT / 'config' / 'fastdds.xml')
+# Fast DDS 3 (Kilted) warns of the variable that Fast DDS 2 (Jazzy) reads.
+PROFILE_VARIABLE = ('FASTDDS_DEFAULT_PROFILES_FILE' if int(version('rclpy').split('.')[0]) >= 9
+                    else 'FASTRTPS_DEFAULT_PROFILES_FILE')
 ENVIRONMENT = {
     'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'OMP_NUM_THREADS': '1',
-    'FASTDDS_DEFAULT_PROFILES_FILE': PROFILE, 'FASTRTPS_DEFAULT_PROFILES_FILE': PROFILE}
+    PROFILE_VARIABLE: PROFILE}
 os.environ.update(ENVIRONMENT)
-_domains = iter(range(1, 10**6))
+_domains = itertools.count(1)
 
 
 def next_domain() -> int:
@@ -176,12 +181,13 @@ class Probe:
             raise AssertionError(f'{error}; it said {said}') from None
 
     def replay(self, size: tuple[int, int], info: CameraInfo | None = None,
-               topic: str = 'image', encoding: str = 'rgb8') -> Callable[[], None]:
-        """Return a function that publishes one image, and its info, with the next stamp."""
+               topic: str = 'image', encoding: str = 'rgb8', start: int | None = None
+               ) -> Callable[[], None]:
+        """Return a function that publishes one image and its info, stamped start + 1, + 2 … s."""
         images = self.advertise(topic, Image)
         prefix = topic.rpartition('/')[0]
         infos = self.advertise(f'{prefix}/camera_info' if prefix else 'camera_info', CameraInfo)
-        count = iter(range(1, 10**6))
+        count = itertools.count((int(time.time()) if start is None else start) + 1)
 
         def publish() -> None:
             message = image(size, next(count), encoding)
@@ -239,7 +245,7 @@ def write_constant_card(folder: Path, **fields: Any) -> Path:
             head.conv.bias.zero_()
     digest = save_weights(network, folder / 'constant.safetensors')
     card = {
-        'name': 'constant', 'network': 'small_depth', 'network_options': {},
+        'network': 'small_depth', 'network_options': {},
         'weights': 'constant.safetensors', 'sha256': digest, 'input_size': [64, 128],
         'min_depth': 0.1, 'max_depth': 100.0, 'depth_unit': 'relative',
         'license_code': 'Apache-2.0', 'license_weights': 'Apache-2.0',
