@@ -10,10 +10,12 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from rclpy.qos import ReliabilityPolicy
 from tqdm import tqdm
 
 from mono_depth_ros.datasets.bag_writer import CameraBagWriter
 from mono_depth_ros.datasets.street import Street, render_frame
+from mono_depth_ros.ros.bag_player import recorded_qos
 from mono_depth_ros.ros.bag_source import open_bag
 
 KITTI_DRIVE = Path('kitti/test/2011_09_26/2011_09_26_drive_0052_sync')
@@ -40,6 +42,7 @@ class DemoClip:
         frames: images on the topic.
         width: the images' width [px]; 0 when they are compressed.
         title: what the pictures show, in words.
+        reliable: whether the images are published reliably.
     """
 
     bag: Path
@@ -48,6 +51,7 @@ class DemoClip:
     frames: int
     width: int
     title: str
+    reliable: bool = True
 
     @property
     def is_compressed(self) -> bool:
@@ -106,10 +110,13 @@ def inspect_bag(path: Path, image_topic: str | None, title: str) -> DemoClip:
         topic = _chosen_topic(path, counts, image_topic)
         info_topic = topic.removesuffix(COMPRESSED).rpartition('/')[0] + '/camera_info'
         topics = tuple(name for name in (topic, info_topic) if name in reader.topics)
-        connection = next(c for c in reader.connections if c.topic == topic)
+        connections = [c for c in reader.connections if c.topic == topic]
+        connection = connections[0]
+        reliable = recorded_qos(connections).reliability == ReliabilityPolicy.RELIABLE
         _, _, data = next(reader.messages([connection]))
         first: Any = reader.deserialize(data, connection.msgtype)
-    return DemoClip(path, topic, topics, counts[topic], getattr(first, 'width', 0), title)
+    width = getattr(first, 'width', 0)
+    return DemoClip(path, topic, topics, counts[topic], width, title, reliable)
 
 
 def read_calibration(path: Path) -> dict[str, NDArray[np.float64]]:

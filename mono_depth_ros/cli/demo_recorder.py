@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import queue
+import struct
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,8 +34,12 @@ OUTPUTS: dict[str, Any] = {
     RELATIVE_TOPIC: Image,
     DIAGNOSTICS_TOPIC: DiagnosticArray,
 }
-# Three seconds of a 10 Hz camera: the disk may stall for a moment.
+# Three seconds of a 10 Hz camera: this process may stall for a moment.
 QUEUE = 30
+# Some 300 MB at most that wait for a slow disk.
+UNWRITTEN = 200
+
+Entry = tuple[str, str, int, bytes]
 
 
 @dataclass
@@ -79,14 +86,24 @@ class Recorder:
         path: folder of the new bag.
         image_topic: the image that goes into the node.
         compressed: whether that is a CompressedImage.
+        reliability: what the image's publisher offers.
     """
 
-    def __init__(self, context: Context, path: Path, image_topic: str, compressed: bool) -> None:
+    def __init__(
+        self,
+        context: Context,
+        path: Path,
+        image_topic: str,
+        compressed: bool,
+        reliability: ReliabilityPolicy,
+    ) -> None:
         self._node = Node('demo_recorder', context=context, start_parameter_services=False)
         self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(self._node)
-        self._bag = CameraBagWriter(path)
-        self._bag.__enter__()
+        # A thread of its own, so that a slow disk does not keep messages waiting in DDS.
+        self._unwritten: queue.Queue[Entry | None] = queue.Queue(UNWRITTEN)
+        self._writer = threading.Thread(target=self._write, args=(path,))
+        self._writer.start()
         self._bag_time_ns = 0
         self.image_topic = image_topic
         self.counts: dict[str, int] = {}
@@ -95,8 +112,9 @@ class Recorder:
         for topic, kind in OUTPUTS.items():
             self._record(kind, topic, ReliabilityPolicy.RELIABLE)
         image_type = CompressedImage if compressed else Image
-        self._record(image_type, image_topic, ReliabilityPolicy.BEST_EFFORT)
-        self._node.create_subscription(Clock, '/clock', self._on_clock, 1)
+        self._record(image_type, image_topic, reliability)
+        newest = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+        self._node.create_subscription(Clock, '/clock', self._on_clock, newest)
 
     @property
     def depths(self) -> int:
@@ -118,7 +136,13 @@ class Recorder:
         """Finish the bag."""
         self._executor.shutdown()
         self._node.destroy_node()
-        self._bag.__exit__(None, None, None)
+        self._unwritten.put(None)
+        self._writer.join()
+
+    def _write(self, path: Path) -> None:
+        with CameraBagWriter(path) as bag:
+            while (entry := self._unwritten.get()) is not None:
+                bag.write_serialized(*entry)
 
     def _record(self, kind: Any, topic: str, reliability: ReliabilityPolicy) -> None:
         package, _, _ = kind.__module__.partition('.')
@@ -135,8 +159,10 @@ class Recorder:
             self._on_diagnostics(deserialize_message(data, DiagnosticArray))
         if topic in (DEPTH_TOPIC, RELATIVE_TOPIC):
             self._depth_times.append(time.monotonic())
-        if self._bag_time_ns:
-            self._bag.write_serialized(topic, name, self._bag_time_ns, data)
+        # Until the clock is heard, the message's own stamp is the nearest to bag time.
+        log_time = self._bag_time_ns or header_stamp(data)
+        if log_time:
+            self._unwritten.put((topic, name, log_time, data))
             self.counts[topic] = self.counts.get(topic, 0) + 1
 
     def _on_clock(self, message: Clock) -> None:
@@ -146,6 +172,12 @@ class Recorder:
         for status in message.status:
             if status.name.startswith('depth_node'):
                 self.status = node_status(status)
+
+
+def header_stamp(data: bytes) -> int:
+    """Return the stamp [ns] of a serialised message (CDR) that begins with a header."""
+    seconds, nanoseconds = struct.unpack_from('<iI' if data[1] else '>iI', data, 4)
+    return int(seconds) * NANOSECONDS + int(nanoseconds)
 
 
 def node_status(status: DiagnosticStatus) -> NodeStatus:

@@ -13,7 +13,7 @@ from rosbags.highlevel import AnyReader
 
 from mono_depth_ros.cli.demo import node_command
 from mono_depth_ros.cli.demo_bag import DemoClip
-from mono_depth_ros.cli.demo_recorder import NodeStatus
+from mono_depth_ros.cli.demo_recorder import NodeStatus, header_stamp
 from mono_depth_ros.cli.demo_report import DemoResult, caption_of, closing_table, film_rate
 from mono_depth_ros.datasets.bag_writer import CameraBagWriter
 
@@ -151,6 +151,16 @@ def test_the_node_is_told_the_scale_the_topic_and_the_transport():
 def test_a_film_runs_as_fast_as_the_camera_did():
     assert film_rate([0, 50_000_000, 100_000_000, 300_000_000]) == pytest.approx(20.0)
     assert film_rate([5]) == 1.0
+
+
+def test_the_stamp_is_read_without_decoding_the_image(tmp_path):
+    stamp = 1_234_567_890_000_000_042
+    with CameraBagWriter(tmp_path / 'bag') as bag:
+        bag.write_image('/image', stamp, 'camera', 'rgb8', np.zeros((2, 2, 3), np.uint8))
+    with AnyReader([tmp_path / 'bag']) as reader:
+        [(_, _, data)] = reader.messages()
+
+    assert header_stamp(data) == stamp
 
 
 def test_frames_that_are_neither_out_nor_dropped_are_pending():
