@@ -19,7 +19,7 @@ _SAMPLES = 40_000
 
 def colorize_depth(depth: NDArray[np.float32], colormap: str, min_depth: float,
                    max_depth: float) -> NDArray[np.uint8]:
-    """Colour depth by its inverse, so that what is near shows most.
+    """Colour depth by its logarithm, so that near and far both show detail.
 
     Args:
         depth: (H, W) [m].
@@ -36,13 +36,12 @@ def colorize_depth(depth: NDArray[np.float32], colormap: str, min_depth: float,
         raise ValueError(f'The range of colours is {min_depth} m to {max_depth} m; '
                          f'expected 0 < min_depth < max_depth.')
     known = depth > 0
-    nearness = np.zeros(depth.shape, np.float32)
-    np.divide(np.float32(1), depth, out=nearness, where=known)
-    far, near = 1 / max_depth, 1 / min_depth
-    nearness -= np.float32(far)
-    nearness *= np.float32(255 / (near - far))
-    np.clip(nearness, 0, 255, out=nearness)
-    np.rint(nearness, out=nearness)
+    nearness = np.full(depth.shape, max_depth, np.float32)
+    np.clip(depth, min_depth, max_depth, out=nearness, where=known)
+    np.log(nearness, out=nearness)
+    np.subtract(np.float32(np.log(max_depth)), nearness, out=nearness)
+    nearness *= np.float32(255 / np.log(max_depth / min_depth))
+    np.clip(np.rint(nearness, out=nearness), 0, 255, out=nearness)
     colors = cv2.applyColorMap(nearness.astype(np.uint8), COLORMAPS[colormap])
     return np.asarray(cv2.bitwise_and(colors, colors, mask=known.view(np.uint8)), np.uint8)
 

@@ -7,11 +7,11 @@ from mono_depth_ros.messages.colormap import COLORMAPS, colorize_depth, robust_r
 TURBO = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_TURBO)[:, 0]
 
 
-def test_colours_follow_inverse_depth_from_near_to_far():
-    # Between 2 m and 10 m, 1/d = 0.3 is half way: 0.5 * 255 rounds to 128.
-    depth = np.array([[2.0, 1 / 0.3001, 10.0]], np.float32)
+def test_colours_follow_the_logarithm_of_depth_from_near_to_far():
+    # Between 1 m and 100 m, 9.99 m is just nearer than half way: 0.5002 * 255 rounds to 128.
+    depth = np.array([[1.0, 9.99, 100.0]], np.float32)
 
-    colors = colorize_depth(depth, 'turbo', 2.0, 10.0)
+    colors = colorize_depth(depth, 'turbo', 1.0, 100.0)
 
     np.testing.assert_array_equal(colors[0], TURBO[[255, 128, 0]])
 
