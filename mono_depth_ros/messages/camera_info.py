@@ -121,6 +121,8 @@ def image_geometry_for(model: CameraModel, input: str,
         raise ValueError(f"input is '{input}'; expected 'raw' or 'rectified'.")
     if input == 'rectified':
         return _geometry_of_rectified(model)
+    if not model.is_distorted:
+        return ImageGeometry(model.K)
     if not rectify:
         return ImageGeometry(model.K, note=_distortion_note(model))
     _check_model(model)
