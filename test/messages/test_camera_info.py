@@ -125,7 +125,7 @@ def test_another_input_is_refused():
         image_geometry_for(model(), 'bent', True)
 
 
-@pytest.mark.parametrize('P', [NO_P, projection(K), projection(2 * K)],
+@pytest.mark.parametrize('P', [NO_P, projection(K), projection(np.diag([2.0, 2.0, 1.0]) @ K)],
                          ids=['no P', 'P = K', 'another P'])
 @pytest.mark.parametrize('R', [IDENTITY, np.zeros((3, 3)), rotation(0.03, -0.05)],
                          ids=['R = I', 'no R', 'R turned'])
