@@ -2,11 +2,10 @@
 
 import sys
 import time
-from datetime import datetime, timezone
 from statistics import median
 
 import torch
-from bench_street import commit, processor
+from headline import headline
 
 from mono_depth_ros.datasets.street import street_images
 from mono_depth_ros.inference.checkpoint import load_network
@@ -20,8 +19,7 @@ THREADS = (1, 2)
 
 def main() -> None:
     repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    print(f'{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC, commit {commit()}, {processor()}, '
-          f'torch {torch.__version__}, untrained weights')
+    print(f"{headline('torch')}; untrained weights")
     print('Costs of the network as built and once deployed (finest disparity only, batch norm '
           'folded);')
     print('milliseconds per 192x640 image, deployed, eager float32: wall-clock median (CPU time)')

@@ -1,13 +1,10 @@
 """Measure how fast the street is rendered: python benchmarks/bench_street.py [frames]."""
 
-import platform
-import subprocess
 import sys
 import time
-from datetime import datetime, timezone
-from pathlib import Path
 
 import cv2
+from headline import headline
 
 from mono_depth_ros.datasets.street import Street, render_frame
 
@@ -18,8 +15,7 @@ BAR_SIZE, BAR = (192, 640), 20.0  # frames per second on one core
 def main() -> None:
     frames = int(sys.argv[1]) if len(sys.argv) > 1 else 60
     cv2.setNumThreads(1)
-    print(f'{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC, commit {commit()}, {processor()}, '
-          f'one core, {frames} frames')
+    print(f"{headline('numpy')}; one core, {frames} frames")
     print('size        ms/frame  frames/s')
     rates = {size: measure(size, frames) for size in SIZES}
     for (height, width), rate in rates.items():
@@ -35,21 +31,6 @@ def measure(size: tuple[int, int], frames: int) -> float:
     for index in range(frames):
         render_frame(street, index, size)
     return frames / (time.process_time() - start)
-
-
-def commit() -> str:
-    answer = subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], cwd=Path(__file__).parent,
-                            capture_output=True, text=True, check=False)
-    return answer.stdout.strip() or 'unknown'
-
-
-def processor() -> str:
-    information = Path('/proc/cpuinfo')
-    if information.exists():
-        for line in information.read_text().splitlines():
-            if line.startswith('model name'):
-                return line.split(':')[1].strip()
-    return platform.processor() or platform.machine()
 
 
 if __name__ == '__main__':

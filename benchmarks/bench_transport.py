@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import signal
 import subprocess
 import sys
 import time
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
 import rclpy
+from headline import headline
 from rclpy.executors import ExternalShutdownException
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
+
+from mono_depth_ros.ros.fastdds import NEW_VARIABLE, OLD_VARIABLE, profile_variable
 
 ROOT = Path(__file__).resolve().parents[1]
 PROFILE = ROOT / 'config/fastdds.xml'
 SIZE = (375, 1242)  # a KITTI image: 1.40 MB as bgr8
 RATE = 30.0
-# Fast DDS 3, from ROS 2 Kilted on, renamed its variable; rclpy 9 is Kilted's.
-NEW_VARIABLE, OLD_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'
-PROFILE_VARIABLE = NEW_VARIABLE if int(version('rclpy').split('.')[0]) >= 9 else OLD_VARIABLE
 
 
 def qos(reliability: str) -> QoSProfile:
@@ -77,7 +74,7 @@ def measure(profile: Path | None, reliability: str, count: int) -> tuple[int, fl
                    if key not in (NEW_VARIABLE, OLD_VARIABLE)}
     environment |= {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
     if profile:
-        environment[PROFILE_VARIABLE] = str(profile)
+        environment[profile_variable()] = str(profile)
     options = ['--reliability', reliability, '--count', str(count)]
     command = [sys.executable, __file__, *options]
     receiver = subprocess.Popen([*command, '--role', 'receive'], env=environment,
@@ -90,20 +87,9 @@ def measure(profile: Path | None, reliability: str, count: int) -> tuple[int, fl
     return int(arrived), float(age)
 
 
-def hardware() -> str:
-    lines = Path('/proc/cpuinfo').read_text().splitlines()
-    names = [line.split(':')[1].strip() for line in lines if line.startswith('model name')]
-    return f'{os.cpu_count()} x {names[0] if names else platform.machine()}'
-
-
-def commit() -> str:
-    command = ['git', '-C', str(ROOT), 'rev-parse', '--short', 'HEAD']
-    return subprocess.run(command, capture_output=True, text=True).stdout.strip() or 'unknown'
-
-
 def report(count: int) -> None:
     megabytes = 3 * SIZE[0] * SIZE[1] / 1e6
-    print(f"{date.today()}, {hardware()}, rclpy {version('rclpy')}, commit {commit()}")
+    print(headline('rclpy'))
     print(f'{count} images of {megabytes:.2f} MB at {RATE:g} Hz, from one process to another\n')
     print('| transport | reliability | arrived | age p50 [ms] |\n|---|---|---|---|')
     for name, profile in (('Fast DDS default', None), ('config/fastdds.xml', PROFILE)):

@@ -18,8 +18,6 @@ from typing import Any
 
 import rclpy
 from rclpy.context import Context
-from rclpy.impl.logging_severity import LoggingSeverity
-from rclpy.logging import set_logger_level
 from rclpy.qos import ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from tqdm import tqdm
@@ -163,8 +161,6 @@ def _start_recorder(stack: ExitStack, clip: DemoClip, path: Path) -> Recorder:
     # Python's own handlers stay: an interrupt has to end the other processes as well.
     rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
     stack.callback(rclpy.shutdown, context=context)
-    # Both names of the profile's variable are set; newer distributions grumble at the old one.
-    set_logger_level('rmw_fastrtps_shared_cpp', LoggingSeverity.ERROR)
     offered = ReliabilityPolicy.RELIABLE if clip.reliable else ReliabilityPolicy.BEST_EFFORT
     recorder = Recorder(context, path, clip.image_topic, clip.is_compressed, offered)
     stack.callback(recorder.close)

@@ -13,35 +13,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
-PACKAGE = 'mono_depth_ros'
+from mono_depth_ros.ros.fastdds import profile_environment
+
 _FIRST_PORT, _PORTS_PER_DOMAIN, _UNICAST_OFFSET = 7400, 250, 10
 
 
 def isolated_environment(domain: int) -> dict[str, str]:
     """Return the variables that keep the demo's processes among themselves on this machine."""
-    environment = {
+    return {
         'ROS_DOMAIN_ID': str(domain),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
         # Waiting OpenMP threads would spin on the cores that the other processes need.
         'OMP_WAIT_POLICY': os.environ.get('OMP_WAIT_POLICY', 'PASSIVE'),
+        **profile_environment(),
     }
-    if not any(name in os.environ for name in PROFILE_VARIABLES):
-        environment |= dict.fromkeys(PROFILE_VARIABLES, str(fastdds_profile()))
-    return environment
-
-
-def fastdds_profile() -> Path:
-    """Return config/fastdds.xml, of the source tree or of the installed package."""
-    roots = [Path(__file__).parents[2], Path(sys.prefix) / 'share' / PACKAGE]
-    prefixes = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
-    roots += [Path(prefix) / 'share' / PACKAGE for prefix in prefixes if prefix]
-    for root in roots:
-        if (root / 'config' / 'fastdds.xml').exists():
-            return root / 'config' / 'fastdds.xml'
-    raise FileNotFoundError(
-        f'config/fastdds.xml is in none of {", ".join(map(str, roots))}. Install {PACKAGE} again.'
-    )
 
 
 def free_domain() -> int:

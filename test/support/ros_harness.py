@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +29,14 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from mono_depth_ros.inference.checkpoint import save_weights
 from mono_depth_ros.networks import create_network
+from mono_depth_ros.ros.fastdds import profile_environment
 
 TIMEOUT = 60.0
 TRANSITIONS = {'configure': 1, 'cleanup': 2, 'activate': 3, 'deactivate': 4, 'shutdown': 5}
 ROOT = Path(__file__).parents[2]
-PROFILE = str(ROOT / 'config' / 'fastdds.xml')
-# Fast DDS 3 (Kilted) warns of the variable that Fast DDS 2 (Jazzy) reads.
-PROFILE_VARIABLE = ('FASTDDS_DEFAULT_PROFILES_FILE' if int(version('rclpy').split('.')[0]) >= 9
-                    else 'FASTRTPS_DEFAULT_PROFILES_FILE')
 ENVIRONMENT = {
     'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'OMP_NUM_THREADS': '1',
-    PROFILE_VARIABLE: PROFILE}
+    **profile_environment()}
 os.environ.update(ENVIRONMENT)
 _domains = itertools.count(1)
 
