@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import List  # noqa: UP035 (launch compares with it)
+from typing import Any, List  # noqa: UP035 (launch compares with List)
 
+import yaml
 from ament_index_python.packages import get_package_prefix
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable
@@ -18,7 +20,8 @@ PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES
 # Later distributions warn about the second variable, earlier ones know no other.
 FASTRTPS_DISTRIBUTIONS = ('', 'humble', 'iron', 'jazzy')
 
-# Empty means: not given, so that params_file and then the node's own default decide.
+# Empty means: not given, so that params_file and then the node's own default decide. Every
+# parameter of config/depth.yaml is an argument as well, see parameter_arguments.
 ARGUMENTS = [
     DeclareLaunchArgument(
         'namespace', default_value='',
@@ -32,17 +35,6 @@ ARGUMENTS = [
         'camera_info', default_value='',
         description='CameraInfo topic to read. Empty: camera_info beside the image topic. '
         'With cameras: one per camera, separated by commas.'),
-    DeclareLaunchArgument(
-        'model', default_value='',
-        description='Model card: its name, a card file, or a folder that holds one.'),
-    DeclareLaunchArgument(
-        'device', default_value='', description='Where the network runs: cpu, cuda or cuda:N.'),
-    DeclareLaunchArgument(
-        'input', default_value='', choices=['', 'raw', 'rectified'],
-        description='What the image topic carries: camera images as they are, or rectified ones'),
-    DeclareLaunchArgument(
-        'image_transport', default_value='', choices=['', 'raw', 'compressed'],
-        description='Read sensor_msgs/Image, or sensor_msgs/CompressedImage on IMAGE/compressed'),
     DeclareLaunchArgument(
         'cameras', default_value='',
         description='Names of several cameras, separated by commas, such as front,rear: '
@@ -60,9 +52,6 @@ ARGUMENTS = [
         'log_level', default_value='', choices=['', 'debug', 'info', 'warn', 'error', 'fatal'],
         description='Least severity that the node logs'),
     DeclareLaunchArgument(
-        'autostart', default_value='', choices=['', 'true', 'false'],
-        description='Configure and activate at start; false beside a lifecycle manager'),
-    DeclareLaunchArgument(
         'rviz', default_value='false', choices=['true', 'false'],
         description='Start RViz with the image, its depth and the point cloud'),
     DeclareLaunchArgument(
@@ -76,9 +65,39 @@ ARGUMENTS = [
 ]
 
 
+def documented_parameters() -> dict[str, tuple[Any, str]]:
+    """Read the default and the comment of every parameter from the generated depth.yaml.
+
+    Launch may run in an interpreter that cannot import the package: the node's is in a venv.
+    """
+    text = (CONFIG / 'depth.yaml').read_text(encoding='utf-8')
+    defaults = yaml.safe_load(text)['/**']['ros__parameters']
+    comments = re.findall(r'((?:^    # .*\n)+)^    (\w+):', text, re.MULTILINE)
+    return {name: (defaults[name], ' '.join(re.sub('^ *# ?', '', line)
+                                            for line in comment.splitlines()))
+            for comment, name in comments}
+
+
+def parameter_arguments() -> list[DeclareLaunchArgument]:
+    declared = {argument.name for argument in ARGUMENTS}
+    arguments = []
+    for name, (default, comment) in documented_parameters().items():
+        if name in declared:
+            continue
+        listed = re.search(r'One of: ([\w, ]+)\.', comment)
+        choices = listed[1].split(', ') if listed else []
+        if isinstance(default, bool):
+            choices = ['true', 'false']
+        arguments.append(DeclareLaunchArgument(
+            name, default_value='', description=comment,
+            choices=['', *choices] if choices else None))
+    return arguments
+
+
 def generate_launch_description() -> LaunchDescription:
     return LaunchDescription([
         *ARGUMENTS,
+        *parameter_arguments(),
         OpaqueFunction(function=set_transport),
         OpaqueFunction(function=start_node),
         OpaqueFunction(function=start_rviz),
@@ -160,18 +179,29 @@ def check_installed(context: LaunchContext) -> None:
 
 
 def given_parameters(context: LaunchContext) -> dict[str, ParameterValue]:
-    values = {name: given(context, name) for name in (
-        'model', 'device', 'input', 'image_transport')}
-    parameters = {name: ParameterValue(value, value_type=str)
-                  for name, value in values.items() if value}
-    for name in ('autostart', 'use_sim_time'):
-        if given(context, name):
-            parameters[name] = ParameterValue(given(context, name) == 'true', value_type=bool)
+    parameters = {}
+    defaults = {name: default for name, (default, _) in documented_parameters().items()}
+    for name, default in (defaults | {'use_sim_time': False}).items():
+        text = given(context, name)
+        if text and name not in ('cameras', 'depth_scale'):
+            parameters[name] = ParameterValue(converted(name, text, type(default)),
+                                              value_type=type(default))
     if given(context, 'depth_scale'):
         parameters['depth_scale'] = ParameterValue(depth_scale(context), value_type=float)
     if cameras(context):
         parameters['cameras'] = ParameterValue(cameras(context), value_type=List[str])  # noqa: UP006
     return parameters
+
+
+def converted(name: str, text: str, kind: type) -> bool | int | float | str:
+    """Convert by the parameter's type, so that max_depth:=80 is the number 80.0."""
+    if kind is bool:
+        return text == 'true'
+    try:
+        return kind(text)
+    except ValueError as error:
+        expected = 'a whole number' if kind is int else 'a number'
+        raise RuntimeError(f"{name} '{text}' is not {expected}.") from error
 
 
 def depth_scale(context: LaunchContext) -> float:

@@ -68,12 +68,15 @@ def test_every_argument_is_described(name):
                 if argument.description == 'no description given']
 
 
-@pytest.mark.parametrize('name', ['input', 'image_transport'])
-def test_choices_of_an_argument_are_those_of_the_parameter(name):
+@pytest.mark.parametrize('name', SPECS)
+def test_every_parameter_is_an_argument_with_its_choices(name):
     argument, = (argument for argument in describe(
         SOURCE / 'depth.launch.py').get_launch_arguments() if argument.name == name)
+    choices = SPECS[name].metadata['choices']
+    if isinstance(SPECS[name].default, bool):
+        choices = ('true', 'false')
 
-    assert tuple(argument.choices) == ('', *SPECS[name].metadata['choices'])
+    assert tuple(argument.choices or ()) == (('', *choices) if choices else ())
 
 
 @pytest.mark.parametrize(('arguments', 'message'), [
@@ -82,6 +85,9 @@ def test_choices_of_an_argument_are_those_of_the_parameter(name):
     ({'use_sim_time': 'maybe'}, "Valid options are: .*'true', 'false'"),
     ({'log_level': 'loud'}, "Valid options are: .*'debug', 'info'"),
     ({'depth_scale': 'abc'}, "depth_scale 'abc' is not a positive number.*depth_scale:=5.4"),
+    ({'max_depth': 'far'}, "max_depth 'far' is not a number"),
+    ({'cloud_stride': '2.5'}, "cloud_stride '2.5' is not a whole number"),
+    ({'colormap': 'rainbow'}, "Valid options are: .*'turbo', 'magma'"),
     ({'depth_scale': '-1'}, "depth_scale '-1' is not a positive number"),
     ({'depth_scale': 'nan'}, "depth_scale 'nan' is not a positive number"),
     ({'params_file': '/no.yaml'}, "params_file '/no.yaml' is not a file.*depth.yaml shows every"),
