@@ -1,9 +1,8 @@
 import sys
-from distutils.command.install_data import install_data
 from glob import glob
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Distribution, find_packages, setup
 
 PACKAGE = 'mono_depth_ros'
 EXECUTABLES = ['depth_node', 'import_checkpoint', 'replay_bag']
@@ -18,7 +17,7 @@ def ros_wheels(distribution: str) -> list[str]:
     return [f'ros-{distribution}-{part}' for part in parts]
 
 
-class InstallData(install_data):
+class InstallData(Distribution().get_command_class('install_data')):
     """Let `ros2 run` and launch, which look in lib/<package>, find what pip puts into bin."""
 
     def run(self) -> None:
