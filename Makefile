@@ -2,11 +2,19 @@
 ROS ?= kilted
 PYTHON ?= python3
 TESTS ?= test
+ifeq ($(filter kilted jazzy,$(ROS)),)
+$(error ROS=$(ROS) is not known here: use ROS=kilted or ROS=jazzy)
+endif
 VENV := .venv$(if $(filter-out kilted,$(ROS)),-$(ROS))
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# -qq: errors only. Not by their script: its first line cannot name a folder with a space.
+PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PYTHONPATH :=
 export OMP_WAIT_POLICY ?= PASSIVE
+# The wheels bring their own: what a shell's sourced distribution says would mix two of them.
+unexport AMENT_PREFIX_PATH COLCON_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH RMW_IMPLEMENTATION
+unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
 .PHONY: help demo test bench lint config setup clean
 help:
@@ -21,27 +29,26 @@ help:
 
 setup: $(READY)
 
+# May be interrupted anywhere: run again, it goes on; an environment without a working pip is made anew.
 $(READY): requirements.txt setup.py Makefile
-	@case '$(ROS)' in kilted|jazzy) ;; \
-	  *) echo "ROS=$(ROS) is not known here: use ROS=kilted or ROS=jazzy." >&2; exit 1;; esac
-	@command -v $(PYTHON) >/dev/null || \
-	  { echo '$(PYTHON) is missing: apt install python3 (3.10 or newer), or PYTHON=/path/to/python3.' >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-	  { echo '$(PYTHON) is too old: Python 3.10 or newer is needed (PYTHON=/path/to/python3).' >&2; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	@'$(PYTHON)' -c 'import sys; sys.stdout.write("ok")' 2>/dev/null | grep -q ok || \
+	  { echo "PYTHON=$(PYTHON) does not run: apt install python3 (3.10 or newer), or PYTHON=/path/to/python3." >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "$$('$(PYTHON)' --version 2>&1) is too old: 3.10 or newer is needed (PYTHON=/path/to/python3)." >&2; exit 1; }
+	@'$(PYTHON)' -c 'import venv, ensurepip' 2>/dev/null || \
 	  { echo 'The venv module of $(PYTHON) is missing: apt install python3-venv.' >&2; exit 1; }
 	@test "$$(uname -m)" = x86_64 || \
 	  { echo "ROS 2 wheels exist for x86_64 only, this is $$(uname -m): use a ROS distribution (README)." >&2; exit 1; }
-	@test -d $(VENV) || test "$$(df -Pk . | awk 'NR==2 {print $$4}')" -gt 7000000 || \
-	  { echo 'Less than 7 GB of disk are free here: PyTorch with CUDA needs that much.' >&2; exit 1; }
+	@test -e $@ || test "$$(( $$(df -Pk . | awk 'NR==2 {print $$4}') + $$(du -sk $(VENV) 2>/dev/null | cut -f1) + 0 ))" -gt 7000000 || \
+	  { echo "Only $$(df -Ph . | awk 'NR==2 {print $$4}') of disk are free here: PyTorch with CUDA needs 7 GB." >&2; exit 1; }
 	@echo '== Setting up $(VENV): PyTorch, ROS 2 $(ROS) wheels and this package (minutes, about 7 GB, once)'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --upgrade pip 'setuptools<80' wheel || \
-	  { echo 'pip could not reach the package index: is there a network?' >&2; exit 1; }
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation -e '.[ros-$(ROS),test,lint]' || \
-	  { echo 'Installing the requirements failed, see above.' >&2; exit 1; }
-	@$(BIN)/python -c 'import timm, cv2, rclpy' || \
-	  { echo 'The environment is broken (torch and torchvision must match): make clean, then again.' >&2; exit 1; }
+	@$(PIP) --version >/dev/null 2>&1 || '$(PYTHON)' -m venv --clear $(VENV)
+	@test -e $@ || $(PIP) install -qq --upgrade pip 'setuptools<80' wheel || \
+	  { echo 'pip could not get its first packages: is there a network, and a package index?' >&2; exit 1; }
+	@$(PIP) install -qq --no-build-isolation -e '.[ros-$(ROS),test,lint]' || \
+	  { echo 'Installing the requirements failed, see above; run make again once it is cured.' >&2; exit 1; }
+	@$(BIN)/python -c 'import timm, cv2, onnxruntime, rosbags, rclpy' || \
+	  { echo 'The environment is broken, see above (torch and torchvision must match): make clean, then again.' >&2; exit 1; }
 	@touch $@
 	@echo '== $(VENV) is ready'
 
@@ -53,8 +60,8 @@ test: $(READY)
 	$(BIN)/python -m pytest $(TESTS)
 
 lint: $(READY)
-	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
 
 bench: $(READY)
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
@@ -64,3 +71,4 @@ config: $(READY)
 
 clean:
 	rm -rf .venv .venv-jazzy build install log dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
