@@ -36,7 +36,7 @@ def test_the_rotation_is_the_matrix_exponential(angle):
     rotation = rotation_from_axis_angle(angle * axis)
 
     expected = torch.linalg.matrix_exp(cross_matrix(*(angle * axis).tolist()))
-    assert torch.allclose(rotation, expected, rtol=0, atol=1e-14)
+    assert torch.allclose(rotation, expected, rtol=0, atol=1e-13)  # PyTorch 2.4's is off by 5e-14
 
 
 def test_small_rotations_stay_accurate_in_single_precision():
