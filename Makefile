@@ -40,7 +40,7 @@ $(READY): requirements.txt setup.py Makefile
 	@test "$$(uname -m)" = x86_64 || \
 	  { echo "ROS 2 wheels exist for x86_64 only, this is $$(uname -m): use a ROS distribution (README)." >&2; exit 1; }
 	@test -e $@ || test "$$(( $$(df -Pk . | awk 'NR==2 {print $$4}') + $$(du -sk $(VENV) 2>/dev/null | cut -f1) + 0 ))" -gt 7000000 || \
-	  { echo "Only $$(df -Ph . | awk 'NR==2 {print $$4}') of disk are free here: PyTorch with CUDA needs 7 GB." >&2; exit 1; }
+	  { echo "Only $$(df -Ph . | awk 'NR==2 {print $$4}') of disk free here: PyTorch with CUDA needs 7 GB." >&2; exit 1; }
 	@echo '== Setting up $(VENV): PyTorch, ROS 2 $(ROS) wheels and this package (minutes, about 7 GB, once)'
 	@$(PIP) --version >/dev/null 2>&1 || '$(PYTHON)' -m venv --clear $(VENV)
 	@test -e $@ || $(PIP) install -qq --upgrade pip 'setuptools<80' wheel || \
