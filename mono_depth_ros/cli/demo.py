@@ -41,6 +41,7 @@ CLOCK_HZ = 50
 OWN_BAG_SECONDS = 30.0
 START_SECONDS = 180.0
 MATCH_SECONDS = 20.0
+READERS = 2  # of what goes in: the node and the recorder
 FINISH_SECONDS = 20.0
 POLL_SECONDS = 0.05
 ERROR = 2
@@ -152,7 +153,7 @@ def _replay_command(clip: DemoClip, chosen: argparse.Namespace) -> list[str]:
     duration = ['--duration', str(chosen.duration)] if chosen.duration else []
     return [
         str(clip.bag), '--topics', *clip.topics, '--clock', str(CLOCK_HZ), *duration,
-        '--wait-for-subscribers', str(MATCH_SECONDS),
+        '--wait-for-subscribers', str(MATCH_SECONDS), '--subscribers', str(READERS),
     ]
 
 
@@ -162,7 +163,7 @@ def _start_recorder(stack: ExitStack, clip: DemoClip, path: Path) -> Recorder:
     rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
     stack.callback(rclpy.shutdown, context=context)
     offered = ReliabilityPolicy.RELIABLE if clip.reliable else ReliabilityPolicy.BEST_EFFORT
-    recorder = Recorder(context, path, clip.image_topic, clip.is_compressed, offered)
+    recorder = Recorder(context, path, clip.topics, clip.is_compressed, offered)
     stack.callback(recorder.close)
     return recorder
 

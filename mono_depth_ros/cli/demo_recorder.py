@@ -6,6 +6,7 @@ import queue
 import struct
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,8 +85,8 @@ class Recorder:
     Args:
         context: an initialised rclpy context.
         path: folder of the new bag.
-        image_topic: the image that goes into the node.
-        compressed: whether that is a CompressedImage.
+        topics: what goes into the node: the image and, where there is one, its camera_info.
+        compressed: whether the image is a CompressedImage.
         reliability: what the image's publisher offers.
     """
 
@@ -93,7 +94,7 @@ class Recorder:
         self,
         context: Context,
         path: Path,
-        image_topic: str,
+        topics: Sequence[str],
         compressed: bool,
         reliability: ReliabilityPolicy,
     ) -> None:
@@ -105,14 +106,14 @@ class Recorder:
         self._writer = threading.Thread(target=self._write, args=(path,))
         self._writer.start()
         self._bag_time_ns = 0
-        self.image_topic = image_topic
         self.counts: dict[str, int] = {}
         self.status = NodeStatus()
         self._depth_times: list[float] = []
         for topic, kind in OUTPUTS.items():
             self._record(kind, topic, ReliabilityPolicy.RELIABLE)
-        image_type = CompressedImage if compressed else Image
-        self._record(image_type, image_topic, reliability)
+        self._record(CompressedImage if compressed else Image, topics[0], reliability)
+        for info_topic in topics[1:]:
+            self._record(CameraInfo, info_topic, ReliabilityPolicy.BEST_EFFORT)
         newest = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
         self._node.create_subscription(Clock, '/clock', self._on_clock, newest)
 

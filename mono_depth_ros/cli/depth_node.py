@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from typing import Any
 
 # Waiting OpenMP threads would spin on the cores that others need; read when torch is imported.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
-import rclpy
-from rclpy.executors import ExternalShutdownException
-
-from mono_depth_ros.ros.depth_node import DepthNode
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(args: list[str] | None = None) -> None:
     """Spin the node until it is interrupted."""
-    rclpy.init(args=args)
+    _on_signals(lambda *_: os._exit(0))  # importing torch takes seconds and has nothing to tidy
+    import rclpy
+    from rclpy.executors import ExternalShutdownException
+
+    from mono_depth_ros.ros.depth_node import DepthNode
+
+    _on_signals(signal.default_int_handler)
     node = None
     try:
+        rclpy.init(args=args)
         node = DepthNode()
         rclpy.spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
+        _on_signals(signal.SIG_IGN)  # a terminal and ros2 launch both send one: tidy up once
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+
+
+def _on_signals(handler: Any) -> None:
+    for number in SIGNALS:
+        signal.signal(number, handler)
 
 
 if __name__ == '__main__':

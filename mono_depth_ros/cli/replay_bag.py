@@ -30,6 +30,7 @@ def main(args: Sequence[str] | None = None) -> int:
             start=chosen.start,
             duration=chosen.duration,
             wait_for_subscribers=chosen.wait_for_subscribers,
+            subscribers=chosen.subscribers,
         )
         return _replay(chosen.bag, options, ros_arguments)
     except (FileNotFoundError, PermissionError, ValueError) as error:
@@ -87,7 +88,10 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=2.0,
         metavar='S',
-        help='longest wait until every topic has a subscriber, so that no first message is lost',
+        help='longest wait until every topic has its subscribers: no first message is lost',
+    )
+    parser.add_argument(
+        '--subscribers', type=int, default=1, metavar='N', help='how many each topic waits for'
     )
     return parser
 
@@ -136,7 +140,7 @@ def describe_report(report: PlayReport) -> str:
     silent = set(report.without_subscriber)
     lines = [
         f'{topic:<{width}}  {count:6d} messages'
-        + ('  (no subscriber at the start)' if topic in silent else '')
+        + ('  (too few subscribers at the start)' if topic in silent else '')
         for topic, count in sorted(report.messages.items())
     ]
     lines.append(

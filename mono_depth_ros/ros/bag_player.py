@@ -40,7 +40,8 @@ class PlayOptions:
         loop: start again at the end, until interrupted.
         start: bag time to skip at the beginning [s].
         duration: bag time to play [s]; None: to the end.
-        wait_for_subscribers: longest wait until every topic has a subscriber [s].
+        wait_for_subscribers: longest wait until every topic has its subscribers [s].
+        subscribers: how many each topic must have before playing begins.
     """
 
     topics: Sequence[str] = ()
@@ -50,6 +51,7 @@ class PlayOptions:
     start: float = 0.0
     duration: float | None = None
     wait_for_subscribers: float = 2.0
+    subscribers: int = 1
 
     def __post_init__(self) -> None:
         positive = {'rate': self.rate, 'clock_hz': self.clock_hz, 'duration': self.duration}
@@ -59,6 +61,8 @@ class PlayOptions:
         for name in ('start', 'wait_for_subscribers'):
             if not 0 <= getattr(self, name) < float('inf'):
                 raise ValueError(f'{name} is {getattr(self, name)}. Expected 0 or more seconds.')
+        if self.subscribers < 1:
+            raise ValueError(f'subscribers is {self.subscribers}. Expected 1 or more.')
 
 
 @dataclass
@@ -68,7 +72,7 @@ class PlayReport:
     Attributes:
         messages: published messages per recorded topic.
         skipped: message types that are not installed here, with their topics.
-        without_subscriber: topics that nobody listened to when playing began.
+        without_subscriber: topics that lacked subscribers when playing began.
         bag_seconds: how much bag time was played.
         wall_seconds: how long that took.
         worst_lateness: the longest that a message left after its time [s].
@@ -192,7 +196,7 @@ class BagPlayer:
         return sorted(
             topic
             for (topic, _), channel in self._channels.items()
-            if not channel.publisher.get_subscription_count()
+            if channel.publisher.get_subscription_count() < self._options.subscribers
         )
 
     def _announce_start(self) -> None:

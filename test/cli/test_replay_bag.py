@@ -57,6 +57,6 @@ def test_the_report_counts_per_topic_and_names_those_nobody_heard():
 
     assert describe_report(report).splitlines() == [
         '/image      78 messages',
-        '/imu      1200 messages  (no subscriber at the start)',
+        '/imu      1200 messages  (too few subscribers at the start)',
         'Played 7.70 s of the bag in 3.85 s, at worst 4.2 ms late.',
     ]

@@ -188,6 +188,18 @@ def test_messages_keep_the_bags_own_pace_times_the_rate(tmp_path, listener, repl
     assert images[-1][0] - images[0][0] == pytest.approx(20 * 0.05 / 2, abs=0.15)
 
 
+def test_playing_begins_when_every_topic_has_its_subscribers(tmp_path, listener, replay):
+    first = listener.listen(Image, '/camera/image_raw')
+    process = replay(write_camera_bag(tmp_path / 'bag', count=4), '--subscribers', 2,
+                     '--wait-for-subscribers', 30, '--topics', '/camera/image_raw')
+    assert not listener.spin_until(lambda: first, 4.0)
+
+    second = listener.listen(Image, '/camera/image_raw')
+
+    assert listener.spin_until(lambda: len(first) == 4 and len(second) == 4)
+    assert process.wait(timeout=20) == 0
+
+
 def test_the_clock_follows_bag_time_at_the_given_frequency(tmp_path, listener, replay):
     clocks = listener.listen(Clock, '/clock')
     images = listener.listen(Image, '/camera/image_raw')
@@ -396,6 +408,7 @@ def test_a_bag_without_messages_is_refused(tmp_path):
         ({'rate': 0.0}, r'rate is 0\.0\. Expected a number above 0'),
         ({'clock_hz': -1.0}, 'clock_hz is -1'),
         ({'duration': 0.0}, 'duration is 0'),
+        ({'subscribers': 0}, 'subscribers is 0. Expected 1 or more'),
         ({'start': -1.0}, r'start is -1\.0\. Expected 0 or more seconds'),
     ],
 )
