@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,20 +24,6 @@ PRECISIONS = {
     'float16': torch.float16,
     'bfloat16': torch.bfloat16,
 }
-
-
-class DepthEstimate(NamedTuple):
-    """One image's depth.
-
-    Attributes:
-        depth: (H, W) float32 along the optical axis, the size of the image; [m] unless relative.
-        kind: 'metric', 'scaled' or 'relative'.
-        warning: what the user should know about the unit, or None.
-    """
-
-    depth: Depth
-    kind: str
-    warning: str | None
 
 
 class DepthEstimator:
@@ -97,7 +83,7 @@ class DepthEstimator:
         images: Sequence[Image],
         Ks: Sequence[Intrinsics | None] | None = None,
         depth_scale: float | None = None,
-    ) -> list[DepthEstimate]:
+    ) -> list[Depth]:
         """Estimate the depth of images; those of equal network size run as one batch.
 
         Args:
@@ -106,7 +92,8 @@ class DepthEstimator:
             depth_scale: metres per unit of the network's depth; wins over the card's.
 
         Returns:
-            One estimate per image, in their order.
+            (H, W) float32 depth along the optical axis per image, of its size and in their
+            order; which unit it has says scaling() [m unless relative].
 
         Raises:
             ValueError: an image is of another kind, or the unit cannot be found.
@@ -120,7 +107,7 @@ class DepthEstimator:
             self.scaling(K, _size(image), depth_scale) for image, K in zip(images, intrinsics)
         ]
         return [
-            DepthEstimate(self._depth(disparity, _size(image), scaling.factor), *scaling[1:])
+            self._depth(disparity, _size(image), scaling.factor)
             for image, disparity, scaling in zip(images, self._in_batches(images), scalings)
         ]
 

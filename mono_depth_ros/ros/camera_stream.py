@@ -21,8 +21,8 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
-from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, image_geometry_for
-from mono_depth_ros.ros.conversions import model_from_message
+from mono_depth_ros.messages.camera_info import ImageGeometry
+from mono_depth_ros.ros.calibration import Calibrations, FrameDroppedError
 from mono_depth_ros.ros.parameters import DepthNodeConfig
 from mono_depth_ros.ros.statistics import StreamStatistics
 
@@ -45,19 +45,6 @@ class Frame:
     message: Image | CompressedImage
     received: float
 
-    @property
-    def age(self) -> float:
-        """Seconds since reception."""
-        return time.monotonic() - self.received
-
-
-class FrameDroppedError(Exception):
-    """Carry why a frame cannot become depth: a short cause to count, a sentence to act on."""
-
-    def __init__(self, cause: str, text: str) -> None:
-        super().__init__(text)
-        self.cause = cause
-
 
 class CameraStream:
     """Hold the connections of one camera; `wake` is notified when a frame waits in the slot."""
@@ -67,29 +54,50 @@ class CameraStream:
         self.node = node
         self.name = name
         self.prefix = f'{name}/' if name else ''
-        self.input = config.input
-        self.rectify = config.rectify
         self.wake = wake
         self.statistics = StreamStatistics()
         self.fault = ''
         self.batch = 0
         self._kind, self._kind_scale = '', 0.0
         self.last_stamp_ns: int | None = None
-        self._infos = 0
         self._slot: Frame | None = None
-        self._last_info: CameraInfo | None = None
-        self._info_fault = ''
-        self._models: dict[tuple[int, int], CameraModel] = {}
-        self._geometries: dict[tuple[int, int], ImageGeometry] = {}
+        self._told: set[object] = set()
+        self.image_type = CompressedImage if config.image_transport == 'compressed' else Image
         image = node.resolve_topic_name(f'{self.prefix}image')
-        compressed = config.image_transport == 'compressed'
-        self.image_topic = f'{image}/compressed' if compressed else f'{self.prefix}image'
+        self.image_topic = (f'{self.prefix}image' if self.image_type is Image
+                            else f'{image}/compressed')
+        self.other_transport = f'{image}/compressed' if self.image_type is Image else image
         self.info_topic = info_topic(node, self.prefix)
-        self._subscriptions = [
-            self._subscribe(CompressedImage if compressed else Image, self.image_topic,
-                            self._on_image),
-            self._subscribe(CameraInfo, self.info_topic, self._on_info)]
-        self._publishers = {output: self._advertise(output) for output in OUTPUTS}
+        self._calibrations = Calibrations(
+            node.resolve_topic_name(self.info_topic), config.input, config.rectify)
+        self._subscriptions: list[Subscription[Any]] = []
+        self._publishers: dict[str, Publisher[Any]] = {}
+        rectifies = config.input == 'raw' and config.rectify
+        try:
+            self._connect([output for output in OUTPUTS if output != RECTIFIED or rectifies])
+        except Exception:
+            self.destroy()
+            raise
+
+    def _connect(self, outputs: list[str]) -> None:
+        self._refuse_a_loop(outputs)
+        for kind, topic, callback in (
+                (self.image_type, self.image_topic, self._on_image),
+                (CameraInfo, self.info_topic, self._on_info)):
+            self._subscriptions.append(self._subscribe(kind, topic, callback))
+        for output in outputs:
+            self._publishers[output] = self._advertise(output)
+
+    def _refuse_a_loop(self, outputs: list[str]) -> None:
+        inputs = [self.node.resolve_topic_name(topic)
+                  for topic in (self.image_topic, self.info_topic)]
+        for output in outputs:
+            topic = self.node.resolve_topic_name(self.prefix + output)
+            if topic in inputs:
+                hint = (', or set input:=rectified if its images are' if output == RECTIFIED
+                        else '')
+                raise ValueError(f'{self.label}: {topic} is an input and, as {output}, an output '
+                                 f'too: remap {output}:=/another/topic{hint}.')
 
     def _subscribe(self, kind: Any, topic: str, callback: Callable[..., None]
                    ) -> Subscription[Any]:
@@ -128,13 +136,16 @@ class CameraStream:
                 if publisher.get_subscription_count()}
 
     def wanted(self) -> set[str]:
-        """Return the outputs to compute now: listened to, and honest for this kind of depth.
+        """Return the outputs to compute now: listened to, and there is something to publish.
 
         Before the first frame the kind is unknown and everything listened to is wanted.
         """
-        if self.kind == 'relative':
-            return self.listened() - IN_METRES
-        return self.listened() - {RELATIVE} if self.kind else self.listened()
+        return self.listened() - self.silent()
+
+    def silent(self) -> set[str]:
+        """Return the outputs on which nothing is published, whoever listens."""
+        silent = IN_METRES if self.kind == 'relative' else {RELATIVE} if self.kind else set()
+        return silent if self._calibrations.may_rectify else silent | {RECTIFIED}
 
     def publish(self, output: str, message: Any) -> None:
         """Publish one message of an output."""
@@ -157,18 +168,7 @@ class CameraStream:
         return frame
 
     def _on_info(self, info: CameraInfo) -> None:
-        self._infos += 1
-        if _same_calibration(info, self._last_info):
-            return
-        self._last_info = info
-        try:
-            model = model_from_message(info)
-        except ValueError as error:
-            self._info_fault = f'camera_info on {self.info_topic}: {error}'
-            return
-        self._info_fault = ''
-        self._models[model.size] = model
-        self._geometries.pop(model.size, None)
+        self._calibrations.update(info)
 
     def geometry(self, size: tuple[int, int]) -> ImageGeometry:
         """Return how an image of this (height, width) becomes an undistorted one.
@@ -176,28 +176,19 @@ class CameraStream:
         Raises:
             FrameDroppedError: no camera_info yet, an unusable one, or one of another size.
         """
-        if self._info_fault:
-            raise FrameDroppedError('bad_camera_info', self._info_fault)
-        if not self._models:
+        if not self._calibrations:
             raise FrameDroppedError('no_camera_info', self._missing_info())
-        if size not in self._models:
-            described = ', '.join(f'{width}x{height}' for height, width in self._models)
-            raise FrameDroppedError('size_mismatch', (
-                f'the image is {size[1]}x{size[0]}, but camera_info on {self.info_topic} '
-                f'describes {described}: publish the camera_info of this very image'))
-        if size not in self._geometries:
-            self._geometries[size] = self._image_geometry(self._models[size])
-        return self._geometries[size]
-
-    def _image_geometry(self, model: CameraModel) -> ImageGeometry:
-        try:
-            geometry = image_geometry_for(model, self.input, self.rectify)
-        except ValueError as error:
-            raise FrameDroppedError(
-                'bad_camera_info', f'camera_info on {self.info_topic}: {error}') from error
-        if geometry.note:
+        geometry = self._calibrations.geometry(size)
+        if geometry.note and self.is_news(geometry.note):
             self.node.get_logger().warning(f'{self.label}: {geometry.note}')
         return geometry
+
+    def is_news(self, key: object) -> bool:
+        """Return True the first time only, so that a log line is not repeated per frame."""
+        if key in self._told:
+            return False
+        self._told.add(key)
+        return True
 
     def _missing_info(self) -> str:
         topic = self.node.resolve_topic_name(self.info_topic)
@@ -219,6 +210,17 @@ class CameraStream:
                               for offer in offers):
                 return subscription.topic_name
         return ''
+
+    def foreign_type(self) -> str:
+        """Return the type of messages on the image topic if none is of the right type, or ''."""
+        topic = self.node.resolve_topic_name(self.image_topic)
+        types = {offer.topic_type for offer in self.node.get_publishers_info_by_topic(topic)}
+        return '' if self.image_type_name in types else ', '.join(sorted(types))
+
+    @property
+    def image_type_name(self) -> str:
+        """The type of messages that the image topic should carry."""
+        return f'sensor_msgs/msg/{self.image_type.__name__}'
 
     def output_conflict(self) -> str:
         """Return an output topic with a subscriber who asks for more than we offer, or ''."""
@@ -251,15 +253,3 @@ def _copy(profile: QoSProfile) -> QoSProfile:
     """Return a profile of its own: overriding options write into the one they are given."""
     return QoSProfile(depth=profile.depth, reliability=profile.reliability,
                       durability=profile.durability)
-
-
-def _same_calibration(info: CameraInfo, last: CameraInfo | None) -> bool:
-    if last is None:
-        return False
-    return all(_plain(getattr(info, name)) == _plain(getattr(last, name)) for name in (
-        'height', 'width', 'distortion_model', 'd', 'k', 'r', 'p', 'binning_x', 'binning_y',
-        'roi'))
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, (int, str)) or hasattr(value, 'x_offset') else list(value)

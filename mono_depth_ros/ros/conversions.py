@@ -43,14 +43,15 @@ def rgb_from_message(message: Image | CompressedImage) -> Pixels:
 
 def _rgb_from_cv_bridge(message: Image) -> Pixels:
     """Decode through cv_bridge, which comes with a ROS distribution and knows more encodings."""
-    from cv_bridge import CvBridge, CvBridgeError
-
     try:
+        from cv_bridge import CvBridge
+
         return np.asarray(CvBridge().imgmsg_to_cv2(message, 'rgb8'), np.uint8)
-    except (CvBridgeError, RuntimeError, TypeError) as error:
+    except Exception as error:  # of cv_bridge, of Boost, or an import of another NumPy's build
         raise UnsupportedEncodingError(
             f"Image encoding '{message.encoding}' cannot be converted by cv_bridge either "
-            f"({error}). Supported: {', '.join(SUPPORTED_ENCODINGS)}.") from error
+            f"({error}). Supported: {', '.join(SUPPORTED_ENCODINGS)}. If cv_bridge cannot be "
+            "imported: it may need pip install 'numpy<2'.") from error
 
 
 def model_from_message(info: CameraInfo) -> CameraModel:
@@ -64,6 +65,12 @@ def model_from_message(info: CameraInfo) -> CameraModel:
         info.width, info.height, np.asarray(info.k), tuple(info.d), np.asarray(info.r),
         np.asarray(info.p), info.distortion_model, binning=(info.binning_x, info.binning_y),
         roi=(roi.x_offset, roi.y_offset, roi.width, roi.height))
+
+
+def described_size(info: CameraInfo) -> tuple[int, int]:
+    """Return the (height, width) of the images that a CameraInfo means, usable or not."""
+    height, width = info.roi.height or info.height, info.roi.width or info.width
+    return height // max(1, info.binning_y), width // max(1, info.binning_x)
 
 
 def image_message(header: Header, pixels: NDArray[Any], encoding: str) -> Image:

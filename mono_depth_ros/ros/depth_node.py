@@ -6,29 +6,32 @@ import threading
 import traceback
 from typing import Any
 
+import torch
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from std_msgs.msg import Header
 
 from mono_depth_ros.datasets.street import street_images
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.inference.model_card import ModelCard, load_card
-from mono_depth_ros.ros.camera_stream import CameraStream, Frame
+from mono_depth_ros.ros.camera_stream import CameraStream
 from mono_depth_ros.ros.depth_worker import DepthWorker
 from mono_depth_ros.ros.diagnostics import (
-    PERIOD_S,
+    Speaker,
     StreamMonitor,
     camera_status,
     diagnostic_array,
     node_status,
 )
 from mono_depth_ros.ros.parameters import SPECS, DepthNodeConfig, declare_parameters, read_config
-from mono_depth_ros.ros.watchdog import CameraFacts, Level, diagnose
+from mono_depth_ros.ros.watchdog import CameraFacts, diagnose
 
 CALIBRATION_IMAGES = 8
+DEFAULT_THREADS = torch.get_num_threads()
 
 
 class DepthNode(LifecycleNode):
@@ -43,7 +46,7 @@ class DepthNode(LifecycleNode):
         self._monitors: list[StreamMonitor] = []
         self._worker: DepthWorker | None = None
         self._wake = threading.Condition()
-        self._ticks = 0
+        self._speaker = Speaker('node')
         self._refused = declare_parameters(self)
         self.add_on_set_parameters_callback(self._check_parameters)
         self._diagnostics = self.create_publisher(
@@ -63,7 +66,7 @@ class DepthNode(LifecycleNode):
         if self.get_parameter('autostart').value is False:
             self.get_logger().info('autostart is false: waiting for configure and activate')
             return
-        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS and self.context.ok():
             self.trigger_activate()
 
     # -- lifecycle -----------------------------------------------------------------------------
@@ -73,17 +76,20 @@ class DepthNode(LifecycleNode):
         try:
             self._configure()
         except (ValueError, OSError) as error:
-            return self._fail(str(error))
+            return self._fail('configure', str(error))
         except Exception as error:
-            return self._fail(f'{error}\n{traceback.format_exc()}')
-        self.failure = ''
-        self.state = 'inactive'
+            return self._fail('configure', f'{error}\n{traceback.format_exc()}')
+        return self._enter('inactive')
+
+    def _enter(self, state: str) -> TransitionCallbackReturn:
+        self.state, self.failure = state, ''
+        self._speaker = Speaker('node')
         return TransitionCallbackReturn.SUCCESS
 
-    def _fail(self, reason: str) -> TransitionCallbackReturn:
-        self.failure = f'cannot configure: {reason}'
-        self.get_logger().error(f'{self.failure} Then: ros2 lifecycle set {self.get_name()} '
-                                'configure')
+    def _fail(self, step: str, reason: str) -> TransitionCallbackReturn:
+        self.failure = f'cannot {step}: {reason}'
+        self.get_logger().error(
+            f'{self.failure} Then: ros2 lifecycle set {self.get_fully_qualified_name()} {step}')
         return TransitionCallbackReturn.FAILURE
 
     def _configure(self) -> None:
@@ -95,7 +101,7 @@ class DepthNode(LifecycleNode):
         images = () if card.is_trained else street_images(CALIBRATION_IMAGES, card.input_size)
         self._estimator = DepthEstimator(
             card, device=config.device, precision=config.precision,
-            threads=config.threads or None, fit=config.fit, calibration_images=images)
+            threads=config.threads or DEFAULT_THREADS, fit=config.fit, calibration_images=images)
         self._estimator.warm_up([card.input_size])
         self.card = card
         if not card.is_trained:
@@ -105,11 +111,20 @@ class DepthNode(LifecycleNode):
                                f'{card.license_weights}')
 
     def on_activate(self, state: State) -> TransitionCallbackReturn:
-        """Connect the cameras and start the worker."""
+        """Connect the cameras and start the worker; on failure stay inactive and say why."""
+        try:
+            self._connect()
+        except Exception as error:  # names and QoS that the middleware refuses
+            self._disconnect()
+            return self._fail('activate', str(error))
+        return self._enter('active')
+
+    def _connect(self) -> None:
         assert self._estimator is not None
         config = self.config
-        streams = [CameraStream(self, name, config, self._wake) for name in config.cameras]
-        self._monitors = [StreamMonitor(stream) for stream in streams]
+        for name in config.cameras:
+            self._monitors.append(StreamMonitor(CameraStream(self, name, config, self._wake)))
+        streams = [monitor.stream for monitor in self._monitors]
         self._worker = DepthWorker(streams, self._estimator, lambda: self.config,
                                    self._header_age, self._wake, self.get_logger())
         for stream in streams:
@@ -117,27 +132,22 @@ class DepthNode(LifecycleNode):
                 f'{stream.label}: {self.resolve_topic_name(stream.image_topic)} and '
                 f'{self.resolve_topic_name(stream.info_topic)} → '
                 f'{self.resolve_topic_name(stream.prefix + "depth/image_rect")}')
-        self.state = 'active'
-        return TransitionCallbackReturn.SUCCESS
 
     def on_deactivate(self, state: State) -> TransitionCallbackReturn:
         """Stop the worker and disconnect; the model stays loaded."""
         self._disconnect()
-        self.state = 'inactive'
-        return TransitionCallbackReturn.SUCCESS
+        return self._enter('inactive')
 
     def on_cleanup(self, state: State) -> TransitionCallbackReturn:
         """Release the model."""
         self._estimator, self.card = None, None
-        self.state = 'unconfigured'
-        return TransitionCallbackReturn.SUCCESS
+        return self._enter('unconfigured')
 
     def on_shutdown(self, state: State) -> TransitionCallbackReturn:
         """Disconnect and release everything."""
         self._disconnect()
         self._estimator, self.card = None, None
-        self.state = 'finalized'
-        return TransitionCallbackReturn.SUCCESS
+        return self._enter('finalized')
 
     def on_error(self, state: State) -> TransitionCallbackReturn:
         """Return to unconfigured, so that the node can be configured again."""
@@ -164,9 +174,10 @@ class DepthNode(LifecycleNode):
         ours = [change for change in changes if change.name in SPECS]
         for change in ours:
             if self.state != 'unconfigured' and not SPECS[change.name].metadata['while_running']:
+                first = 'deactivate and clean up' if self.state == 'active' else 'clean up'
                 return SetParametersResult(successful=False, reason=(
                     f'{change.name} cannot change while the node is {self.state}: '
-                    'deactivate and clean up first, it applies at the next configure'))
+                    f'{first} first, it applies at the next configure'))
         try:
             read_config(self, ours)
         except ValueError as error:
@@ -177,31 +188,27 @@ class DepthNode(LifecycleNode):
 
     # -- diagnostics ---------------------------------------------------------------------------
 
-    def _header_age(self, frame: Frame) -> float:
-        stamp = frame.message.header.stamp
+    def _header_age(self, header: Header) -> float:
+        stamp = header.stamp
         now: int = self.get_clock().now().nanoseconds
         return now / 1e9 - float(stamp.sec) - float(stamp.nanosec) / 1e9
 
     def _facts(self, monitor: StreamMonitor) -> CameraFacts:
         return monitor.facts(
-            self.state, self.failure, self.config.max_age, self.get_clock().now().nanoseconds,
+            self.state, self.config.max_age, self.get_clock().now().nanoseconds,
             bool(self.get_parameter('use_sim_time').value))
 
     def _tick(self) -> None:
         """Publish diagnostics every second, let the watchdog speak every fifth."""
-        self._ticks += 1
+        device = str(self.get_parameter('device').value)
         statuses = []
         for monitor in self._monitors:
             facts = self._facts(monitor)
-            statuses.append(camera_status(monitor, facts, self.card, self.config.device))
-            if self._ticks % PERIOD_S == 0:
-                monitor.speak(*diagnose(facts), self.get_logger())
+            statuses.append(camera_status(monitor, facts, self.card, device))
+            monitor.speaker.tick(*diagnose(facts), self.get_logger())
         if not statuses:
-            statuses = [node_status(self.get_name(), self.state, self.failure)]
-            self._speak_unconfigured()
+            facts = CameraFacts(state=self.state, node=self.get_fully_qualified_name(),
+                                failure=self.failure)
+            statuses = [node_status(self, facts, self.card, device)]
+            self._speaker.tick(*diagnose(facts), self.get_logger())
         self._diagnostics.publish(diagnostic_array(self.get_clock(), statuses))
-
-    def _speak_unconfigured(self) -> None:
-        level, text = diagnose(CameraFacts(state=self.state, failure=self.failure))
-        if self._ticks % (PERIOD_S * 12) == PERIOD_S and level != Level.OK:
-            self.get_logger().warning(text)

@@ -5,19 +5,15 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
+from std_msgs.msg import Header
 
-from mono_depth_ros.inference.estimator import DepthEstimator
-from mono_depth_ros.ros.camera_stream import (
-    CLOUD,
-    COLOR,
-    DEPTH,
-    RELATIVE,
-    CameraStream,
-    Frame,
-    FrameDroppedError,
-)
+from mono_depth_ros.inference.estimator import Depth, DepthEstimator
+from mono_depth_ros.inference.units import DepthScaling
+from mono_depth_ros.ros.calibration import FrameDroppedError
+from mono_depth_ros.ros.camera_stream import CameraStream, Frame
 from mono_depth_ros.ros.frame_processing import (
     PreparedFrame,
     check_age,
@@ -27,14 +23,14 @@ from mono_depth_ros.ros.frame_processing import (
 )
 from mono_depth_ros.ros.parameters import DepthNodeConfig
 
-NEEDS_NETWORK = {DEPTH, CLOUD, RELATIVE, COLOR}
+LOG_PERIOD_S = 60.0
 
 
 class DepthWorker:
     """Run the network in a thread of its own, always on the newest frame of each camera."""
 
     def __init__(self, streams: list[CameraStream], estimator: DepthEstimator,
-                 config: Callable[[], DepthNodeConfig], header_age: Callable[[Frame], float],
+                 config: Callable[[], DepthNodeConfig], header_age: Callable[[Header], float],
                  wake: threading.Condition, logger: RcutilsLogger) -> None:
         self._streams = streams
         self._estimator = estimator
@@ -55,13 +51,7 @@ class DepthWorker:
 
     def _run(self) -> None:
         while waiting := self._wait():
-            try:
-                self._process(waiting)
-            except Exception as error:  # a broken frame must not end the node
-                self._logger.error(f'inference failed: {error}\n{traceback.format_exc()}')
-                for stream, _ in waiting:
-                    stream.fault = f'inference failed: {error}'
-                    stream.statistics.count_drop('inference_error')
+            self._process(waiting)
 
     def _wait(self) -> list[tuple[CameraStream, Frame]]:
         """Return the newest frame of every camera that has one; nothing when stopped."""
@@ -76,53 +66,91 @@ class DepthWorker:
 
     def _process(self, waiting: list[tuple[CameraStream, Frame]]) -> None:
         config = self._config()
-        prepared = []
-        for stream, frame in waiting:
-            try:
-                ready = prepare_frame(stream, frame, config.max_age)
-                self._set_kind(ready, config)
-                prepared.append((ready, frame))
-            except FrameDroppedError as drop:
-                self._drop(stream, drop)
-        self._estimate([pair for pair in prepared if pair[0].wanted & NEEDS_NETWORK], config)
-        for ready, _ in prepared:
-            publish_geometry(ready)
+        prepared = [ready for stream, frame in waiting
+                    if (ready := self._prepare(stream, frame, config))]
+        plain = [ready for ready in prepared if not ready.needs_network]
+        hungry = [ready for ready in prepared if ready.needs_network]
+        for ready in plain:
+            self._publish(ready, None, config)
+        for ready, depth in zip(hungry, self._estimate(hungry, config)):
+            self._publish(ready, depth, config, batch=len(hungry))
 
-    def _set_kind(self, ready: PreparedFrame, config: DepthNodeConfig) -> None:
-        """Find out, once per camera and scale, in which unit its depth will be."""
+    def _prepare(self, stream: CameraStream, frame: Frame, config: DepthNodeConfig
+                 ) -> PreparedFrame | None:
+        try:
+            ready = prepare_frame(stream, frame, config.max_age)
+            return replace(ready, kind=self._find_unit(ready, config))
+        except FrameDroppedError as drop:
+            self._drop(stream, drop)
+        except Exception as error:
+            self._fail(stream, error)
+        return None
+
+    def _find_unit(self, ready: PreparedFrame, config: DepthNodeConfig) -> str:
+        """Find out in which unit the depth will be, and say so when it is new."""
         stream = ready.stream
         scaling = self._estimator.scaling(ready.geometry.K_out, ready.rgb.shape[:2],
                                           config.depth_scale or None)
-        if scaling.kind == stream.kind:
-            return
-        stream.set_kind(scaling.kind, config.depth_scale)
+        if scaling.kind != stream.kind:
+            stream.set_kind(scaling.kind, config.depth_scale)
         height, width = ready.rgb.shape[:2]
+        if not stream.is_news((width, height, scaling.kind, config.depth_scale)):
+            return scaling.kind
         rows, columns = self._estimator.network_size((height, width))
         self._logger.info(f'{stream.label}: {width}x{height} images, network at '
-                          f'{columns}x{rows}, depth is {scaling.kind}'
-                          + (f', factor {scaling.factor:.4g}' if scaling.kind != 'relative' else
-                             ': published on depth_relative/image, no cloud; '
-                             'for metres set depth_scale:=…'))
+                          f'{columns}x{rows}, depth is {self._unit_in_words(scaling, config)}')
         if scaling.warning:
             self._logger.warning(f'{stream.label}: {scaling.warning}')
+        return scaling.kind
 
-    def _estimate(self, frames: list[tuple[PreparedFrame, Frame]], config: DepthNodeConfig
-                  ) -> None:
-        estimates = self._estimator.estimate(
-            [ready.rgb for ready, _ in frames], [ready.geometry.K_out for ready, _ in frames],
-            config.depth_scale or None)
-        for (ready, frame), estimate in zip(frames, estimates):
-            stream = ready.stream
-            try:
-                check_age(frame.age, config.max_age)
-            except FrameDroppedError as drop:
-                self._drop(stream, drop)
-                continue
-            publish_depth(ready, estimate.depth, estimate.kind, config)
+    def _unit_in_words(self, scaling: DepthScaling, config: DepthNodeConfig) -> str:
+        untrained = '' if self._estimator.card.is_trained else 'untrained, '
+        if scaling.kind == 'relative':
+            return (f'{untrained}relative: published on depth_relative/image, no cloud; for '
+                    'metres set depth_scale:=…')
+        by_hand = ' by hand' if config.depth_scale else ''
+        return f'{untrained}{scaling.kind}{by_hand}, factor {scaling.factor:.4g}'
+
+    def _estimate(self, frames: list[PreparedFrame], config: DepthNodeConfig
+                  ) -> list[Depth]:
+        """Run the network on all frames at once; nothing comes back when it fails."""
+        try:
+            return self._estimator.estimate(
+                [ready.rgb for ready in frames], [ready.geometry.K_out for ready in frames],
+                config.depth_scale or None)
+        except Exception as error:
+            for ready in frames:
+                self._fail(ready.stream, error)
+            return []
+
+    def _publish(self, ready: PreparedFrame, depth: Depth | None,
+                 config: DepthNodeConfig, batch: int = 0) -> None:
+        if not ready.wanted:  # whoever listened has gone meanwhile
+            return
+        stream = ready.stream
+        try:
+            check_age(ready.received, config.max_age)
+            if depth is not None:
+                publish_depth(ready, depth, config)
+            publish_geometry(ready)
+        except FrameDroppedError as drop:
+            self._drop(stream, drop)
+        except Exception as error:
+            self._fail(stream, error)
+        else:
             stream.fault = ''
-            stream.batch = len(frames)
-            stream.statistics.count_out(frame.received, self._header_age(frame))
+            stream.batch = batch
+            stream.statistics.count_out(ready.received, self._header_age(ready.header))
 
     def _drop(self, stream: CameraStream, drop: FrameDroppedError) -> None:
         stream.statistics.count_drop(drop.cause)
         stream.fault = str(drop)
+
+    def _fail(self, stream: CameraStream, error: Exception) -> None:
+        """Count a frame that broke in a way nobody foresaw; it must not end the node."""
+        if not stream.node.context.ok():  # interrupted while publishing
+            return
+        stream.statistics.count_drop('inference_error')
+        stream.fault = f'inference failed: {error}'
+        self._logger.error(f'{stream.label}: inference failed: {error}\n{traceback.format_exc()}',
+                           throttle_duration_sec=LOG_PERIOD_S)

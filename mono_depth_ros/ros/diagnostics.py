@@ -4,67 +4,78 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock
 from rclpy.impl.rcutils_logger import RcutilsLogger
+from rclpy.node import Node
 
 from mono_depth_ros.inference.model_card import ModelCard
-from mono_depth_ros.ros.camera_stream import IN_METRES, CameraStream
-from mono_depth_ros.ros.statistics import Snapshot
-from mono_depth_ros.ros.watchdog import CameraFacts, Level, diagnose
+from mono_depth_ros.ros.camera_stream import CameraStream
+from mono_depth_ros.ros.watchdog import PERIOD_S, CameraFacts, Level, diagnose
 
-PERIOD_S = 5
 REPEAT_PERIODS = 12
 
 
 @dataclass
+class Speaker:
+    """Log what the watchdog says every period, without saying it over and over."""
+
+    label: str
+    said: str = ''
+    ticks: int = 0
+    silent_periods: int = 0
+
+    def tick(self, level: Level, text: str, logger: RcutilsLogger) -> None:
+        """Count a second; after each period log new or lasting trouble, or its end."""
+        self.ticks += 1
+        if self.ticks % PERIOD_S:
+            return
+        self.silent_periods += 1
+        if level == Level.OK:
+            if self.said:
+                logger.info(f'{self.label}: {text}')
+            self.said = ''
+        elif text != self.said or self.silent_periods >= REPEAT_PERIODS:
+            # rclpy refuses a second severity from the same line.
+            if level == Level.ERROR:
+                logger.error(f'{self.label}: {text}')
+            else:
+                logger.warning(f'{self.label}: {text}')
+            self.said, self.silent_periods = text, 0
+
+
 class StreamMonitor:
     """Follow one camera: its counters over the last seconds, what was last said about it."""
 
-    stream: CameraStream
-    history: deque[Snapshot] = field(default_factory=lambda: deque(maxlen=PERIOD_S + 1))
-    said: str = ''
-    silent_periods: int = 0
+    def __init__(self, stream: CameraStream) -> None:
+        self.stream = stream
+        self.speaker = Speaker(stream.label)
+        self.history = deque([stream.statistics.snapshot()], maxlen=PERIOD_S + 1)
 
-    def facts(self, state: str, failure: str, max_age: float, clock_ns: int,
-              simulated: bool) -> CameraFacts:
+    def facts(self, state: str, max_age: float, clock_ns: int, simulated: bool) -> CameraFacts:
         """Gather what the watchdog judges; to be called once a second."""
         stream, node = self.stream, self.stream.node
         self.history.append(stream.statistics.snapshot())
         first, last = self.history[0], self.history[-1]
         image = node.resolve_topic_name(stream.image_topic)
-        info = node.resolve_topic_name(stream.info_topic)
-        listened, wanted = stream.listened(), stream.wanted()
+        wanted, listened = stream.wanted(), stream.listened()
         stamp = stream.last_stamp_ns
         return CameraFacts(
-            state=state, failure=failure, image_topic=image, info_topic=info,
-            image_publishers=node.count_publishers(image),
-            info_publishers=node.count_publishers(info),
+            state=state, image_topic=image, image_publishers=node.count_publishers(image),
+            foreign_type=stream.foreign_type(), image_type=stream.image_type_name,
+            other_transport=(stream.other_transport
+                             if node.count_publishers(stream.other_transport) else ''),
             frames_in=last.frames_in - first.frames_in,
             frames_out=last.frames_out - first.frames_out,
-            subscribed=bool(wanted), metres_in_vain=bool(listened & IN_METRES) and not wanted,
+            subscribed=bool(wanted), silent=frozenset(listened - wanted), depth_kind=stream.kind,
             qos_conflict=stream.input_conflict(), output_qos_conflict=stream.output_conflict(),
             fault=stream.fault, max_age=max_age,
             too_old=last.drops.get('too_old', 0) - first.drops.get('too_old', 0),
             waits_for_clock=simulated and clock_ns == 0,
-            stamp_age=None if stamp is None or clock_ns == 0 else (clock_ns - stamp) / 1e9)
-
-    def speak(self, level: Level, text: str, logger: RcutilsLogger) -> None:
-        """Log a trouble when it is new and then once a minute, and its end once."""
-        self.silent_periods += 1
-        if level == Level.OK:
-            if self.said:
-                logger.info(f'{self.stream.label}: {text}')
-            self.said = ''
-        elif text != self.said or self.silent_periods >= REPEAT_PERIODS:
-            # rclpy refuses a second severity from the same line.
-            if level == Level.ERROR:
-                logger.error(f'{self.stream.label}: {text}')
-            else:
-                logger.warning(f'{self.stream.label}: {text}')
-            self.said, self.silent_periods = text, 0
+            stamp_age=None if stamp is None or clock_ns == 0 else (clock_ns - stamp) / 1e9,
+            unstamped=stamp == 0)
 
 
 def camera_status(monitor: StreamMonitor, facts: CameraFacts, card: ModelCard | None,
@@ -73,7 +84,7 @@ def camera_status(monitor: StreamMonitor, facts: CameraFacts, card: ModelCard | 
     level, text = diagnose(facts)
     stream, last = monitor.stream, monitor.history[-1]
     status = DiagnosticStatus(
-        level=bytes([level]), name=f'{stream.node.get_name()}: {stream.label}',
+        level=bytes([level]), name=f'{status_name(stream.node)}: {stream.label}',
         message=text, hardware_id=card.name if card else '')
     values = _card_values(card) | {
         'state': facts.state, 'device': device, 'depth_kind': stream.kind or 'unknown',
@@ -86,11 +97,20 @@ def camera_status(monitor: StreamMonitor, facts: CameraFacts, card: ModelCard | 
     return status
 
 
-def node_status(name: str, state: str, failure: str) -> DiagnosticStatus:
-    """Build the status of a node that has no cameras yet: not configured, and why."""
-    level, text = diagnose(CameraFacts(state=state, failure=failure))
-    return DiagnosticStatus(level=bytes([level]), name=f'{name}: node', message=text,
-                            values=[KeyValue(key='state', value=state)])
+def node_status(node: Node, facts: CameraFacts, card: ModelCard | None, device: str
+                ) -> DiagnosticStatus:
+    """Build the status of a node that has no cameras yet: its state, and why."""
+    level, text = diagnose(facts)
+    values = _card_values(card) | {'state': facts.state, 'device': device}
+    return DiagnosticStatus(
+        level=bytes([level]), name=f'{status_name(node)}: node', message=text,
+        hardware_id=card.name if card else '',
+        values=[KeyValue(key=key, value=value) for key, value in values.items()])
+
+
+def status_name(node: Node) -> str:
+    """Return the node's name with its namespace: two robots must not share a status."""
+    return str(node.get_fully_qualified_name()).lstrip('/')
 
 
 def diagnostic_array(clock: Clock, statuses: list[DiagnosticStatus]) -> DiagnosticArray:

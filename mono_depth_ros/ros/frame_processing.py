@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from mono_depth_ros.geometry.camera import backproject
 from mono_depth_ros.messages.camera_info import ImageGeometry, rectify_image
 from mono_depth_ros.messages.colormap import colorize_depth, robust_range
 from mono_depth_ros.messages.encodings import UnsupportedEncodingError, encode_depth
+from mono_depth_ros.ros.calibration import FrameDroppedError
 from mono_depth_ros.ros.camera_stream import (
     CLOUD,
     COLOR,
@@ -23,7 +26,6 @@ from mono_depth_ros.ros.camera_stream import (
     RELATIVE,
     CameraStream,
     Frame,
-    FrameDroppedError,
 )
 from mono_depth_ros.ros.conversions import (
     Floats,
@@ -35,10 +37,12 @@ from mono_depth_ros.ros.conversions import (
 )
 from mono_depth_ros.ros.parameters import DepthNodeConfig
 
+NEEDS_NETWORK = {DEPTH, CLOUD, RELATIVE, COLOR}
+
 
 @dataclass(frozen=True)
 class PreparedFrame:
-    """Hold one undistorted image, what it belongs to, and who waits for what."""
+    """Hold one undistorted image, what it belongs to, who waits for what, and its depth's unit."""
 
     stream: CameraStream
     header: Header
@@ -46,6 +50,12 @@ class PreparedFrame:
     rgb: Pixels
     geometry: ImageGeometry
     wanted: set[str]
+    kind: str = ''
+
+    @property
+    def needs_network(self) -> bool:
+        """Whether somebody waits for more than the geometry of the image."""
+        return bool(self.wanted & NEEDS_NETWORK)
 
 
 def prepare_frame(stream: CameraStream, frame: Frame, max_age: float) -> PreparedFrame:
@@ -54,7 +64,7 @@ def prepare_frame(stream: CameraStream, frame: Frame, max_age: float) -> Prepare
     Raises:
         FrameDroppedError: too old, not decodable, or without usable camera_info.
     """
-    check_age(frame.age, max_age)
+    check_age(frame.received, max_age)
     message = frame.message
     if not isinstance(message, CompressedImage):
         stream.geometry((message.height, message.width))
@@ -64,19 +74,20 @@ def prepare_frame(stream: CameraStream, frame: Frame, max_age: float) -> Prepare
                          geometry, stream.wanted())
 
 
-def check_age(age: float, max_age: float) -> None:
+def check_age(received: float, max_age: float) -> None:
     """Raise FrameDroppedError for a frame older than `max_age` [s]; 0 means no limit."""
-    if 0.0 < max_age < age:
+    if 0.0 < max_age < time.monotonic() - received:
         raise FrameDroppedError('too_old', '')
 
 
 def _decode(stream: CameraStream, frame: Frame) -> Pixels:
+    topic = stream.node.resolve_topic_name(stream.image_topic)
     try:
         return rgb_from_message(frame.message)
     except UnsupportedEncodingError as error:
-        raise FrameDroppedError('encoding', f'{stream.image_topic}: {error}') from error
-    except ValueError as error:
-        raise FrameDroppedError('undecodable', f'{stream.image_topic}: {error}') from error
+        raise FrameDroppedError('encoding', f'{topic}: {error}') from error
+    except (ValueError, cv2.error) as error:
+        raise FrameDroppedError('undecodable', f'{topic}: {error}') from error
 
 
 def limit_depth(depth: Floats, kind: str, valid: NDArray[np.bool_] | None,
@@ -93,10 +104,9 @@ def limit_depth(depth: Floats, kind: str, valid: NDArray[np.bool_] | None,
     return depth
 
 
-def publish_depth(frame: PreparedFrame, depth: Floats, kind: str, config: DepthNodeConfig
-                  ) -> None:
+def publish_depth(frame: PreparedFrame, depth: Floats, config: DepthNodeConfig) -> None:
     """Publish every wanted output of one (H, W) float32 depth map."""
-    stream, header, wanted = frame.stream, frame.header, frame.wanted
+    stream, header, wanted, kind = frame.stream, frame.header, frame.wanted, frame.kind
     depth = limit_depth(depth, kind, frame.geometry.valid, config)
     if kind == 'relative':
         if RELATIVE in wanted:

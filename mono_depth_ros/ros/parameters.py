@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields
@@ -16,6 +17,7 @@ from mono_depth_ros.messages.colormap import COLORMAPS
 
 Value = str | bool | int | float | tuple[str, ...]
 Bounds = tuple[float, float]
+CAMERA_NAME = re.compile('[A-Za-z][A-Za-z0-9_]*')
 
 
 def parameter(
@@ -102,6 +104,10 @@ class DepthNodeConfig:
         if not self.cameras or len(set(self.cameras)) != len(self.cameras):
             yield (f'cameras {list(self.cameras)} must name each camera once; '
                    "use [''] for one unnamed camera.")
+        for camera in self.cameras:
+            if not CAMERA_NAME.fullmatch(camera) and self.cameras != ('',):
+                yield (f"camera name '{camera}' cannot prefix a topic: use letters, digits and "
+                       "underscores, a letter first, such as 'front'.")
 
 
 SPECS: dict[str, Field[Any]] = {spec.name: spec for spec in fields(DepthNodeConfig)}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+PERIOD_S = 5
 IMPLAUSIBLE_STAMP_S = 3600.0
 
 
@@ -22,20 +23,25 @@ class CameraFacts:
     """Hold what is known about one camera over the last watchdog period.
 
     Counts are those of the period; `fault` is the last frame's error ('' when it had none);
-    `stamp_age` is the ROS clock minus the last image's stamp [s], None without an image.
+    `stamp_age` is the ROS clock minus the last image's stamp [s], None without an image;
+    `silent` are outputs that somebody subscribes to and that have nothing to publish;
+    `foreign_type` is what the image topic carries when it is not `image_type`;
+    `other_transport` is the topic of raw or compressed images that has publishers instead.
     """
 
     state: str
+    node: str = '/depth_node'
     failure: str = ''
     image_topic: str = 'image'
-    info_topic: str = 'camera_info'
     image_publishers: int = 0
-    info_publishers: int = 0
+    foreign_type: str = ''
+    image_type: str = ''
+    other_transport: str = ''
     frames_in: int = 0
     frames_out: int = 0
-    infos_in: int = 0
     subscribed: bool = False
-    metres_in_vain: bool = False
+    silent: frozenset[str] = frozenset()
+    depth_kind: str = ''
     qos_conflict: str = ''
     output_qos_conflict: str = ''
     fault: str = ''
@@ -43,13 +49,14 @@ class CameraFacts:
     max_age: float = 0.0
     waits_for_clock: bool = False
     stamp_age: float | None = None
+    unstamped: bool = False
 
 
 def diagnose(facts: CameraFacts) -> tuple[Level, str]:
     """Return the most telling reason why a camera has no output, or what is odd about it."""
     for level, text in _reasons(facts):
         return level, text
-    return Level.OK, f'running: {facts.frames_out} depth images in the last period'
+    return Level.OK, f'running: {facts.frames_out} frames in the last {PERIOD_S} s'
 
 
 def _reasons(facts: CameraFacts) -> Iterator[tuple[Level, str]]:
@@ -71,15 +78,19 @@ def _reasons(facts: CameraFacts) -> Iterator[tuple[Level, str]]:
             f'{facts.too_old} frames were older than max_age {facts.max_age} s when done: the '
             'network is too slow here; take a smaller model, a GPU, or raise max_age')
     if facts.frames_out == 0:
-        yield Level.WARN, 'images arrive, but none was finished yet'
+        yield Level.WARN, (
+            f'images arrive, but none was finished in the last {PERIOD_S} s: the network is slow '
+            'here; take a smaller model, more threads, or a GPU')
     yield from _oddities(facts)
 
 
 def _not_active(facts: CameraFacts) -> tuple[Level, str]:
     if facts.failure:
         return Level.ERROR, f'{facts.state}: {facts.failure}'
+    if facts.state == 'finalized':
+        return Level.WARN, 'the node is finalized: it was shut down for good, start a new one'
     step = 'configure' if facts.state == 'unconfigured' else 'activate'
-    return Level.WARN, (f'the node is {facts.state}: ros2 lifecycle set <node> {step} '
+    return Level.WARN, (f'the node is {facts.state}: ros2 lifecycle set {facts.node} {step} '
                         '(or autostart:=true at start)')
 
 
@@ -87,27 +98,54 @@ def _no_images(facts: CameraFacts) -> tuple[Level, str]:
     clock = (' Also, use_sim_time is set but nothing publishes /clock: play the bag with --clock.'
              if facts.waits_for_clock else '')
     if facts.image_publishers == 0:
-        return Level.ERROR, (f'no publisher on {facts.image_topic}: is the camera running, is the '
-                             f'topic remapped (image:=/your/topic)?{clock}')
+        cure = ('is the camera running, is the topic remapped (image:=/your/topic)?'
+                if not facts.other_transport else _transport_hint(facts))
+        return Level.ERROR, f'no publisher on {facts.image_topic}: {cure}{clock}'
+    if facts.foreign_type:
+        return Level.ERROR, (f'{facts.image_topic} carries {facts.foreign_type}, not '
+                             f'{facts.image_type}: remap image:=/your/topic')
     return Level.ERROR, (f'{facts.image_publishers} publisher(s) on {facts.image_topic}, but no '
                          f'image arrives: large images need the Fast DDS profile '
                          f'config/fastdds.xml in both processes.{clock}')
+
+
+def _transport_hint(facts: CameraFacts) -> str:
+    transport = 'compressed' if facts.other_transport.endswith('/compressed') else 'raw'
+    return (f'but {facts.other_transport} has one: set image_transport:={transport}, which '
+            'applies at the next configure')
 
 
 def _nobody_listens(facts: CameraFacts) -> tuple[Level, str]:
     if facts.output_qos_conflict:
         return Level.WARN, (f'a subscriber of {facts.output_qos_conflict} asks for a QoS that the '
                             'publisher does not offer: see qos_overrides')
-    if facts.metres_in_vain:
-        return Level.WARN, ('depth is relative: depth/image_rect and points stay silent; '
-                            'set depth_scale:=…, or subscribe to depth_relative/image')
+    if facts.silent:
+        return Level.WARN, _silent_outputs(facts)
     return Level.OK, 'nobody subscribes: idle, no inference'
 
 
+def _silent_outputs(facts: CameraFacts) -> str:
+    """Say of outputs that somebody waits for why nothing will come."""
+    names = ' and '.join(sorted(facts.silent))
+    if 'image_rect' in facts.silent:
+        return (f'{names} stays silent: the images have no distortion to remove; subscribe to '
+                f'{facts.image_topic}')
+    if facts.depth_kind == 'relative':
+        return (f'depth is relative, so {names} stays silent: set depth_scale:=…, or subscribe '
+                'to depth_relative/image')
+    return (f'depth is {facts.depth_kind}, so {names} stays silent: subscribe to '
+            'depth/image_rect')
+
+
 def _oddities(facts: CameraFacts) -> Iterator[tuple[Level, str]]:
+    if facts.silent:
+        yield Level.WARN, f'running, but {_silent_outputs(facts)}'
     if facts.waits_for_clock:
         yield Level.WARN, ('use_sim_time is set but nothing publishes /clock: depth flows, but '
                            'play the bag with --clock for everything else')
+    if facts.unstamped:
+        yield Level.WARN, (f'images on {facts.image_topic} have no stamp (0): whoever publishes '
+                           'them must fill header.stamp, or TF and filters cannot use the depth')
     if facts.stamp_age is not None and abs(facts.stamp_age) > IMPLAUSIBLE_STAMP_S:
         way = 'older' if facts.stamp_age > 0 else 'newer'
         yield Level.WARN, (f'image stamps are {readable_span(abs(facts.stamp_age))} {way} than '

@@ -22,7 +22,7 @@ def test_it_starts_by_itself_and_publishes(start_node):
 def test_without_autostart_it_waits_and_says_so(start_node):
     probe, _ = start_node('-p', 'autostart:=false')
 
-    status = probe.diagnosis('ros2 lifecycle set <node> configure')
+    status = probe.diagnosis('ros2 lifecycle set /depth_node configure')
 
     assert probe.state() == 'unconfigured'
     assert status.level == b'\x01'

@@ -6,27 +6,41 @@ import pytest
 from mono_depth_ros.ros.watchdog import CameraFacts, Level, diagnose, readable_span
 
 RUNNING = CameraFacts(
-    state='active', image_topic='/cam/image', info_topic='/cam/camera_info', image_publishers=1,
-    info_publishers=1, frames_in=50, frames_out=50, subscribed=True, stamp_age=0.1)
+    state='active', image_topic='/cam/image', image_publishers=1,
+    frames_in=50, frames_out=50, subscribed=True, stamp_age=0.1)
 
 
 def test_a_running_camera_is_ok():
-    assert diagnose(RUNNING) == (Level.OK, 'running: 50 depth images in the last period')
+    assert diagnose(RUNNING) == (Level.OK, 'running: 50 frames in the last 5 s')
 
 
 @pytest.mark.parametrize(('change', 'level', 'words'), [
-    ({'state': 'inactive'}, Level.WARN, 'inactive: ros2 lifecycle set <node> activate'),
+    ({'state': 'inactive'}, Level.WARN, 'inactive: ros2 lifecycle set /depth_node activate'),
     ({'state': 'unconfigured', 'failure': 'no weights'}, Level.ERROR, 'no weights'),
     ({'qos_conflict': '/cam/image'}, Level.ERROR, 'incompatible QoS on /cam/image'),
     ({'frames_in': 0, 'image_publishers': 0}, Level.ERROR, 'no publisher on /cam/image'),
     ({'frames_in': 0, 'waits_for_clock': True}, Level.ERROR, 'nothing publishes /clock'),
     ({'frames_in': 0}, Level.ERROR, 'fastdds.xml'),
     ({'subscribed': False}, Level.OK, 'nobody subscribes'),
-    ({'subscribed': False, 'metres_in_vain': True}, Level.WARN, 'set depth_scale:='),
+    ({'state': 'finalized'}, Level.WARN, 'start a new one'),
+    ({'frames_in': 0, 'image_publishers': 0, 'other_transport': '/cam/image/compressed'},
+     Level.ERROR, 'but /cam/image/compressed has one: set image_transport:=compressed'),
+    ({'frames_in': 0, 'image_publishers': 0, 'other_transport': '/cam/image'},
+     Level.ERROR, 'set image_transport:=raw'),
+    ({'frames_in': 0, 'foreign_type': 'std_msgs/msg/String',
+      'image_type': 'sensor_msgs/msg/Image'}, Level.ERROR,
+     '/cam/image carries std_msgs/msg/String, not sensor_msgs/msg/Image'),
+    ({'subscribed': False, 'silent': frozenset({'points', 'depth/image_rect'}),
+      'depth_kind': 'relative'}, Level.WARN,
+     'so depth/image_rect and points stays silent: set depth_scale:='),
+    ({'subscribed': False, 'silent': frozenset({'depth_relative/image'}),
+      'depth_kind': 'scaled'}, Level.WARN, 'subscribe to depth/image_rect'),
+    ({'silent': frozenset({'image_rect'}), 'depth_kind': 'scaled'}, Level.WARN,
+     'running, but image_rect stays silent: the images have no distortion'),
     ({'subscribed': False, 'output_qos_conflict': '/points'}, Level.WARN, '/points'),
     ({'fault': 'K is all zero'}, Level.ERROR, 'K is all zero'),
     ({'frames_out': 0, 'too_old': 9, 'max_age': 0.5}, Level.ERROR, '9 frames .* max_age 0.5 s'),
-    ({'frames_out': 0}, Level.WARN, 'none was finished yet'),
+    ({'frames_out': 0}, Level.WARN, 'none was finished in the last 5 s'),
     ({'waits_for_clock': True}, Level.WARN, 'nothing publishes /clock'),
     ({'stamp_age': 3.2e8}, Level.WARN, '10.1 years older'),
     ({'stamp_age': -7200.0}, Level.WARN, '2.0 hours newer'),
