@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from ros_harness import camera_info, image
@@ -190,6 +191,40 @@ def test_a_signal_ends_the_node_cleanly_at_any_moment(start_node, moment, number
 
     assert process.process.wait(timeout=20) == 0, process.log()
     assert 'Traceback' not in process.log()
+
+
+def test_an_interrupt_while_modules_load_ends_the_node_without_a_trace(start_node):
+    _, process = start_node()
+    maps = Path(f'/proc/{process.process.pid}/maps')
+    deadline = time.monotonic() + 20
+    while 'rclpy' not in maps.read_text(encoding='utf-8') and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    os.killpg(process.process.pid, signal.SIGINT)
+
+    assert process.process.wait(timeout=20) == 0 and process.log() == ''
+
+
+def test_a_second_interrupt_does_not_disturb_the_end(start_node):
+    _, process = start_node('-p', 'autostart:=false')
+    deadline = time.monotonic() + 20
+    while 'autostart is false' not in process.log() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+    for _ in range(2):
+        os.killpg(process.process.pid, signal.SIGINT)
+        time.sleep(0.05)
+
+    assert process.process.wait(timeout=20) == 0 and 'Traceback' not in process.log()
+
+
+def test_an_output_that_is_an_input_too_is_refused(start_node):
+    probe, process = start_node('-r', '__ns:=/cam', '-r', 'image:=image_rect')
+
+    status = probe.diagnosis('cannot activate')
+
+    assert 'camera: /cam/image_rect is an input and, as image_rect, an output' in status.message
+    assert 'ros2 lifecycle set /cam/depth_node activate' in process.log()
 
 
 def test_per_frame_trouble_does_not_flood_the_log(configured, shared_process):

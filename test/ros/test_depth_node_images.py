@@ -72,6 +72,25 @@ def flat(encoding: str) -> tuple[np.ndarray, np.ndarray]:
     return np.dstack(pair).reshape(height, -1), gray
 
 
+@pytest.mark.parametrize('pattern', ['rggb', 'bggr', 'gbrg', 'grbg'])
+def test_every_bayer_pattern_arrives_in_its_colour(configured, pattern):
+    probe = configured(depth_scale=10.0)
+    clouds = probe.listen('points', PointCloud2)
+    color = {'r': 200, 'g': 100, 'b': 50}
+    tile = np.array([color[letter] for letter in pattern], np.uint8).reshape(2, 2)
+    message = Image(height=SIZE[0], width=SIZE[1], encoding=f'bayer_{pattern}8', step=SIZE[1])
+    message.data.frombytes(np.tile(tile, (SIZE[0] // 2, SIZE[1] // 2)).tobytes())
+    images, infos = probe.advertise('image', Image), probe.advertise('camera_info', CameraInfo)
+
+    def publish() -> None:
+        infos.publish(camera_info(SIZE))
+        images.publish(message)
+
+    probe.spin_until(lambda: clouds, 'a cloud', each=publish)
+
+    assert np.unique(cloud_of(clouds[0])[1].reshape(-1, 3), axis=0).tolist() == [[200, 100, 50]]
+
+
 @pytest.mark.parametrize('encoding', ['yuv422', 'uyvy', 'yuyv', 'nv12'])
 def test_video_encodings_arrive(configured, encoding):
     probe = configured(depth_scale=10.0)

@@ -57,9 +57,6 @@ def test_nobody_subscribed_is_no_inference_and_no_drop(configured):
 
 
 @pytest.mark.parametrize(('arguments', 'reason'), [
-    (('-p', 'max_depth:=80'), r'max_depth.*decimal point, such as 80.0'),
-    (('-p', 'cloud_stride:=0'), 'cloud_stride'),
-    (('-p', 'precision:=float8'), "precision 'float8' is not one of float32, float16, bfloat16"),
     (('-p', 'min_depth:=90.0'), 'min_depth 90.0 m must be smaller than max_depth 80.0 m'),
     (('-p', 'device:=cuda:99'), 'cuda'),
 ])

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -5,7 +6,19 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: the ROS tests need it')
 
-from mono_depth_ros.ros.parameters import SPECS, DepthNodeConfig, depth_yaml, descriptor
+import rclpy
+from rclpy.context import Context
+from rclpy.node import Node
+from ros_harness import next_domain
+
+from mono_depth_ros.ros.parameters import (
+    SPECS,
+    DepthNodeConfig,
+    declare_parameters,
+    depth_yaml,
+    descriptor,
+    read_config,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,3 +61,31 @@ def test_numbers_have_ranges():
 def test_a_bad_value_is_refused_with_what_is_expected(change, message):
     with pytest.raises(ValueError, match=message):
         replace(DepthNodeConfig(), **change)
+
+
+@pytest.fixture
+def node_given(request):
+    """A node with one parameter given on its command line."""
+    context = Context()
+    rclpy.init(context=context, domain_id=next_domain())
+    node = Node('given', context=context, cli_args=['--ros-args', '-p', request.param])
+    yield node
+    node.destroy_node()
+    context.try_shutdown()
+
+
+@pytest.mark.parametrize(('node_given', 'message'), [
+    ('max_depth:=80', 'max_depth.*decimal point, such as 80.0'),
+    ('max_depth:=.inf', 'max_depth.*out of range'),
+    ('min_depth:=.nan', 'min_depth.*out of range'),
+    ('cloud_stride:=0', 'cloud_stride.*whole number'),
+    ('cameras:=[]', r"cameras: the given value is empty.*\['front', 'rear'\]"),
+    ('cameras:=front', 'cameras.*list of strings'),
+    ('model:=1', 'model.*in quotes'),
+    ('rectify:=maybe', 'rectify.*true or false'),
+], indirect=['node_given'])
+def test_a_refused_start_value_is_named_and_leaves_the_default(node_given, message):
+    refused = declare_parameters(node_given)
+
+    assert re.search(message, ' '.join(refused.values())), refused
+    assert read_config(node_given) == DepthNodeConfig()

@@ -42,6 +42,7 @@ def test_a_running_camera_is_ok():
     ({'frames_out': 0, 'too_old': 9, 'max_age': 0.5}, Level.ERROR, '9 frames .* max_age 0.5 s'),
     ({'frames_out': 0}, Level.WARN, 'none was finished in the last 5 s'),
     ({'waits_for_clock': True}, Level.WARN, 'nothing publishes /clock'),
+    ({'unstamped': True, 'stamp_age': 1.8e9}, Level.WARN, 'no stamp .* header.stamp'),
     ({'stamp_age': 3.2e8}, Level.WARN, '10.1 years older'),
     ({'stamp_age': -7200.0}, Level.WARN, '2.0 hours newer'),
 ])
