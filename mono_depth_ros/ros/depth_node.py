@@ -87,9 +87,10 @@ class DepthNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _fail(self, step: str, reason: str) -> TransitionCallbackReturn:
-        self.failure = f'cannot {step}: {reason}'
-        self.get_logger().error(
-            f'{self.failure} Then: ros2 lifecycle set {self.get_fully_qualified_name()} {step}')
+        self.failure = f'cannot {step}: {reason.rstrip(". ")}.'
+        first = ' Correct it; remaps and qos_overrides need a new start.' * (step == 'activate')
+        self.get_logger().error(f'{self.failure}{first} Then: ros2 lifecycle set '
+                                f'{self.get_fully_qualified_name()} {step}')
         return TransitionCallbackReturn.FAILURE
 
     def _configure(self) -> None:
@@ -174,10 +175,8 @@ class DepthNode(LifecycleNode):
         ours = [change for change in changes if change.name in SPECS]
         for change in ours:
             if self.state != 'unconfigured' and not SPECS[change.name].metadata['while_running']:
-                first = 'deactivate and clean up' if self.state == 'active' else 'clean up'
-                return SetParametersResult(successful=False, reason=(
-                    f'{change.name} cannot change while the node is {self.state}: '
-                    f'{first} first, it applies at the next configure'))
+                return SetParametersResult(
+                    successful=False, reason=unchangeable(change.name, self.state))
         try:
             read_config(self, ours)
         except ValueError as error:
@@ -212,3 +211,11 @@ class DepthNode(LifecycleNode):
             statuses = [node_status(self, facts, self.card, device)]
             self._speaker.tick(*diagnose(facts), self.get_logger())
         self._diagnostics.publish(diagnostic_array(self.get_clock(), statuses))
+
+
+def unchangeable(name: str, state: str) -> str:
+    """Say why a parameter cannot change in this state of the node, and what to do first."""
+    step = {'active': 'deactivate and clean up first', 'inactive': 'clean up first',
+            'finalized': 'start a new node'}[state]
+    return (f'{name} cannot change while the node is {state}: {step}; '
+            'it applies at the next configure')

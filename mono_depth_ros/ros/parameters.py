@@ -154,10 +154,14 @@ def declare_parameters(node: Node) -> dict[str, str]:
     for name, spec in SPECS.items():
         default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
         try:
-            node.declare_parameter(name, default, descriptor(name))
+            given = node.declare_parameter(name, default, descriptor(name))
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
             refused[name] = f'{name}: {error}.{_type_hint(spec.default)}'
             node.declare_parameter(name, default, descriptor(name), ignore_override=True)
+            continue
+        if given.type_ == Parameter.Type.NOT_SET:  # an empty list, or nothing after the colon
+            refused[name] = f'{name}: the given value is empty.{_type_hint(spec.default)}'
+            node.set_parameters([Parameter(name, value=default)])
     return refused
 
 
