@@ -69,7 +69,8 @@ bench: $(READY)
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 config: $(READY)
-	$(BIN)/python -m mono_depth_ros.ros.parameters > config/depth.yaml
+	$(BIN)/python -m mono_depth_ros.ros.parameters > config/depth.yaml.new
+	@mv config/depth.yaml.new config/depth.yaml
 
 clean:
 	rm -rf .venv .venv-jazzy build install log dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache
