@@ -11,6 +11,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_msgs.msg import Header
@@ -48,6 +49,7 @@ class DepthNode(LifecycleNode):
         self._wake = threading.Condition()
         self._speaker = Speaker('node')
         self._refused = declare_parameters(self)
+        self._answer_wrong_transitions()
         self.add_on_set_parameters_callback(self._check_parameters)
         self._diagnostics = self.create_publisher(
             DiagnosticArray, '/diagnostics', 10)
@@ -55,6 +57,24 @@ class DepthNode(LifecycleNode):
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._tick_timer = self.create_timer(1.0, self._tick, clock=self._steady)
         self._start_timer = self.create_timer(0.0, self._autostart, clock=self._steady)
+
+    def _answer_wrong_transitions(self) -> None:
+        """Refuse transitions that the state does not allow: rclpy of Jazzy raises on them."""
+        service = next(service for service in self.services
+                       if service.srv_name.endswith('change_state'))
+        change_state: Any = service.callback
+
+        def answer(request: Any, response: Any) -> Any:
+            try:
+                return change_state(request, response)
+            except rclpy_implementation.RCLError:
+                self.get_logger().error(
+                    f'the node is {self.state}: transition {request.transition.label}'
+                    f' {request.transition.id} is not possible now')
+                response.success = False
+                return response
+
+        service.callback = answer
 
     @property
     def config(self) -> DepthNodeConfig:
