@@ -126,19 +126,25 @@ def _nobody_listens(facts: CameraFacts) -> tuple[Level, str]:
 
 def _silent_outputs(facts: CameraFacts) -> str:
     """Say of outputs that somebody waits for why nothing will come."""
+    if _waits_for_metres(facts):
+        names = ' and '.join(sorted(facts.silent - {'image_rect'}))
+        return (f'depth is relative, so {names} stays silent: set depth_scale:=…, or subscribe '
+                'to depth_relative/image')
     names = ' and '.join(sorted(facts.silent))
     if 'image_rect' in facts.silent:
         return (f'{names} stays silent: the images have no distortion to remove; subscribe to '
                 f'{facts.image_topic}')
-    if facts.depth_kind == 'relative':
-        return (f'depth is relative, so {names} stays silent: set depth_scale:=…, or subscribe '
-                'to depth_relative/image')
     return (f'depth is {facts.depth_kind}, so {names} stays silent: subscribe to '
             'depth/image_rect')
 
 
+def _waits_for_metres(facts: CameraFacts) -> bool:
+    return facts.depth_kind == 'relative' and bool(facts.silent - {'image_rect'})
+
+
 def _oddities(facts: CameraFacts) -> Iterator[tuple[Level, str]]:
-    if facts.silent:
+    # Not for every silent output: a layout that shows all of them listens to some in vain.
+    if _waits_for_metres(facts):
         yield Level.WARN, f'running, but {_silent_outputs(facts)}'
     if facts.waits_for_clock:
         yield Level.WARN, ('use_sim_time is set but nothing publishes /clock: depth flows, but '
