@@ -99,7 +99,7 @@ def camera_model(width: int, height: int, K: ArrayLike, D: Sequence[float], R: A
                          f'run camera_calibration again.')
     _check_coefficients(distortion_model, coefficients)
     rotation = rotation if rotation.any() else np.eye(3)
-    size = _image_size(width, height, binning, roi)
+    size = _checked_size(width, height, binning, roi)
     to_image = _roi_and_binning(binning, roi)
     return CameraModel(size, to_image @ K_full, coefficients, rotation, to_image @ P_full,
                        distortion_model)
@@ -191,13 +191,21 @@ def _check_model(model: CameraModel) -> None:
             f'or set rectify:=false to use K as it is.')
 
 
-def _image_size(width: int, height: int, binning: tuple[int, int],
-                roi: tuple[int, int, int, int]) -> tuple[int, int]:
+def image_size(width: int, height: int, binning: tuple[int, int],
+               roi: tuple[int, int, int, int]) -> tuple[int, int]:
+    """Return the (height, width) of the images that a CameraInfo means, usable or not [px].
+
+    The arguments are those of `camera_model`; a side that the ROI leaves 0 is the sensor's.
+    """
+    return ((roi[3] or height) // max(1, binning[1]), (roi[2] or width) // max(1, binning[0]))
+
+
+def _checked_size(width: int, height: int, binning: tuple[int, int],
+                  roi: tuple[int, int, int, int]) -> tuple[int, int]:
     if any(roi) and not (roi[2] > 0 and roi[3] > 0):
         raise ValueError(f'roi has offset ({roi[0]}, {roi[1]}) but size {roi[2]}x{roi[3]}; '
                          f'expected its width and height, or zeros for the full image.')
-    full_width, full_height = (roi[2], roi[3]) if any(roi) else (width, height)
-    size = full_height // max(1, binning[1]), full_width // max(1, binning[0])
+    size = image_size(width, height, binning, roi)
     if min(size) <= 0:
         raise ValueError(f'camera_info is for an image of {size[1]}x{size[0]} (width {width}, '
                          f'height {height}, roi {roi}, binning {binning}); it must have pixels.')

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
-from mono_depth_ros.messages.camera_info import CameraModel, camera_model
+from mono_depth_ros.messages.camera_info import CameraModel, camera_model, image_size
 from mono_depth_ros.messages.encodings import (
     SUPPORTED_ENCODINGS,
     UnsupportedEncodingError,
@@ -60,17 +60,20 @@ def model_from_message(info: CameraInfo) -> CameraModel:
     Raises:
         ValueError: not calibrated (K all zero) or otherwise unusable.
     """
-    roi = info.roi
     return camera_model(
         info.width, info.height, np.asarray(info.k), tuple(info.d), np.asarray(info.r),
-        np.asarray(info.p), info.distortion_model, binning=(info.binning_x, info.binning_y),
-        roi=(roi.x_offset, roi.y_offset, roi.width, roi.height))
+        np.asarray(info.p), info.distortion_model, *_binning_and_roi(info))
 
 
 def described_size(info: CameraInfo) -> tuple[int, int]:
     """Return the (height, width) of the images that a CameraInfo means, usable or not."""
-    height, width = info.roi.height or info.height, info.roi.width or info.width
-    return height // max(1, info.binning_y), width // max(1, info.binning_x)
+    return image_size(info.width, info.height, *_binning_and_roi(info))
+
+
+def _binning_and_roi(info: CameraInfo) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
+    roi = info.roi
+    return ((info.binning_x, info.binning_y),
+            (roi.x_offset, roi.y_offset, roi.width, roi.height))
 
 
 def image_message(header: Header, pixels: NDArray[Any], encoding: str) -> Image:

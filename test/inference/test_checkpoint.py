@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from cards import UNTRAINED
 from torch import nn
 
 from mono_depth_ros.inference.checkpoint import file_sha256, load_network, save_weights
@@ -10,20 +11,7 @@ from mono_depth_ros.inference.model_card import ModelCard
 from mono_depth_ros.inference.preprocessing import to_network_input
 from mono_depth_ros.networks import create_network
 
-SIZE = (64, 96)
-UNTRAINED = ModelCard(
-    name='tiny',
-    network='monodepth2_resnet18',
-    weights=None,
-    seed=1,
-    input_size=SIZE,
-    min_depth=0.1,
-    max_depth=100.0,
-    depth_unit='relative',
-    training_data='none (untrained)',
-    license_code='Apache-2.0',
-    license_weights='none: no trained weights',
-)
+SIZE = UNTRAINED.input_size
 
 
 def scenes(count: int = 2) -> list[np.ndarray]:

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from cards import UNTRAINED
 from torch.nn.functional import interpolate
 
 from mono_depth_ros.geometry.disparity import disparity_to_depth
@@ -12,19 +13,6 @@ from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.inference.model_card import ModelCard
 from mono_depth_ros.inference.preprocessing import to_network_input
 
-UNTRAINED = ModelCard(
-    name='tiny',
-    network='monodepth2_resnet18',
-    weights=None,
-    seed=1,
-    input_size=(64, 96),
-    min_depth=0.1,
-    max_depth=100.0,
-    depth_unit='relative',
-    training_data='none (untrained)',
-    license_code='Apache-2.0',
-    license_weights='none: no trained weights',
-)
 # Disparity 1/2 everywhere: 1 / (0.01 + 9.99 / 2).
 CONSTANT_DEPTH = 1 / 5.005
 

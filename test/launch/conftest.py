@@ -2,16 +2,13 @@ import os
 from pathlib import Path
 
 import pytest
-from installation import copy_source, create_environment, pip_install
+from installation import install_copy
 
 
 @pytest.fixture(scope='session')
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prefix of an environment after `pip install .`, where launch finds the package."""
-    folder = tmp_path_factory.mktemp('installed')
-    prefix = create_environment(folder / 'environment')
-    pip_install(prefix, str(copy_source(folder / 'source')))
-    return prefix
+    return install_copy(tmp_path_factory.mktemp('installed'))
 
 
 @pytest.fixture

@@ -8,7 +8,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from installation import ROOT, copy_source, create_environment, pip_install, run
+from installation import (
+    ROOT,
+    copy_source,
+    create_environment,
+    install_copy,
+    pip_install,
+    run,
+)
 
 pytestmark = pytest.mark.packaging
 
@@ -24,10 +31,7 @@ print(mono_depth_ros.__file__, models_folder(), *list_cards(), sep='\\n')
 @pytest.fixture(scope='module')
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prefix of an environment after `pip install .`."""
-    folder = tmp_path_factory.mktemp('pip')
-    prefix = create_environment(folder / 'environment')
-    pip_install(prefix, str(copy_source(folder / 'source')))
-    return prefix
+    return install_copy(tmp_path_factory.mktemp('pip'))
 
 
 @pytest.fixture(scope='module')

@@ -39,6 +39,13 @@ def pip_install(prefix: Path, *arguments: str) -> None:
         *arguments)
 
 
+def install_copy(folder: Path) -> Path:
+    """Take a copy of the tree into a fresh environment by `pip install .`; return its prefix."""
+    prefix = create_environment(folder / 'environment')
+    pip_install(prefix, str(copy_source(folder / 'source')))
+    return prefix
+
+
 def run(*command: str, folder: Path | None = None, **environment: str) -> str:
     """Run a command and return what it printed; its failure shows all of it."""
     result = subprocess.run(command, cwd=folder, env=os.environ | environment, text=True,

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +10,7 @@ from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, Opaq
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import TextSubstitution
 from launch_ros.actions import Node
+from processes import PythonProcess
 
 LAUNCH = """
 import sys
@@ -58,30 +55,13 @@ def words(node: Node) -> list[str]:
     return [word[0].text for word in node.cmd[1:] if isinstance(word[0], TextSubstitution)]
 
 
-class LaunchProcess:
-    """Run a launch file; its output is kept for the tests to read."""
+class LaunchProcess(PythonProcess):
+    """Run a launch file."""
+
+    patience = 30.0
 
     def __init__(self, path: Path, log: Path, *arguments: str, **environment: str) -> None:
-        self.log_file = log
-        with log.open('w') as output:
-            self.process = subprocess.Popen(
-                [sys.executable, '-c', LAUNCH, str(path), *arguments], stdout=output,
-                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
-                env=os.environ | {'ROS_LOG_DIR': str(log.parent)} | environment)
-
-    def log(self) -> str:
-        return self.log_file.read_text(encoding='utf-8')
+        super().__init__(log, ['-c', LAUNCH, str(path), *arguments], environment)
 
     def wait(self, timeout: float = 60.0) -> int:
         return self.process.wait(timeout=timeout)
-
-    def stop(self) -> int:
-        """Interrupt the whole session as Ctrl-C would; nothing is left behind."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGINT)
-        try:
-            return self.process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            raise

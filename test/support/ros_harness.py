@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +15,7 @@ import torch
 import yaml
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState, GetState
+from processes import PythonProcess
 from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.context import Context
@@ -195,33 +193,12 @@ class Probe:
         return publish
 
 
-class NodeProcess:
-    """Run the real executable; its log is kept for the tests to read."""
+class NodeProcess(PythonProcess):
+    """Run the real executable."""
 
     def __init__(self, domain: int, log: Path, arguments: list[str]) -> None:
-        self.log_file = log
-        environment = os.environ | ENVIRONMENT | {'ROS_DOMAIN_ID': str(domain),
-                                                  'ROS_LOG_DIR': str(log.parent)}
-        with log.open('w') as output:
-            self.process = subprocess.Popen(
-                [sys.executable, '-m', 'mono_depth_ros.cli.depth_node', '--ros-args', *arguments],
-                stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
-
-    def log(self) -> str:
-        return self.log_file.read_text(encoding='utf-8')
-
-    def alive(self) -> bool:
-        return self.process.poll() is None
-
-    def stop(self) -> int:
-        if self.alive():
-            os.killpg(self.process.pid, signal.SIGINT)
-        try:
-            return self.process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            raise
+        super().__init__(log, ['-m', 'mono_depth_ros.cli.depth_node', '--ros-args', *arguments],
+                         ENVIRONMENT | {'ROS_DOMAIN_ID': str(domain)})
 
 
 def defaults() -> dict[str, Any]:

@@ -1,0 +1,40 @@
+"""Processes under test: in a session of their own, their output kept, ended in every case."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+
+class PythonProcess:
+    """Run Python with arguments; its output is kept for the tests to read."""
+
+    patience = 20.0
+
+    def __init__(self, log: Path, arguments: list[str], environment: dict[str, str]) -> None:
+        self.log_file = log
+        with log.open('w') as output:
+            self.process = subprocess.Popen(
+                [sys.executable, *arguments], stdout=output, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, start_new_session=True,
+                env=os.environ | {'ROS_LOG_DIR': str(log.parent)} | environment)
+
+    def log(self) -> str:
+        return self.log_file.read_text(encoding='utf-8')
+
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def stop(self) -> int:
+        """Interrupt the whole session as Ctrl-C would; nothing is left behind."""
+        if self.alive():
+            os.killpg(self.process.pid, signal.SIGINT)
+        try:
+            return self.process.wait(timeout=self.patience)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            raise
