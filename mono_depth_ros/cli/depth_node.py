@@ -26,7 +26,7 @@ def main(args: list[str] | None = None) -> None:
     try:
         rclpy.init(args=args)
         node = DepthNode()
-        rclpy.spin(node)
+        spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
@@ -34,6 +34,21 @@ def main(args: list[str] | None = None) -> None:
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+
+
+def spin(node: Any) -> None:
+    """Spin a node; what its callbacks raise is an error only while its context lives.
+
+    A signal ends the context in a thread of rclpy's, under whatever a callback publishes just then.
+    """
+    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
+
+    try:
+        rclpy.spin(node, SingleThreadedExecutor(context=node.context))
+    except Exception:
+        if node.context.ok():
+            raise
 
 
 def _on_signals(handler: Any) -> None:

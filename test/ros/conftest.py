@@ -31,11 +31,11 @@ def start_node(tmp_path: Path, constant_card: Path) -> Iterator[Start]:
         return started[-1]
 
     yield start
-    codes = []
+    ends = []
     for probe, process in started:
-        codes.append(process.stop())
+        ends.append((process.stop(), process.log()))
         probe.close()
-    assert codes == [0] * len(codes), 'the node did not end cleanly'
+    assert all(code == 0 for code, _ in ends), ends
 
 
 @pytest.fixture(scope='session')
