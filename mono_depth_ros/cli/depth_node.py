@@ -39,7 +39,7 @@ def main(args: list[str] | None = None) -> None:
 def spin(node: Any) -> None:
     """Spin a node; what its callbacks raise is an error only while its context lives.
 
-    A signal ends the context in a thread of rclpy's, under whatever a callback publishes just then.
+    A signal ends the context in a thread of rclpy's, while a callback may be publishing.
     """
     import rclpy
     from rclpy.executors import SingleThreadedExecutor

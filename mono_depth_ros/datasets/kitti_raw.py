@@ -1,0 +1,169 @@
+"""KITTI raw: date/drive folders, png or jpg, colour (02, 03) or gray (00, 01) cameras."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mono_depth_ros.datasets.image_files import read_image
+from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, KittiCamera, read_camera
+from mono_depth_ros.datasets.sample import Matrix, Source, TrainingSample
+from mono_depth_ros.datasets.splits import SplitEntry, read_split
+from mono_depth_ros.datasets.stereo_hints import stereo_hint
+
+COLOUR, GRAY = {'l': 2, 'r': 3}, {'l': 0, 'r': 1}
+ENDINGS = ('.png', '.jpg')
+
+
+class KittiRaw:
+    """The frames of a split file with their neighbours in time and their stereo partner.
+
+    Args:
+        root: holds the folders of the recording days.
+        split: a split file, or several that count as one.
+        offsets: neighbours in time, e.g. (-1, 1). A frame takes those that exist.
+        stereo: add the other camera's image of the same moment, where it exists.
+        hints: add depth from stereo matching wherever the partner exists.
+        keep: keep decoded images in memory, for data that fits.
+
+    Raises:
+        FileNotFoundError, ValueError: root or split is missing or wrong.
+    """
+
+    def __init__(self, root: str | Path, split: str | Path | Sequence[str | Path],
+                 offsets: Sequence[int] = (-1, 1), stereo: bool = False, hints: bool = False,
+                 keep: bool = False) -> None:
+        self.root = Path(root).expanduser()
+        if not self.root.is_dir():
+            raise FileNotFoundError(
+                f"KITTI's root '{root}' is no folder; expected one with days such as 2011_09_26."
+            )
+        splits = [split] if isinstance(split, (str, Path)) else split
+        self.entries = [entry for path in splits for entry in read_split(path)]
+        self.offsets = tuple(offsets)
+        self.stereo = stereo
+        self.hints = hints
+        self._kept: dict[Path, NDArray[np.uint8]] | None = {} if keep else None
+        self._kept_hints: dict[SplitEntry, NDArray[np.float32]] = {}
+
+    def __len__(self) -> int:
+        """Return the number of lines of the split."""
+        return len(self.entries)
+
+    def __getitem__(self, index: int) -> TrainingSample:
+        """Read a frame and its sources.
+
+        Raises:
+            FileNotFoundError: the frame itself, or all of its sources are missing.
+            ValueError: an image or the calibration is broken, or sizes differ.
+        """
+        entry = self.entries[index]
+        path = self._image_path(entry)
+        if path is None:
+            raise FileNotFoundError(
+                f"Frame '{entry}' is missing: no {entry.index:010}{'/'.join(ENDINGS)} in image_02 "
+                f'or image_00 (right: 03, 01) of {self.root / entry.folder}. Unpack that drive, '
+                'or drop the line from the split.'
+            )
+        camera = self._camera(path)
+        target = self._read(path, camera)
+        stereo = self._partner(entry, path, camera)
+        sources = [*self._neighbours(entry, path, camera), *([stereo] if stereo else [])]
+        if not self.stereo:
+            sources = [source for source in sources if source.offset]
+        if not sources:
+            wanted = ', '.join(f'{offset:+}' for offset in self.offsets) or 'none'
+            raise FileNotFoundError(
+                f"Frame '{entry}' has nothing to compare with: neighbours {wanted}"
+                f'{" and the stereo partner" if self.stereo else ""} are missing beside {path}. '
+                'Drop the line from the split, or choose other supervision.'
+            )
+        hint = self._hint(entry, target, stereo, camera)
+        return TrainingSample(target, tuple(sources), camera.K, str(entry), hint)
+
+    def _neighbours(self, entry: SplitEntry, path: Path, camera: KittiCamera) -> list[Source]:
+        paths = {offset: self._image_path(entry._replace(index=entry.index + offset), path)
+                 for offset in self.offsets}
+        poses = _read_poses(path.parents[2] / 'poses.txt')
+        return [Source(self._read(neighbour, camera), offset,
+                       distance=_distance(poses, entry.index, offset))
+                for offset, neighbour in paths.items() if neighbour]
+
+    def _partner(self, entry: SplitEntry, path: Path, camera: KittiCamera) -> Source | None:
+        if not (self.stereo or self.hints):
+            return None
+        other = entry._replace(side='r' if entry.side == 'l' else 'l')
+        partner = self._image_path(other, path)
+        if partner is None:
+            return None
+        pose = np.eye(4)
+        pose[0, 3] = camera.x - self._camera(partner).x
+        return Source(self._read(partner, camera), 0, pose, abs(float(pose[0, 3])))
+
+    def _hint(self, entry: SplitEntry, target: NDArray[np.uint8], stereo: Source | None,
+              camera: KittiCamera) -> NDArray[np.float32] | None:
+        if not self.hints or stereo is None or stereo.source_from_target is None:
+            return None
+        if entry not in self._kept_hints:
+            baseline = float(stereo.source_from_target[0, 3])
+            hint = stereo_hint(target, stereo.image, float(camera.K[0, 0]), baseline)
+            if self._kept is None:
+                return hint
+            self._kept_hints[entry] = hint
+        return self._kept_hints[entry]
+
+    def _image_path(self, entry: SplitEntry, like: Path | None = None) -> Path | None:
+        """Return a frame's file, of the kind (colour or gray) of another one if given."""
+        kinds = (COLOUR, GRAY)
+        if like:
+            kinds = (COLOUR,) if int(like.parent.parent.name[-2:]) >= 2 else (GRAY,)
+        for kind in kinds:
+            folder = self.root / entry.folder / f'image_{kind[entry.side]:02}' / 'data'
+            for ending in ENDINGS:
+                path = folder / f'{entry.index:010}{ending}'
+                if path.is_file():
+                    return path
+        return None
+
+    def _camera(self, path: Path) -> KittiCamera:
+        return _read_camera_once(path.parents[3] / FILE_NAME, int(path.parent.parent.name[-2:]))
+
+    def _read(self, path: Path, camera: KittiCamera) -> NDArray[np.uint8]:
+        if self._kept is not None and path in self._kept:
+            return self._kept[path]
+        image = read_image(path)
+        if image.shape[:2] != camera.size:
+            raise ValueError(
+                f"Image '{path}' is {image.shape[0]}x{image.shape[1]} (height x width), but "
+                f'{FILE_NAME} of its day says {camera.size[0]}x{camera.size[1]}. Use the '
+                'rectified (sync) images and the calibration of that day.'
+            )
+        if self._kept is not None:
+            self._kept[path] = image
+        return image
+
+
+@lru_cache(maxsize=64)
+def _read_camera_once(path: Path, camera: int) -> KittiCamera:
+    return read_camera(path, camera)
+
+
+@lru_cache(maxsize=64)
+def _read_poses(path: Path) -> Matrix | None:
+    """Return world_from_camera (N, 3, 4) of a drive, where it has odometry's poses.txt."""
+    if not path.is_file():
+        return None
+    try:
+        return np.loadtxt(path).reshape(-1, 3, 4)
+    except ValueError as error:
+        raise ValueError(f"'{path}': expected 12 numbers per line, {error}") from error
+
+
+def _distance(poses: Matrix | None, index: int, offset: int) -> float | None:
+    if poses is None or not 0 <= index + offset < len(poses) or index >= len(poses):
+        return None
+    return float(np.linalg.norm(poses[index + offset, :, 3] - poses[index, :, 3]))
