@@ -13,10 +13,15 @@ from numpy.typing import NDArray
 from rclpy.qos import ReliabilityPolicy
 from tqdm import tqdm
 
+from mono_depth_ros.datasets.bag_source import (
+    COMPRESSED_TYPE,
+    IMAGE_TYPE,
+    image_topics,
+    open_bag,
+)
 from mono_depth_ros.datasets.bag_writer import CameraBagWriter
 from mono_depth_ros.datasets.street import Street, render_frame
 from mono_depth_ros.ros.bag_player import recorded_qos
-from mono_depth_ros.ros.bag_source import open_bag
 
 KITTI_DRIVE = Path('kitti/test/2011_09_26/2011_09_26_drive_0052_sync')
 # 2011-09-26 12:00 UTC, the day of the drive: the pictures have no stamps of their own.
@@ -26,7 +31,6 @@ PERIOD_NS = 100_000_000
 IMAGE_TOPIC = '/camera/image_raw'
 INFO_TOPIC = '/camera/camera_info'
 FRAME_ID = 'camera_optical_frame'
-IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 COMPRESSED = '/compressed'
 WIDE = 800
 
@@ -102,11 +106,7 @@ def inspect_bag(path: Path, image_topic: str | None, title: str) -> DemoClip:
         ValueError: no such topic, no image topic, or several and none chosen.
     """
     with open_bag(path) as reader:
-        counts = {
-            topic: info.msgcount
-            for topic, info in reader.topics.items()
-            if info.msgtype in IMAGE_TYPES
-        }
+        counts = image_topics(reader)
         topic = _chosen_topic(path, counts, image_topic)
         info_topic = topic.removesuffix(COMPRESSED).rpartition('/')[0] + '/camera_info'
         topics = tuple(name for name in (topic, info_topic) if name in reader.topics)
@@ -157,7 +157,7 @@ def _write_bag(
 def _chosen_topic(path: Path, counts: dict[str, int], wanted: str | None) -> str:
     listed = ', '.join(sorted(counts))
     if not counts:
-        raise ValueError(f"Bag '{path}' holds no images ({' or '.join(IMAGE_TYPES)}).")
+        raise ValueError(f"Bag '{path}' holds no images ({IMAGE_TYPE} or {COMPRESSED_TYPE}).")
     if wanted is None and len(counts) > 1:
         raise ValueError(f'Several image topics, choose one with IMAGE_TOPIC=…: {listed}.')
     topic = wanted or next(iter(counts))

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.cli.demo_bag import COMPRESSED
 from mono_depth_ros.cli.demo_recorder import CLOUD_TOPIC, DEPTH_TOPIC, RELATIVE_TOPIC
-from mono_depth_ros.datasets.bag_writer import NANOSECONDS
-from mono_depth_ros.messages.encodings import decode_compressed, decode_image
+from mono_depth_ros.datasets.bag_source import (
+    open_bag,
+    read_messages,
+    rgb_from_bag_message,
+    stamp_of,
+)
 from mono_depth_ros.messages.point_cloud import unpack_cloud
-from mono_depth_ros.ros.bag_source import open_bag, read_messages
 
 # Parts of a frame arrive within this many newer images, or never.
 PATIENCE = 30
@@ -51,25 +53,19 @@ def read_frames(recording: Path, image_topic: str) -> Iterator[DemoFrame]:
         waiting: dict[int, dict[str, Any]] = {}
         for connection, _, data in read_messages(reader, connections):
             message: Any = reader.deserialize(data, connection.msgtype)
-            stamp = message.header.stamp.sec * NANOSECONDS + message.header.stamp.nanosec
+            stamp = stamp_of(message)
             parts = waiting.setdefault(stamp, {})
             parts[connection.topic] = message
             if len(parts) == len(wanted):
                 del waiting[stamp]
                 yield _frame(stamp, parts[image_topic], parts[depth_topic],
-                             parts.get(CLOUD_TOPIC), image_topic)
+                             parts.get(CLOUD_TOPIC))
             while len(waiting) > PATIENCE:
                 del waiting[next(iter(waiting))]
 
 
-def _frame(stamp: int, image: Any, depth: Any, cloud: Any, image_topic: str) -> DemoFrame:
-    if image_topic.endswith(COMPRESSED):
-        pixels = decode_compressed(image.data)
-    else:
-        pixels = decode_image(
-            image.data, (image.height, image.width), image.encoding, image.step,
-            bool(image.is_bigendian),
-        )
+def _frame(stamp: int, image: Any, depth: Any, cloud: Any) -> DemoFrame:
+    pixels = rgb_from_bag_message(image)
     metres = depth.data.view(np.float32).reshape(depth.height, depth.step // 4)[:, : depth.width]
     points, colors = np.zeros((0, 3), np.float32), np.zeros((0, 3), np.uint8)
     if cloud is not None:

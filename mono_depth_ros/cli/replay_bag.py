@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import rclpy
 from tqdm import tqdm
 
+from mono_depth_ros.datasets.bag_source import open_bag
 from mono_depth_ros.ros.bag_player import BagPlayer, PlayOptions, PlayReport
-from mono_depth_ros.ros.bag_source import open_bag
 
 INTERRUPTED = 130
 DEFAULT_CLOCK_HZ = 100.0

@@ -9,9 +9,9 @@ from mono_depth_ros.cli.demo_bag import (
     write_kitti_bag,
     write_street_bag,
 )
+from mono_depth_ros.datasets.bag_source import open_bag
 from mono_depth_ros.datasets.bag_writer import CameraBagWriter
 from mono_depth_ros.datasets.street import street_intrinsics
-from mono_depth_ros.ros.bag_source import open_bag
 
 CALIBRATION = """calib_time: 09-Jan-2012 13:57:47
 P_rect_02: 7.2e+02 0 6.0e+02 4.5e+01 0 7.3e+02 1.7e+02 2.1e-01 0 0 1 2.7e-03

@@ -19,8 +19,8 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, Range
 from std_msgs.msg import String
 
+from mono_depth_ros.datasets.bag_source import open_bag
 from mono_depth_ros.ros.bag_player import BagPlayer, PlayOptions
-from mono_depth_ros.ros.bag_source import open_bag
 
 RELIABLE = QoSProfile(depth=100)
 

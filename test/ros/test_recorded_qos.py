@@ -1,7 +1,7 @@
 """A bag is opened, understood or refused with the cure."""
 
 import pytest
-from bags import START, write_camera_bag, write_ros1_bag
+from bags import START, write_ros1_bag
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from rosbags.interfaces import (
     Qos,
@@ -14,9 +14,8 @@ from rosbags.interfaces import (
 from rosbags.rosbag2 import Writer as Writer2
 from rosbags.typesys import Stores, get_typestore
 
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
+from mono_depth_ros.datasets.bag_source import open_bag
 from mono_depth_ros.ros.bag_player import is_latched, recorded_qos
-from mono_depth_ros.ros.bag_source import open_bag
 
 FOREVER = QosTime(2147483647, 4294967295)
 
@@ -68,53 +67,3 @@ def test_only_a_ros1_topic_that_was_latched_counts_as_latched(tmp_path):
         latched = {connection.topic for connection in reader.connections if is_latched(connection)}
 
     assert latched == {'/name'}
-
-
-def test_a_storage_file_without_metadata_is_enough(tmp_path):
-    bag = write_camera_bag(tmp_path / 'bag')
-    (bag / 'metadata.yaml').unlink()
-
-    with open_bag(bag) as folder, open_bag(next(bag.glob('*.mcap'))) as file:
-        assert folder.message_count == file.message_count == 16
-
-
-def test_a_missing_bag_says_what_is_expected(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'does not exist\. Expected a ROS 1 file'), \
-            open_bag(tmp_path / 'nothing'):
-        pass
-
-
-def test_a_folder_without_a_bag_says_so(tmp_path):
-    with pytest.raises(FileNotFoundError, match='holds no bag'), open_bag(tmp_path):
-        pass
-
-
-def test_a_file_that_is_no_bag_is_refused(tmp_path):
-    file = tmp_path / 'film.mp4'
-    file.write_bytes(b'')
-
-    with pytest.raises(ValueError, match='is not a bag'), open_bag(file):
-        pass
-
-
-@pytest.mark.parametrize(
-    ('name', 'cure'), [('a.mcap', 'mcap recover'), ('a.bag', 'rosbag reindex')]
-)
-def test_a_truncated_bag_names_the_tool_that_mends_it(tmp_path, name, cure):
-    if name == 'a.bag':
-        whole = write_ros1_bag(tmp_path / 'whole.bag')
-    else:
-        whole = next(write_camera_bag(tmp_path / 'bag').glob('*.mcap'))
-    cut = tmp_path / name
-    cut.write_bytes(whole.read_bytes()[:-200])
-
-    with pytest.raises(ValueError, match=f'cannot be read: .*{cure}'), open_bag(cut):
-        pass
-
-
-def test_a_bag_without_messages_is_refused(tmp_path):
-    with CameraBagWriter(tmp_path / 'bag'):
-        pass
-
-    with pytest.raises(ValueError, match='holds no messages'), open_bag(tmp_path / 'bag'):
-        pass

@@ -6,13 +6,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 from rosbags.typesys import Stores, get_typestore
 
+from mono_depth_ros.datasets.bag_writer import NANOSECONDS
+from mono_depth_ros.messages.encodings import decode_compressed, decode_image
+
 STORAGE_SUFFIXES = ('.mcap', '.db3')
 EXPECTED = 'a ROS 1 file (.bag), a ROS 2 folder with metadata.yaml, or a single .mcap or .db3 file'
+IMAGE_TYPE, COMPRESSED_TYPE = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 
 
 @contextmanager
@@ -76,6 +83,29 @@ def select_connections(reader: AnyReader, topics: Sequence[str]) -> list[Connect
                 f"Topic '{topic}' is not in the bag.{hint} It holds: {', '.join(recorded)}."
             )
     return [c for c in reader.connections if not topics or c.topic in topics]
+
+
+def image_topics(reader: AnyReader) -> dict[str, int]:
+    """Return the topics with raw or compressed images, and how many there are on each."""
+    return {topic: info.msgcount for topic, info in reader.topics.items()
+            if info.msgtype in (IMAGE_TYPE, COMPRESSED_TYPE)}
+
+
+def rgb_from_bag_message(message: Any) -> NDArray[np.uint8]:
+    """Decode a deserialised Image or CompressedImage to (H, W, 3) uint8 RGB.
+
+    Raises:
+        ValueError: the data does not fit the header, or the encoding is not supported.
+    """
+    if message.__msgtype__ == COMPRESSED_TYPE:
+        return decode_compressed(message.data)
+    return decode_image(message.data, (message.height, message.width), message.encoding,
+                        message.step, bool(message.is_bigendian))
+
+
+def stamp_of(message: Any) -> int:
+    """Return the stamp in a message's header [ns]."""
+    return int(message.header.stamp.sec) * NANOSECONDS + int(message.header.stamp.nanosec)
 
 
 def _storage_of(path: Path) -> Path:
