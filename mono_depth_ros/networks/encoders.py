@@ -26,14 +26,43 @@ class Encoder(nn.Module):
         self.std = std
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Return the feature maps of a (B, 3, H, W) image in [0, 1]."""
+        """Return the feature maps of (B, C, H, W) in [0, 1]: an image, or several stacked."""
         return list(self.trunk((image - self.mean) / self.std))
 
 
-def resnet18_encoder() -> Encoder:
-    """ResNet18 without its classifier: the stem's activation and the ends of the four stages."""
-    trunk = timm.create_model('resnet18', features_only=True, pretrained=False)
+def resnet18_encoder(frames: int = 1) -> Encoder:
+    """ResNet18 without its classifier: the stem's activation and the ends of the four stages.
+
+    Args:
+        frames: how many RGB images are stacked as its input.
+    """
+    trunk = timm.create_model(
+        'resnet18', features_only=True, in_chans=3 * frames, pretrained=False
+    )
     return Encoder(trunk, (64, 64, 128, 256, 512), mean=0.45, std=0.225)
+
+
+def efficientnet_lite0_encoder() -> Encoder:
+    """EfficientNet-Lite0 without its head: the ends of the last stage of each resolution.
+
+    Its ImageNet weights come from TensorFlow, which decides three things: they were trained on
+    (x - 127) / 128 of an 8-bit image, with padding below and to the right of an even-sized image
+    ('SAME') where a convolution strides, and with 1e-3 in their batch norms.
+    """
+    trunk = timm.create_model('tf_efficientnet_lite0', features_only=True, pretrained=False)
+    return Encoder(trunk, (16, 24, 40, 112, 320), mean=0.5, std=0.5)
+
+
+def fbnetv3_encoder(frames: int = 1) -> Encoder:
+    """FBNetV3-B without its head: the ends of the last stage of each resolution.
+
+    Args:
+        frames: how many RGB images are stacked as its input.
+    """
+    trunk = timm.create_model(
+        'fbnetv3_b', features_only=True, in_chans=3 * frames, pretrained=False
+    )
+    return Encoder(trunk, (16, 24, 40, 120, 1344), mean=0.45, std=0.225)
 
 
 def hrnet18_encoder() -> Encoder:

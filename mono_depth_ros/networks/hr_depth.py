@@ -13,7 +13,12 @@ from torch import Tensor, nn
 
 from mono_depth_ros.networks.base import DepthNetwork, DepthOutput
 from mono_depth_ros.networks.blocks import ConvBlock, DisparityHead, upsample
-from mono_depth_ros.networks.encoders import Encoder, mobilenet_v3_encoder, resnet18_encoder
+from mono_depth_ros.networks.encoders import (
+    Encoder,
+    efficientnet_lite0_encoder,
+    mobilenet_v3_encoder,
+    resnet18_encoder,
+)
 from mono_depth_ros.networks.registry import register_network
 
 PAPER = 'Lyu et al., "HR-Depth", AAAI 2021, arXiv:2012.07356'
@@ -131,3 +136,12 @@ def lite_hr_depth(
     """MobileNetV3-Large encoder, 3.11 M parameters (Table 3)."""
     encoder = mobilenet_v3_encoder(se_before_activation=se_before_activation)
     return HRDepth(encoder, LITE_WIDTHS, squeeze_before_mixing=False)
+
+
+@register_network(
+    paper=f'{PAPER}, on EfficientNet-Lite0 after Tan and Le, ICML 2019, arXiv:1905.11946',
+    input_size=(192, 640),
+)
+def lite_hr_depth_lite0() -> HRDepth:
+    """Lite-HR-Depth's decoder on an EfficientNet-Lite0 encoder; not a network of the paper."""
+    return HRDepth(efficientnet_lite0_encoder(), LITE_WIDTHS, squeeze_before_mixing=False)

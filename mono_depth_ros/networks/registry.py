@@ -82,9 +82,15 @@ def network_info(name: str) -> NetworkInfo:
     return _lookup(name).info
 
 
+def did_you_mean(word: str, known: list[str]) -> str:
+    """Return the sentence that names the nearest known word, or nothing where none is near."""
+    near = get_close_matches(word, known, n=1)
+    return f" Did you mean '{near[0]}'?" if near else ''
+
+
 def _lookup(name: str) -> _Entry:
     if name not in _NETWORKS:
-        hint = _nearest(name, list(_NETWORKS))
+        hint = did_you_mean(name, list(_NETWORKS))
         available = ', '.join(list_networks())
         raise ValueError(f"Unknown network '{name}'.{hint} Available: {available}.")
     return _NETWORKS[name]
@@ -93,7 +99,7 @@ def _lookup(name: str) -> _Entry:
 def _check_option(info: NetworkInfo, option: str, value: Any) -> None:
     defaults = {known.name: known.default for known in info.options}
     if option not in defaults:
-        hint = _nearest(option, list(defaults))
+        hint = did_you_mean(option, list(defaults))
         available = ', '.join(defaults) or 'none'
         raise ValueError(
             f"Network '{info.name}' has no option '{option}'.{hint} Available: {available}."
@@ -105,11 +111,6 @@ def _check_option(info: NetworkInfo, option: str, value: Any) -> None:
             f"Option '{option}' of network '{info.name}' is {value!r}; it must be "
             f'{wanted.__name__}, for example {defaults[option]!r}.'
         )
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    near = get_close_matches(word, known, n=1)
-    return f" Did you mean '{near[0]}'?" if near else ''
 
 
 def _options_of(builder: Callable[..., DepthNetwork]) -> tuple[NetworkOption, ...]:
