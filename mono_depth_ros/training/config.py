@@ -1,0 +1,196 @@
+"""Everything a training can be told; recipes are files of these fields (config/train/)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """How a sample is varied each time it is seen.
+
+    Attributes:
+        flip: share of the samples that are mirrored.
+        jitter: share of the samples whose colours are changed, all frames alike.
+        brightness: largest relative change.
+        contrast: largest relative change.
+        saturation: largest relative change.
+        hue: largest change, as a share of the colour circle.
+        zoom: smallest and largest enlargement; a window of the image is cut out at random.
+    """
+
+    flip: float = 0.5
+    jitter: float = 0.5
+    brightness: float = 0.2
+    contrast: float = 0.2
+    saturation: float = 0.2
+    hue: float = 0.1
+    zoom: tuple[float, float] = (1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """What is minimised.
+
+    Attributes:
+        levels: how many of the network's disparities are trained, finest first.
+        photometric: weight of the reprojection error.
+        ssim: share of structural similarity in it, the rest is absolute difference.
+        auto_mask: leave out pixels that look the same without any motion.
+        smoothness: weight of the edge-aware smoothness; halved from level to level.
+        hints: weight of |log depth - log hint| where stereo matching has a hint.
+        velocity: weight of |distance found - distance measured| [1/unit].
+        distillation: weight of |disparity - the teacher's disparity|.
+        consistency: weight of the agreement between resolutions (multi_resolution).
+    """
+
+    levels: int = 4
+    photometric: float = 1.0
+    ssim: float = 0.85
+    auto_mask: bool = True
+    smoothness: float = 1e-3
+    hints: float = 0.0
+    velocity: float = 0.0
+    distillation: float = 0.0
+    consistency: float = 1.0
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """How it is minimised.
+
+    Attributes:
+        name: adam or adamw.
+        learning_rate: after warm-up.
+        weight_decay: of AdamW.
+        schedule: step, cosine or constant.
+        drop_after: epoch of the step schedule's drop.
+        drop_factor: the learning rate is multiplied with it at the drop.
+        warmup_steps: steps of linear growth from zero.
+        gradient_clip: largest norm of the gradient; 0 for no limit.
+    """
+
+    name: Literal['adam', 'adamw'] = 'adam'
+    learning_rate: float = 1e-4
+    weight_decay: float = 1e-2
+    schedule: Literal['step', 'cosine', 'constant'] = 'step'
+    drop_after: int = 15
+    drop_factor: float = 0.1
+    warmup_steps: int = 0
+    gradient_clip: float = 0.0
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where samples come from.
+
+    Attributes:
+        offsets: neighbours in time that a target is compared with.
+        options: keywords of the data set, e.g. {image_topic: /camera/image_raw}.
+        keep: keep decoded images in memory, for data that fits.
+        workers: processes that read and augment.
+    """
+
+    offsets: tuple[int, ...] = (-1, 1)
+    options: dict[str, Any] = field(default_factory=dict)
+    keep: bool = False
+    workers: int = 2
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run.
+
+    Attributes:
+        network: name of a registered network.
+        network_options: its options.
+        pose_network: finds the camera's motion; none where every pose is known.
+        pose_reduction: the pose network sees images smaller by this factor.
+        encoder_weights: ImageNet weights of the encoder: a file, 'package' for those of an
+            installed package, or none.
+        pose_encoder_weights: the same for the pose network.
+        initial: a model card whose weights the network starts from, or none.
+        teacher: a model card to distil from, or none.
+        input_size: (height, width) that the network is trained at.
+        min_depth: depth at disparity 1, in units.
+        max_depth: depth at disparity 0, in units.
+        depth_scale: metres per unit of depth, used where metres are known (stereo, velocity).
+        canonical_focal: depth counts at the training camera's focal length, so that a zoomed
+            image of a scene is not a nearer one; the node undoes the same (fy / training fy).
+        supervision: M (neighbours in time), S (stereo partner) or MS (both).
+        multi_resolution: train at three resolutions of each image (RA-Depth).
+        freeze_batch_norm: keep the statistics that the initial weights came with.
+        data: which kind of data set.
+        root: its folder or file.
+        split: its split file, where it takes one.
+        stereo_split: more lines, of frames that have a stereo partner but no neighbours in time.
+        reading: how samples are read.
+        augmentation: how they are varied.
+        loss: what is minimised.
+        optimizer: how.
+        batch_size: samples per step and device.
+        accumulate: batches per optimiser step.
+        epochs: passes over the data.
+        steps: optimiser steps instead of epochs, if above 0.
+        seed: of everything random.
+        output: the run's folder.
+        name: the card's name; the network's by default.
+        training_data: what the card says of the data.
+        license_weights: what the card says of the weights' licence.
+        validation_root: KITTI folder to validate on, or none.
+        validation_split: its split file.
+        checkpoint_minutes: time between checkpoints.
+        validate_minutes: time between validations.
+        accelerator: auto, cpu or cuda.
+        devices: devices per node.
+        num_nodes: machines.
+        precision: 32-true or bf16-mixed.
+        threads: CPU threads of the networks; 0 leaves torch's choice.
+        resume: go on from the output folder's checkpoint.
+    """
+
+    network: str = 'small_depth'
+    network_options: dict[str, Any] = field(default_factory=dict)
+    pose_network: Literal['none', 'resnet18_pair', 'fbnetv3_b'] = 'resnet18_pair'
+    pose_reduction: int = 1
+    encoder_weights: str = 'none'
+    pose_encoder_weights: str = 'none'
+    initial: str = 'none'
+    teacher: str = 'none'
+    input_size: tuple[int, int] = (192, 640)
+    min_depth: float = 0.1
+    max_depth: float = 100.0
+    depth_scale: float = 1.0
+    canonical_focal: bool = True
+    supervision: Literal['M', 'S', 'MS'] = 'M'
+    multi_resolution: bool = False
+    freeze_batch_norm: bool = False
+    data: Literal['kitti_raw', 'rosbag', 'image_sequence', 'cityscapes', 'ddad',
+                  'street'] = 'kitti_raw'
+    root: str = ''
+    split: str = ''
+    stereo_split: str = ''
+    reading: DataConfig = field(default_factory=DataConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    batch_size: int = 12
+    accumulate: int = 1
+    epochs: int = 20
+    steps: int = 0
+    seed: int = 0
+    output: str = 'runs/depth'
+    name: str = ''
+    training_data: str = ''
+    license_weights: str = ''
+    validation_root: str = ''
+    validation_split: str = ''
+    checkpoint_minutes: float = 5.0
+    validate_minutes: float = 15.0
+    accelerator: Literal['auto', 'cpu', 'cuda'] = 'auto'
+    devices: int = 1
+    num_nodes: int = 1
+    precision: Literal['32-true', 'bf16-mixed'] = '32-true'
+    threads: int = 0
+    resume: bool = False

@@ -1,0 +1,90 @@
+"""The terms that training minimises; every one is a map or a number per sample."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+_C1, _C2 = 0.01**2, 0.03**2
+
+
+class ReprojectionError:
+    """Compare images with one target, whose own statistics are worked out once.
+
+    0.85 (1 - SSIM) / 2 + 0.15 L1 (Godard et al. 2019, Eq. 2), SSIM over 3x3 windows.
+
+    Args:
+        target: (N, 3, H, W) images in [0, 1].
+        ssim: share of the structural part.
+    """
+
+    def __init__(self, target: Tensor, ssim: float = 0.85) -> None:
+        self.target, self.ssim = target, ssim
+        if ssim > 0:
+            self.mean = _window_mean(target)
+            self.variance = _window_mean(target.square()) - self.mean.square()
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Return the error (N, 1, H, W) of images (N, 3, H, W) against the target."""
+        difference = (image - self.target).abs().mean(1, keepdim=True)
+        if self.ssim == 0:
+            return difference
+        dissimilarity = self._dissimilarity(image).mean(1, keepdim=True)
+        return self.ssim * dissimilarity + (1 - self.ssim) * difference
+
+    def select(self, samples: Tensor) -> ReprojectionError:
+        """Return the comparison with a choice (indices) of the targets."""
+        chosen = ReprojectionError(self.target[samples], 0.0)
+        chosen.ssim = self.ssim
+        if self.ssim > 0:
+            chosen.mean, chosen.variance = self.mean[samples], self.variance[samples]
+        return chosen
+
+    def _dissimilarity(self, image: Tensor) -> Tensor:
+        """Return (1 - SSIM) / 2 per channel, (N, 3, H, W) in 0 to 1."""
+        mean = _window_mean(image)
+        variance = _window_mean(image.square()) - mean.square()
+        covariance = _window_mean(image * self.target) - mean * self.mean
+        similar = (2 * mean * self.mean + _C1) * (2 * covariance + _C2)
+        norm = (mean.square() + self.mean.square() + _C1) * (variance + self.variance + _C2)
+        return ((1 - similar / norm) / 2).clamp(0, 1)
+
+
+def smoothness(disparity: Tensor, image: Tensor) -> Tensor:
+    """Return how far disparity changes where the image does not (Godard et al. 2019, Eq. 3).
+
+    Args:
+        disparity: (B, 1, H, W); only its ratio to its own mean counts.
+        image: (B, 3, H, W) of the same size, in [0, 1].
+
+    Returns:
+        (B,) mean over the pixels.
+    """
+    disparity = disparity / (disparity.mean((2, 3), keepdim=True) + 1e-7)
+    total = disparity.new_zeros(len(disparity))
+    for axis in (2, 3):
+        edge = image.diff(dim=axis).abs().mean(1, keepdim=True)
+        change = disparity.diff(dim=axis).abs() * torch.exp(-edge)
+        total = total + change.mean((1, 2, 3))
+    return total
+
+
+def hint_error(depth: Tensor, hint: Tensor) -> Tensor:
+    """Return |log depth - log hint|, its mean over the pixels that have a hint.
+
+    Args:
+        depth: (B, 1, H, W) in the unit of the hint.
+        hint: (B, 1, H, W), NaN where unknown.
+
+    Returns:
+        (B,), 0 for samples without any hint.
+    """
+    known = hint.isfinite()
+    error = (depth.log() - torch.where(known, hint, 1.0).log()).abs() * known
+    return error.sum((1, 2, 3)) / known.sum((1, 2, 3)).clamp(min=1)
+
+
+def _window_mean(image: Tensor) -> Tensor:
+    """Return the mean over 3x3 windows, the image mirrored at its border."""
+    return F.avg_pool2d(F.pad(image, (1, 1, 1, 1), mode='reflect'), 3, stride=1)

@@ -1,0 +1,66 @@
+"""See a source image from the target's place, by the target's depth and the camera's motion."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from mono_depth_ros.geometry.camera import backproject, project
+from mono_depth_ros.geometry.ego_motion import (
+    invert_transform,
+    transform_from_parameters,
+    transform_points,
+)
+from mono_depth_ros.networks.pose import PoseNetwork
+
+
+def warp_to_target(source: Tensor, depth: Tensor, K: Tensor, source_from_target: Tensor,
+                   origin: Tensor | None = None) -> Tensor:
+    """Sample a source image where the target's pixels land in it.
+
+    p_s ~ K T D(p_t) K^-1 p_t (Zhou et al. 2017, Eq. 2), bilinear, the border repeated outside.
+
+    Args:
+        source: (N, C, H, W) images.
+        depth: (N, H, W) depth of the target's pixels.
+        K: (N, 3, 3) intrinsics of target and source [px].
+        source_from_target: (N, 4, 4) motion, in the unit of depth.
+        origin: (N, 2) pixel (u, v) at which target and source begin in the image that K
+            belongs to; that image's own first pixel by default.
+
+    Returns:
+        (N, C, H, W) warped source; with the identity as motion, the source itself.
+    """
+    if origin is not None:
+        K = K.clone()
+        K[:, :2, 2] -= origin
+    points = transform_points(source_from_target, backproject(depth, K))
+    pixels, _ = project(points, K)
+    height, width = source.shape[-2:]
+    # -1 and 1 are the centres of the first and the last pixel: align_corners must be True.
+    grid = pixels * pixels.new_tensor([2 / (width - 1), 2 / (height - 1)]) - 1
+    return F.grid_sample(source, grid, padding_mode='border', align_corners=True)
+
+
+def find_motion(network: PoseNetwork, target: Tensor, source: Tensor, offset: Tensor) -> Tensor:
+    """Let a pose network say how the camera moved.
+
+    The network always sees the earlier image first; for an earlier source its answer is
+    inverted.
+
+    Args:
+        network: gives the motion from the first to the second image.
+        target: (N, 3, H, W) images in [0, 1].
+        source: (N, 3, H, W) images in [0, 1].
+        offset: (N,) frames from the target to its source, not 0.
+
+    Returns:
+        (N, 4, 4) source_from_target.
+    """
+    is_earlier = offset < 0
+    earlier = is_earlier[:, None, None, None]
+    first, second = torch.where(earlier, source, target), torch.where(earlier, target, source)
+    parameters = network(first, second).float()
+    forward = transform_from_parameters(parameters[:, :3], parameters[:, 3:])
+    return torch.where(is_earlier[:, None, None], invert_transform(forward), forward)
