@@ -32,20 +32,30 @@ def read_camera(path: Path, camera: int) -> KittiCamera:
         FileNotFoundError: there is no such file.
         ValueError: the file lacks the camera or its values make no camera.
     """
+    P = read_numbers(path, f'P_rect_{camera:02}', 12).reshape(3, 4)
+    width, height = read_numbers(path, f'S_rect_{camera:02}', 2)
+    if not (P[0, 0] > 0 and P[1, 1] > 0):
+        raise ValueError(
+            f'{path}: P_rect_{camera:02} has focal lengths {P[0, 0]} and {P[1, 1]}; expected '
+            'positive pixels. Take the official calibration of that day.'
+        )
+    return KittiCamera(P[:, :3].copy(), float(-P[0, 3] / P[0, 0]), (int(height), int(width)))
+
+
+def read_numbers(path: Path, key: str, count: int) -> NDArray[np.float64]:
+    """Read the (count,) numbers that a calib_*.txt has after a key.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file lacks the key or has other than that many numbers there.
+    """
     if not path.is_file():
         raise FileNotFoundError(
             f"Calibration '{path}' does not exist; KITTI offers it per day (calibration zip of "
             f'{path.parent.name}). Unpack it there.'
         )
     lines = dict(_key_and_values(line) for line in path.read_text().splitlines() if ':' in line)
-    P = _values(lines, f'P_rect_{camera:02}', 12, path).reshape(3, 4)
-    width, height = _values(lines, f'S_rect_{camera:02}', 2, path)
-    if not (P[0, 0] > 0 and P[1, 1] > 0):
-        raise ValueError(
-            f"{path}: P_rect_{camera:02} has focal lengths {P[0, 0]} and {P[1, 1]}; expected "
-            'positive pixels. Take the official calibration of that day.'
-        )
-    return KittiCamera(P[:, :3].copy(), float(-P[0, 3] / P[0, 0]), (int(height), int(width)))
+    return _values(lines, key, count, path)
 
 
 def _key_and_values(line: str) -> tuple[str, str]:

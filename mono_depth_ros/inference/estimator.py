@@ -53,7 +53,7 @@ class DepthEstimator:
         calibration_images: Sequence[Image] | None = None,
     ) -> None:
         self.card = card
-        self.device = _checked_device(device)
+        self.device = checked_device(device)
         self._dtype = _checked_precision(precision, self.device)
         self._fit = fit
         self.network_size(card.input_size)  # refuses a wrong fit before the weights load
@@ -157,7 +157,8 @@ def _check_image(image: Image) -> None:
         )
 
 
-def _checked_device(name: str) -> torch.device:
+def checked_device(name: str) -> torch.device:
+    """Return the device of a name, or raise a ValueError that says why it is not to be had."""
     if not re.fullmatch(r'cpu|cuda(:\d+)?', name):
         raise ValueError(f"device is '{name}'; expected cpu, cuda or cuda:N (N counts from 0).")
     device = torch.device(name)
