@@ -20,7 +20,7 @@ from installation import (
 pytestmark = pytest.mark.packaging
 
 PACKAGE = 'mono_depth_ros'
-EXECUTABLES = ['depth_node', 'import_checkpoint', 'replay_bag']
+EXECUTABLES = ['depth_node', 'evaluate_kitti', 'import_checkpoint', 'replay_bag']
 LOOK = """
 import mono_depth_ros
 from mono_depth_ros.inference.model_card import list_cards, models_folder
@@ -97,7 +97,7 @@ def test_launch_finds_the_executables_after_pip_install(installed, executable):
     assert f'bin/{executable}' in Path(found).read_text()
 
 
-@pytest.mark.parametrize('executable', ['import_checkpoint', 'replay_bag'])
+@pytest.mark.parametrize('executable', ['evaluate_kitti', 'import_checkpoint', 'replay_bag'])
 def test_installed_executable_runs_from_where_launch_finds_it(installed, executable, tmp_path):
     help_text = run(str(installed / 'lib' / PACKAGE / executable), '--help', folder=tmp_path)
 
