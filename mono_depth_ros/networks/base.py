@@ -55,6 +55,9 @@ class DepthNetwork(nn.Module):
         output = self.decode(self.encode(image))
         return output if self.training else output.disparities[0]
 
+    def set_training_progress(self, progress: float) -> None:
+        """Learn that training is `progress` (0 to 1) complete; most networks do not care."""
+
     def deploy(self) -> 'DepthNetwork':
         """Return a copy for inference: same disparity, less work.
 

@@ -129,7 +129,7 @@ class _ColourChange:
         tables = np.tile(np.arange(256, dtype=np.float64)[:, None], (1, 3))
         tables[:, 0] = (tables[:, 0] + self.hue * _HUES) % _HUES
         tables[:, 1] = np.clip(tables[:, 1] * self.saturation, 0, 255)
-        hsv = cv2.LUT(hsv, np.rint(tables).astype(np.uint8)[:, None] % 256)
+        hsv = cv2.LUT(hsv, np.rint(tables).astype(np.uint8)[:, None])
         return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.uint8)
 
 

@@ -1,0 +1,132 @@
+"""Build what a configuration names: networks, data, optimiser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import ConcatDataset
+
+from mono_depth_ros.datasets.kitti_raw import KittiRaw
+from mono_depth_ros.datasets.sample import TrainingData
+from mono_depth_ros.datasets.street_data import StreetData
+from mono_depth_ros.inference.checkpoint import load_network
+from mono_depth_ros.inference.model_card import load_card
+from mono_depth_ros.networks import DepthNetwork, create_network
+from mono_depth_ros.networks.pose import PoseNetwork, create_pose_network
+from mono_depth_ros.training.augmentation import resize
+from mono_depth_ros.training.config import TrainConfig
+from mono_depth_ros.training.encoder_weights import find_imagenet_weights, load_encoder_weights
+from mono_depth_ros.training.objective import Objective
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What a training works with.
+
+    Attributes:
+        objective: networks and loss, before any device or process group.
+        data: the training samples.
+        training_K: (3, 3) intrinsics of the first sample at network size [px].
+    """
+
+    objective: Objective
+    data: TrainingData
+    training_K: NDArray[np.float64]
+
+
+def assemble(config: TrainConfig) -> Assembly:
+    """Build networks, loss and data; the same seed gives the same weights.
+
+    Raises:
+        FileNotFoundError, ValueError: a name, a file or a combination is wrong.
+    """
+    _check(config)
+    data = open_data(config)
+    training_K = resize(data[0], config.input_size).K
+    torch.manual_seed(config.seed)
+    depth = _depth_network(config)
+    depth.check_input_size(*config.input_size)
+    teacher = None
+    if config.teacher != 'none':
+        teacher = load_network(load_card(config.teacher)).eval().requires_grad_(False)
+    objective = Objective(depth, _pose_network(config), config, float(training_K[1, 1]), teacher)
+    return Assembly(objective, data, training_K)
+
+
+def open_data(config: TrainConfig) -> TrainingData:
+    """Open the data set that a configuration names."""
+    stereo = config.supervision in ('S', 'MS')
+    offsets = config.reading.offsets if config.supervision in ('M', 'MS') else ()
+    options = dict(config.reading.options)
+    if config.data == 'street':
+        return StreetData(size=config.input_size, offsets=offsets, stereo=stereo, **options)
+    if config.data != 'kitti_raw':
+        raise ValueError(f"data '{config.data}' is not known; expected kitti_raw or street.")
+    parts = []
+    hints = config.loss.hints > 0
+    if config.split:
+        parts.append(KittiRaw(config.root, config.split, offsets, stereo, hints,
+                              config.reading.keep, **options))
+    if config.stereo_split:
+        parts.append(KittiRaw(config.root, config.stereo_split, (), True, hints,
+                              config.reading.keep, **options))
+    if not parts:
+        raise ValueError("kitti_raw needs a 'split' (or 'stereo_split') file; prepare_split makes "
+                         'one from the drives under root.')
+    return parts[0] if len(parts) == 1 else ConcatDataset(parts)  # type: ignore[return-value,arg-type]
+
+
+def _depth_network(config: TrainConfig) -> DepthNetwork:
+    if config.initial != 'none':
+        card = load_card(config.initial)
+        if card.network != config.network:
+            raise ValueError(
+                f"'initial' is a card of {card.network}, but the network is {config.network}; "
+                'weights fit their own network only.'
+            )
+        network = create_network(config.network, **config.network_options)
+        network.load_state_dict(load_network(card).state_dict())
+        return network
+    network = create_network(config.network, **config.network_options)
+    if config.encoder_weights != 'none':
+        path = _weights_path(config.encoder_weights, config.network)
+        load_encoder_weights(network, path)
+    return network
+
+
+def _pose_network(config: TrainConfig) -> PoseNetwork | None:
+    if config.pose_network == 'none' or config.supervision == 'S':
+        return None
+    network = create_pose_network(config.pose_network)
+    if config.pose_encoder_weights != 'none':
+        load_encoder_weights(network, _weights_path(config.pose_encoder_weights,
+                                                    config.pose_network))
+    return network
+
+
+def _weights_path(value: str, network: str) -> Path:
+    if value != 'package':
+        return Path(value).expanduser()
+    path = find_imagenet_weights(network)
+    if path is None:
+        raise ValueError(
+            f"encoder_weights is 'package', but no installed package has ImageNet weights for "
+            f"'{network}'; give a file, or 'none' to start from scratch."
+        )
+    return path
+
+
+def _check(config: TrainConfig) -> None:
+    loss = config.loss
+    if loss.distillation > 0 and config.teacher == 'none':
+        raise ValueError('loss.distillation needs a teacher: give the card of a trained network.')
+    if config.teacher != 'none' and loss.distillation == 0:
+        raise ValueError("A teacher is given, but loss.distillation is 0; give it a weight.")
+    if config.supervision in ('M', 'MS') and config.pose_network == 'none':
+        raise ValueError(f"supervision {config.supervision} needs a pose_network.")
+    if config.supervision == 'M' and loss.hints > 0:
+        raise ValueError('loss.hints needs stereo pairs: supervision S or MS.')

@@ -1,0 +1,46 @@
+"""What a training needs to go on after it was killed: one file, replaced atomically."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+FILE_NAME = 'checkpoint.pt'
+
+
+def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint of tensors and plain Python; a kill leaves the old or the new one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f'{FILE_NAME}.new'
+    with unfinished.open('wb') as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(folder / FILE_NAME)
+
+
+def load_checkpoint(folder: Path) -> dict[str, Any]:
+    """Read a run's checkpoint.
+
+    Raises:
+        FileNotFoundError: the run has none.
+        ValueError: the file is damaged or holds more than tensors and plain Python.
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no checkpoint '{path}' to resume from; give the output folder of the "
+            'training that was interrupted, or leave --resume out.'
+        )
+    try:
+        state = torch.load(path, map_location='cpu', weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(
+            f"Checkpoint '{path}' cannot be read ({error}); start the training anew."
+        ) from error
+    assert isinstance(state, dict)
+    return state

@@ -1,0 +1,90 @@
+"""What a training leaves behind: a model card with its weights, and how good they are."""
+
+from __future__ import annotations
+
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mono_depth_ros.evaluation.kitti import KittiResult, evaluate_kitti
+from mono_depth_ros.evaluation.predictors import network_predictor
+from mono_depth_ros.geometry.camera import resize_intrinsics
+from mono_depth_ros.inference.checkpoint import save_weights
+from mono_depth_ros.inference.model_card import ModelCard, load_card, write_card
+from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
+from mono_depth_ros.training.assembly import Assembly
+from mono_depth_ros.training.config import TrainConfig
+from mono_depth_ros.training.objective import Objective
+
+FOLDER = 'card'
+
+
+def validate(objective: Objective, config: TrainConfig) -> KittiResult:
+    """Evaluate the network in training by KITTI's protocol on the validation split."""
+    predict = network_predictor(objective.depth, config.input_size, config.min_depth,
+                                config.max_depth)
+    factor = partial(_metres, config, objective.training_focal)
+    return evaluate_kitti(predict, config.validation_root, config.validation_split,
+                          depth_factor=factor if is_metric(config) else None)
+
+
+def is_metric(config: TrainConfig) -> bool:
+    """Whether the supervision knows metres: a stereo baseline or a measured distance."""
+    loss = config.loss
+    knows_stereo = config.supervision in ('S', 'MS') and (loss.photometric > 0 or loss.hints > 0)
+    teacher = config.teacher != 'none' and load_card(config.teacher).depth_unit == 'metric'
+    return knows_stereo or loss.velocity > 0 or teacher
+
+
+def export_card(assembly: Assembly, config: TrainConfig, steps: int,
+                result: KittiResult | None) -> ModelCard:
+    """Write <output>/card/<name>.yaml and its weights, which the node runs.
+
+    Returns:
+        The card as it was read back.
+    """
+    folder = Path(config.output) / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    name = config.name or config.network
+    network = assembly.objective.depth
+    weights = f'{name}.safetensors'
+    metric = is_metric(config)
+    K = tuple(tuple(round(float(value), 6) for value in row) for row in assembly.training_K)
+    card = ModelCard(
+        name=name, network=config.network, network_options=config.network_options,
+        weights=weights, sha256=save_weights(network, folder / weights),
+        input_size=config.input_size, min_depth=config.min_depth, max_depth=config.max_depth,
+        depth_unit='metric' if metric else 'relative',
+        depth_scale=config.depth_scale if metric else None, training_K=K,
+        training_data=_training_data(config, steps), license_code='Apache-2.0',
+        license_weights=config.license_weights or 'that of the training data',
+        metrics=_metrics(result), parameters=count_parameters(network.deploy()),
+        macs=count_conv_macs(network, config.input_size))
+    path = folder / f'{name}.yaml'
+    write_card(card, path)
+    return load_card(path)
+
+
+def _metres(config: TrainConfig, training_focal: float, K: NDArray[np.float64],
+            image_size: tuple[int, int]) -> float:
+    resized = resize_intrinsics(torch.as_tensor(K), image_size, config.input_size)
+    return config.depth_scale * float(resized[1, 1]) / training_focal
+
+
+def _training_data(config: TrainConfig, steps: int) -> str:
+    data = config.training_data or f'{config.data} {config.split} {config.stereo_split}'.strip()
+    batch = config.batch_size * config.accumulate * config.devices * config.num_nodes
+    return f'{data}; {steps} steps of {batch}, supervision {config.supervision}'
+
+
+def _metrics(result: KittiResult | None) -> dict[str, float]:
+    if result is None:
+        return {}
+    scaled, unscaled = result.median_scaled, result.unscaled
+    metrics = {f'{name}_median_scaled': value for name, value in scaled._asdict().items()}
+    metrics |= {f'{name}_unscaled': value for name, value in unscaled._asdict().items()}
+    return {name: round(float(value), 4) for name, value in metrics.items()}

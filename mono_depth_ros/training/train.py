@@ -1,0 +1,261 @@
+"""The training loop, from a configuration to a model card.
+
+Everything random is a function of the seed and the step, so a training that was killed goes on
+from its checkpoint as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from mono_depth_ros.evaluation.kitti import KittiResult
+from mono_depth_ros.inference.model_card import ModelCard
+from mono_depth_ros.training.assembly import Assembly, assemble
+from mono_depth_ros.training.batch import AugmentedData, Batch, StepSampler, collate
+from mono_depth_ros.training.checkpoints import load_checkpoint, save_checkpoint
+from mono_depth_ros.training.config import TrainConfig
+from mono_depth_ros.training.export import export_card, validate
+from mono_depth_ros.training.objective import Objective, Panels, StepResult
+from mono_depth_ros.training.schedule import learning_rate
+
+# A loss that grows to so many times its recent median will not come back.
+EXPLODED = 20.0
+_RECENT = 100
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What a watcher learns of a step.
+
+    Attributes:
+        step: steps done.
+        steps: steps of the whole training.
+        loss: mean over this process's share of the step.
+        terms: its parts.
+        learning_rate: of this step.
+        images: targets of the step, over all devices.
+        seconds: the step took.
+        waited: of them, for data.
+        panels: pictures of one of its samples.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    terms: dict[str, float]
+    learning_rate: float
+    images: int
+    seconds: float
+    waited: float
+    panels: Panels
+
+
+class Watcher(Protocol):
+    """Looks on while a network is trained; only the first process has watchers."""
+
+    def on_start(self, config: TrainConfig, step: int, steps: int, samples: int) -> None:
+        """Learn what will be done."""
+
+    def on_step(self, record: StepRecord) -> None:
+        """Learn of a step."""
+
+    def on_validation(self, step: int, result: KittiResult) -> None:
+        """Learn of a validation."""
+
+    def on_checkpoint(self, step: int) -> None:
+        """Learn that a kill will now lose nothing."""
+
+    def on_end(self, card: ModelCard) -> None:
+        """Learn what came out."""
+
+
+class TrainingDiverged(RuntimeError):  # noqa: N818 - it is what happened
+    """The loss is no number any more, or has exploded; the message names the samples."""
+
+
+def train(config: TrainConfig, watchers: Sequence[Watcher] = ()) -> ModelCard | None:
+    """Train a network and write its model card.
+
+    Args:
+        config: what to train, on what, and how.
+        watchers: look on.
+
+    Returns:
+        The card of the trained network; None in all processes but the first.
+
+    Raises:
+        FileNotFoundError, ValueError: the configuration or the data is wrong.
+        TrainingDiverged: the loss is not finite or exploded.
+    """
+    fabric = _fabric(config)
+    assembly = assemble(config)
+    state = _State(fabric, assembly, config)
+    watchers = watchers if fabric.is_global_zero else ()
+    for watcher in watchers:
+        watcher.on_start(config, state.step, state.steps, len(assembly.data))
+    saved = validated = time.monotonic()
+    for batches, waited in _batches(state):
+        start = time.monotonic()
+        rate = learning_rate(config.optimizer, state.step, state.steps, state.steps_per_epoch)
+        results = _step(state, batches, rate)
+        state.step += 1
+        seconds = time.monotonic() - start + waited
+        record = _record(state, results, rate, seconds, waited)
+        for watcher in watchers:
+            watcher.on_step(record)
+        if not fabric.is_global_zero or state.step == state.steps:
+            continue
+        if time.monotonic() - saved > 60 * config.checkpoint_minutes:
+            save_checkpoint(Path(config.output), state.to_save())
+            saved = time.monotonic()
+            for watcher in watchers:
+                watcher.on_checkpoint(state.step)
+        if config.validation_split and time.monotonic() - validated > 60 * config.validate_minutes:
+            _validate(state, watchers)
+            validated = time.monotonic()
+    return _finish(state, watchers) if fabric.is_global_zero else None
+
+
+class _State:
+    """What a training changes as it goes."""
+
+    def __init__(self, fabric: Fabric, assembly: Assembly, config: TrainConfig) -> None:
+        self.fabric, self.assembly, self.config = fabric, assembly, config
+        world = fabric.world_size
+        self.global_batch = config.batch_size * config.accumulate * world
+        self.steps_per_epoch = len(assembly.data) / self.global_batch
+        self.steps = config.steps or max(1, round(config.epochs * self.steps_per_epoch))
+        self.step = 0
+        self.recent: list[float] = []
+        optimizer = _optimizer(assembly.objective, config)
+        saved = load_checkpoint(Path(config.output)) if config.resume else None
+        if saved:
+            self.step = int(saved['step'])
+            assembly.objective.load_state_dict(saved['objective'], strict=False)
+        self.objective, self.optimizer = fabric.setup(assembly.objective, optimizer)
+        if saved:
+            self.optimizer.load_state_dict(saved['optimizer'])
+
+    def to_save(self) -> dict[str, Any]:
+        """Return everything that a resumed training needs."""
+        weights = {name: tensor for name, tensor in self.assembly.objective.state_dict().items()
+                   if not name.startswith('teacher.')}
+        return {'step': self.step, 'objective': weights, 'config': asdict(self.config),
+                'optimizer': self.optimizer.state_dict(), 'random': torch.get_rng_state()}
+
+
+def _fabric(config: TrainConfig) -> Fabric:
+    cv2.setNumThreads(1)  # readers are processes of their own
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    processes = config.devices * config.num_nodes
+    strategy = DDPStrategy(find_unused_parameters=True) if processes > 1 else 'auto'
+    fabric = Fabric(accelerator=config.accelerator, devices=config.devices, strategy=strategy,
+                    num_nodes=config.num_nodes, precision=config.precision)
+    fabric.launch()
+    return fabric
+
+
+def _optimizer(objective: Objective, config: TrainConfig) -> torch.optim.Optimizer:
+    parameters = [p for p in objective.parameters() if p.requires_grad]
+    options = config.optimizer
+    if options.name == 'adamw':
+        return torch.optim.AdamW(parameters, options.learning_rate,
+                                 weight_decay=options.weight_decay)
+    return torch.optim.Adam(parameters, options.learning_rate)
+
+
+def _batches(state: _State) -> Iterator[tuple[list[Batch], float]]:
+    """Give every step's batches, and how long they were waited for [s]."""
+    config, fabric = state.config, state.fabric
+    data = AugmentedData(state.assembly.data, config.input_size, config.augmentation, config.seed)
+    sampler = StepSampler(len(state.assembly.data), state.global_batch, config.seed, state.step,
+                          state.steps, fabric.global_rank, fabric.world_size, config.accumulate)
+    loader = DataLoader(data, batch_sampler=sampler, num_workers=config.reading.workers,
+                        collate_fn=collate, pin_memory=fabric.device.type == 'cuda',
+                        worker_init_fn=_prepare_worker if config.reading.workers else None)
+    batches = iter(loader)
+    for _ in range(state.step, state.steps):
+        start = time.monotonic()
+        step = [next(batches) for _ in range(config.accumulate)]
+        yield [batch.to(fabric.device) for batch in step], time.monotonic() - start
+
+
+def _prepare_worker(number: int) -> None:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+def _step(state: _State, batches: list[Batch], rate: float) -> list[StepResult]:
+    config, fabric = state.config, state.fabric
+    torch.manual_seed(hash((config.seed, state.step, fabric.global_rank)) % 2**31)
+    state.assembly.objective.depth.set_training_progress(state.step / state.steps)
+    state.objective.train()
+    for group in state.optimizer.param_groups:
+        group['lr'] = rate
+    results = []
+    for number, batch in enumerate(batches):
+        is_last = number == len(batches) - 1
+        with fabric.no_backward_sync(state.objective, enabled=not is_last):
+            result = state.objective(batch)
+            _check_loss(state, result.loss.detach(), batch)
+            fabric.backward(result.loss.mean() / len(batches))
+        results.append(result)
+    if config.optimizer.gradient_clip:
+        fabric.clip_gradients(state.objective, state.optimizer,
+                              max_norm=config.optimizer.gradient_clip)
+    state.optimizer.step()
+    state.optimizer.zero_grad()
+    return results
+
+
+def _check_loss(state: _State, loss: Tensor, batch: Batch) -> None:
+    """Stop before a loss that is no number, or has exploded, spoils the weights."""
+    median = float(np.median(state.recent)) if len(state.recent) >= _RECENT else np.inf
+    fine = loss.isfinite() & (loss < EXPLODED * median)
+    if fine.all():
+        return
+    names = [f"'{batch.names[i]}' ({float(loss[i]):.3g})" for i in (~fine).nonzero()[:, 0].tolist()]
+    raise TrainingDiverged(
+        f'The loss of step {state.step} is not finite or exploded (median of late '
+        f'{median:.3g}) on {", ".join(names)}. Look at these samples; if they are fine, lower '
+        'optimizer.learning_rate or set optimizer.gradient_clip. The last checkpoint is whole.'
+    )
+
+
+def _record(state: _State, results: list[StepResult], rate: float, seconds: float,
+            waited: float) -> StepRecord:
+    loss = float(torch.stack([result.loss.detach().mean() for result in results]).mean())
+    state.recent = [*state.recent[1 - _RECENT:], loss]
+    terms = {name: float(torch.stack([result.terms[name] for result in results]).mean())
+             for name in results[0].terms}
+    return StepRecord(state.step, state.steps, loss, terms, rate, state.global_batch, seconds,
+                      waited, results[-1].panels)
+
+
+def _validate(state: _State, watchers: Sequence[Watcher]) -> KittiResult:
+    result = validate(state.assembly.objective, state.config)
+    for watcher in watchers:
+        watcher.on_validation(state.step, result)
+    return result
+
+
+def _finish(state: _State, watchers: Sequence[Watcher]) -> ModelCard:
+    save_checkpoint(Path(state.config.output), state.to_save())
+    result = _validate(state, watchers) if state.config.validation_split else None
+    card = export_card(state.assembly, state.config, state.steps, result)
+    for watcher in watchers:
+        watcher.on_end(card)
+    return card
