@@ -1,0 +1,38 @@
+"""The executable `train_depth`: KITTI, a bag or the street become a card that depth_node runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+# Waiting OpenMP threads would spin on the cores that others need; read when torch is imported.
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Train one network; return the exit code."""
+    try:
+        from mono_depth_ros.cli.training_progress import ProgressWatcher
+        from mono_depth_ros.training.recipes import parse_config
+        from mono_depth_ros.training.report import ReportWatcher
+        from mono_depth_ros.training.tensorboard import TensorBoardWatcher
+        from mono_depth_ros.training.train import TrainingDiverged, train
+    except ModuleNotFoundError as error:
+        print(f'train_depth: error: {error.name} is not installed; training needs the extra '
+              "'train': python -m pip install 'mono_depth_ros[train]' (in a checkout: '.[train]').",
+              file=sys.stderr)
+        return 1
+    try:
+        config = parse_config(sys.argv[1:] if args is None else args)
+        folder = Path(config.output)
+        train(config, [ProgressWatcher(), TensorBoardWatcher(folder), ReportWatcher(folder)])
+    except (OSError, ValueError, TrainingDiverged) as error:
+        print(f'train_depth: error: {error}', file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
