@@ -115,6 +115,8 @@ def _storage_of(path: Path) -> Path:
         if path.suffix not in ('.bag', *STORAGE_SUFFIXES):
             raise ValueError(f"'{path}' is not a bag. Expected {EXPECTED}.")
         return path
+    if path.suffix == '.bag':
+        raise ValueError(f"Folder '{path}' is named like a ROS 1 file. Rename it without '.bag'.")
     if (path / 'metadata.yaml').exists():
         return path
     files = sorted(file for file in path.iterdir() if file.suffix in STORAGE_SUFFIXES)

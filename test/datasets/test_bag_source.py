@@ -35,6 +35,12 @@ def test_a_folder_without_a_bag_says_so(tmp_path):
         pass
 
 
+def test_a_ros_2_folder_named_like_a_ros_1_file_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"Rename it without '\.bag'"), \
+            open_bag(write_camera_bag(tmp_path / 'a.bag')):
+        pass
+
+
 def test_a_file_that_is_no_bag_is_refused(tmp_path):
     file = tmp_path / 'film.mp4'
     file.write_bytes(b'')

@@ -6,7 +6,7 @@ from rosbags.typesys import Stores, get_typestore
 
 from mono_depth_ros.datasets.bag_writer import CameraBagWriter
 
-K = np.array([[70.0, 0.0, 31.5], [0.0, 71.0, 23.5], [0.0, 0.0, 1.0]])
+K = np.array([[70.0, 0.0, 2.5], [0.0, 71.0, 1.5], [0.0, 0.0, 1.0]])
 START = 1_000_000_000_123_456_789
 PERIOD = 50_000_000
 
@@ -21,7 +21,8 @@ def write_camera_bag(path, count=8, storage='mcap', start=START):
     return path
 
 
-def write_ros1_bag(path, count=8):
+def write_ros1_bag(path, count=8, size=(4, 6)):
+    height, width = size
     types = get_typestore(Stores.ROS1_NOETIC)
     header, text = types.types['std_msgs/msg/Header'], types.types['std_msgs/msg/String']
     time_type = types.types['builtin_interfaces/msg/Time']
@@ -35,10 +36,11 @@ def write_ros1_bag(path, count=8):
         for index in range(count):
             stamp = START + index * PERIOD
             head = header(seq=index, stamp=time_type(*divmod(stamp, 10**9)), frame_id='optical')
-            pixels = np.full(4 * 6 * 3, index, np.uint8)
-            message = image(head, 4, 6, 'bgr8', 0, 18, pixels)
+            pixels = np.full(height * width * 3, index % 256, np.uint8)
+            message = image(head, height, width, 'bgr8', 0, 3 * width, pixels)
             bag.write(images, stamp, types.serialize_ros1(message, image.__msgtype__))
-            message = info(head, 4, 6, 'plumb_bob', np.zeros(5), K.ravel(), np.eye(3).ravel(),
-                           np.hstack([K, np.zeros((3, 1))]).ravel(), 0, 0, roi(0, 0, 0, 0, False))
+            message = info(head, height, width, 'plumb_bob', np.zeros(5), K.ravel(),
+                           np.eye(3).ravel(), np.hstack([K, np.zeros((3, 1))]).ravel(), 0, 0,
+                           roi(0, 0, 0, 0, False))
             bag.write(infos, stamp, types.serialize_ros1(message, info.__msgtype__))
     return path

@@ -1,0 +1,240 @@
+"""What a bag holds for training: stamps of its images, their camera, the way travelled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rosbags.highlevel import AnyReader
+
+from mono_depth_ros.datasets.bag_source import (
+    image_topics,
+    read_messages,
+    select_connections,
+    stamp_of,
+)
+from mono_depth_ros.datasets.bag_writer import NANOSECONDS
+from mono_depth_ros.messages.camera_info import CameraModel, camera_model
+
+Matrix = NDArray[np.float64]
+Stamps = NDArray[np.int64]
+
+COMPRESSED = '/compressed'
+CAMERA_INFO_TYPE, ODOMETRY_TYPE = 'sensor_msgs/msg/CameraInfo', 'nav_msgs/msg/Odometry'
+# Where odometry is silent for longer, nobody knows how far the robot went.
+LONGEST_ODOMETRY_GAP = 500_000_000  # [ns]
+# Images may be stored a little out of order; further back, a clock was set or a bag joined.
+LONGEST_STEP_BACK = NANOSECONDS
+
+
+@dataclass(frozen=True, eq=False)
+class ImageTrack:
+    """The images of one topic.
+
+    Attributes:
+        topic: its name.
+        stamps: (N,) strictly increasing time of each image [ns].
+        log_times: (N,) when it was recorded [ns], by which the bag finds it.
+    """
+
+    topic: str
+    stamps: Stamps
+    log_times: Stamps
+
+
+@dataclass(frozen=True, eq=False)
+class Odometry:
+    """Positions over time.
+
+    Attributes:
+        stamps: (N,) increasing [ns].
+        positions: (N, 3) [m].
+    """
+
+    stamps: Stamps
+    positions: Matrix
+
+    def distance(self, first: int, second: int) -> float | None:
+        """Return how far the robot got between two stamps [m], None where it is not known."""
+        places = [self._position(stamp) for stamp in (first, second)]
+        if places[0] is None or places[1] is None:
+            return None
+        return float(np.linalg.norm(places[1] - places[0]))
+
+    def _position(self, stamp: int) -> Matrix | None:
+        after = int(np.searchsorted(self.stamps, stamp))
+        if after < len(self.stamps) and self.stamps[after] == stamp:
+            return np.asarray(self.positions[after], float)
+        if not 0 < after < len(self.stamps):
+            return None
+        start, end = self.stamps[after - 1], self.stamps[after]
+        if end - start > LONGEST_ODOMETRY_GAP:
+            return None
+        share = (stamp - start) / (end - start)
+        return np.asarray((1 - share) * self.positions[after - 1] + share * self.positions[after])
+
+
+@dataclass(eq=False)
+class BagIndex:
+    """What one pass over some topics of a bag found.
+
+    Attributes:
+        images: by topic.
+        cameras: by camera_info topic.
+        odometry: where it was asked for.
+    """
+
+    images: dict[str, ImageTrack] = field(default_factory=dict)
+    cameras: dict[str, CameraModel] = field(default_factory=dict)
+    odometry: Odometry | None = None
+
+
+def choose_image_topic(reader: AnyReader, wanted: str | None) -> str:
+    """Return the wanted image topic, or the only one there is.
+
+    Raises:
+        ValueError: no such topic, no images, or several topics and none chosen.
+    """
+    counts = image_topics(reader)
+    listed = ', '.join(sorted(counts)) or 'no image topic'
+    if wanted is not None and wanted not in counts:
+        raise ValueError(f"'{wanted}' is not an image topic of the bag. It holds: {listed}.")
+    if wanted is None and len(counts) != 1:
+        raise ValueError(f'One image topic is needed, the bag holds: {listed}. '
+                         f'{"Choose with image_topic." if counts else "Record the camera."}')
+    return wanted or next(iter(counts))
+
+
+def find_camera_info(reader: AnyReader, image_topic: str, wanted: str | None) -> str:
+    """Return the camera_info topic that is wanted, or the one beside the images.
+
+    Raises:
+        ValueError: it is not in the bag; says what to do.
+    """
+    base = image_topic.removesuffix(COMPRESSED).rpartition('/')[0]
+    topic = wanted or f'{base}/camera_info'
+    known = sorted(name for name, info in reader.topics.items()
+                   if info.msgtype == CAMERA_INFO_TYPE)
+    if topic not in known:
+        raise ValueError(
+            f"'{topic}' is not a camera_info topic of the bag. It holds: "
+            f"{', '.join(known) or 'none'}. Name one with camera_info_topic, or give the "
+            'intrinsics by a YAML file of camera_calibration.')
+    return topic
+
+
+def index_bag(reader: AnyReader, image_topics: Sequence[str], info_topics: Sequence[str],
+              odometry_topic: str | None = None, stamps: str = 'header') -> BagIndex:
+    """Read stamps, calibrations and positions in one pass, keeping nothing else.
+
+    Args:
+        reader: an open bag.
+        image_topics: of sensor_msgs Image or CompressedImage.
+        info_topics: of sensor_msgs CameraInfo.
+        odometry_topic: of nav_msgs Odometry.
+        stamps: 'header', or 'log' for the times of recording where headers have none.
+
+    Raises:
+        ValueError: a topic is missing or of the wrong kind, the calibration is unusable or
+            changes, stamps are missing or run backwards.
+    """
+    if stamps not in ('header', 'log'):
+        raise ValueError(f"stamps is '{stamps}'; expected 'header' or 'log'.")
+    if odometry_topic in reader.topics:
+        kind = reader.topics[odometry_topic].msgtype
+        if kind != ODOMETRY_TYPE:
+            raise ValueError(f"'{odometry_topic}' carries {kind}, expected {ODOMETRY_TYPE}.")
+    topics = [*image_topics, *info_topics, *([odometry_topic] if odometry_topic else [])]
+    connections = select_connections(reader, topics)
+    times: dict[str, list[tuple[int, int]]] = {topic: [] for topic in topics}
+    infos: dict[str, Any] = {}
+    positions = []
+    for connection, log_time, data in read_messages(reader, connections):
+        topic, message = connection.topic, reader.deserialize(data, connection.msgtype)
+        if topic in info_topics:
+            _check_constant(infos.setdefault(topic, message), message, topic)
+            continue
+        times[topic].append((stamp_of(message) if stamps == 'header' else log_time, log_time))
+        if topic == odometry_topic:
+            positions.append(_position_of(message))
+    index = BagIndex({topic: _track(topic, times[topic]) for topic in image_topics})
+    index.cameras = {topic: _camera(infos.get(topic), topic) for topic in info_topics}
+    if odometry_topic:
+        index.odometry = _odometry(odometry_topic, times[odometry_topic], positions)
+    return index
+
+
+def _track(topic: str, times: list[tuple[int, int]]) -> ImageTrack:
+    if not times:
+        raise ValueError(f"Topic '{topic}' has no images. Was the camera publishing?")
+    stamps, first = _in_order(topic, times)
+    return ImageTrack(topic, stamps, np.array(times, np.int64)[first, 1])
+
+
+def _odometry(topic: str, times: list[tuple[int, int]], positions: list[Any]) -> Odometry:
+    if not times:
+        raise ValueError(f"Topic '{topic}' has no messages. Was odometry running?")
+    stamps, first = _in_order(topic, times)
+    return Odometry(stamps, np.array(positions, float)[first])
+
+
+def _in_order(topic: str, times: list[tuple[int, int]]) -> tuple[Stamps, NDArray[np.intp]]:
+    """Return the distinct stamps in increasing order, and where each is found first."""
+    stamps = np.array(times, np.int64)[:, 0]
+    _check_order(topic, stamps)
+    return np.unique(stamps, return_index=True)
+
+
+def _check_order(topic: str, stamps: Stamps) -> None:
+    if not stamps.all():
+        raise ValueError(f"Messages on '{topic}' have no stamp (0 in their header). Set "
+                         "stamps='log' to use the times at which they were recorded.")
+    steps = np.diff(stamps)
+    if steps.size and steps.min() < -LONGEST_STEP_BACK:
+        at = int(steps.argmin())
+        raise ValueError(
+            f"Stamps on '{topic}' run {-steps[at] / NANOSECONDS:.1f} s backwards after message "
+            f'{at + 1}: a clock was set, or two recordings share the bag. Split the bag there, or '
+            "set stamps='log'.")
+
+
+def _check_constant(first: Any, message: Any, topic: str) -> None:
+    if first is not message and _calibration(first) != _calibration(message):
+        seconds = (stamp_of(message) - stamp_of(first)) / NANOSECONDS
+        raise ValueError(f"The calibration on '{topic}' changes {seconds:.1f} s after its first "
+                         'message: a zoom, or two cameras on one topic. Split the bag there.')
+
+
+def _calibration(info: Any) -> tuple[Any, ...]:
+    matrices = (np.asarray(_value(info, name), float).tobytes() for name in 'kdrp')
+    roi = info.roi
+    return (*matrices, info.width, info.height, info.distortion_model, info.binning_x,
+            info.binning_y, roi.x_offset, roi.y_offset, roi.width, roi.height)
+
+
+def _value(info: Any, name: str) -> Any:
+    """Return k, d, r or p of a CameraInfo; ROS 1 names them in capitals."""
+    return getattr(info, name) if hasattr(info, name) else getattr(info, name.upper())
+
+
+def _camera(info: Any, topic: str) -> CameraModel:
+    if info is None:
+        raise ValueError(f"Topic '{topic}' has no messages. Give the intrinsics by a YAML file of "
+                         'camera_calibration.')
+    roi = info.roi
+    try:
+        return camera_model(
+            info.width, info.height, _value(info, 'k'), tuple(_value(info, 'd')),
+            _value(info, 'r'), _value(info, 'p'), info.distortion_model,
+            (info.binning_x, info.binning_y),
+            (roi.x_offset, roi.y_offset, roi.width, roi.height))
+    except ValueError as error:
+        raise ValueError(f"camera_info on '{topic}': {error}") from error
+
+
+def _position_of(message: Any) -> tuple[float, float, float]:
+    place = message.pose.pose.position
+    return place.x, place.y, place.z

@@ -1,0 +1,59 @@
+"""How training samples are taken from bags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mono_depth_ros.datasets.motion import MIN_MOTION
+
+
+@dataclass(frozen=True)
+class BagOptions:
+    """How to read training samples from bags.
+
+    Attributes:
+        image_topic: Image or CompressedImage; may be left out where the bag has only one.
+        camera_info_topic: the camera_info beside the images by default.
+        intrinsics: a YAML file of camera_calibration, for bags without camera_info.
+        input: 'raw', or 'rectified' where the images were recorded rectified.
+        offsets: neighbours, in intervals after the target (before it: negative).
+        frame_interval: time between neighbours [s]; the camera's own (median) by default.
+        tolerance: how far a neighbour's stamp may be off [s]; a quarter interval by default.
+        min_motion: least motion between target and source, see `motion_between`
+            [px of a 160 px wide image]; 0 keeps frames of a standing camera.
+        stereo_topic: images of the stereo partner, taken at the same moments.
+        stereo_info_topic: its camera_info, beside those images by default.
+        odometry_topic: nav_msgs Odometry, for the distance between target and source. It is the
+            distance of what odometry is about, usually the robot's base, not its camera.
+        speed: known constant speed [m/s], instead of odometry.
+        stamps: 'header', or 'log' for the times of recording where headers have none.
+    """
+
+    image_topic: str | None = None
+    camera_info_topic: str | None = None
+    intrinsics: str | Path | None = None
+    input: str = 'raw'
+    offsets: Sequence[int] = (-1, 1)
+    frame_interval: float | None = None
+    tolerance: float | None = None
+    min_motion: float = MIN_MOTION
+    stereo_topic: str | None = None
+    stereo_info_topic: str | None = None
+    odometry_topic: str | None = None
+    speed: float | None = None
+    stamps: str = 'header'
+
+    def __post_init__(self) -> None:
+        for name in ('frame_interval', 'speed'):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float('inf'):
+                raise ValueError(f'{name} is {value}. Expected a number above 0.')
+        if 0 in self.offsets:
+            raise ValueError('offsets hold 0; the stereo partner is named by stereo_topic.')
+        if not self.offsets and self.stereo_topic is None:
+            raise ValueError('A target needs a source: give offsets such as (-1, 1), or a '
+                             'stereo_topic.')
+        if self.speed is not None and self.odometry_topic is not None:
+            raise ValueError('speed and odometry_topic both say how far the robot went; give one.')
