@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +79,7 @@ class BagRecording:
         self.path = Path(path).expanduser()
         self.name = name or self.path.name
         self.options = options
-        self._opened: tuple[int, AnyReader, ExitStack] | None = None
+        self._opened: tuple[int, AnyReader, finalize[..., Any]] | None = None
         with open_bag(self.path) as reader, _naming(self.path):
             self._views, self._odometry = _look_into(reader, options)
             self.stamps = self._views[0].track.stamps
@@ -95,7 +96,7 @@ class BagRecording:
     def close(self) -> None:
         """Close the file; the next read opens it again."""
         if self._opened is not None and self._opened[0] == os.getpid():
-            self._opened[2].close()
+            self._opened[2]()
         self._opened = None
 
     def candidates(self) -> Frames:
@@ -163,7 +164,8 @@ class BagRecording:
         # After a fork two processes would share one position in the file.
         if self._opened is None or self._opened[0] != os.getpid():
             stack = ExitStack()
-            self._opened = os.getpid(), stack.enter_context(open_bag(self.path)), stack
+            reader = stack.enter_context(open_bag(self.path))
+            self._opened = os.getpid(), reader, finalize(self, stack.close)
         return self._opened[1]
 
     def _partners(self, stamps: Frames) -> Frames:

@@ -1,0 +1,217 @@
+"""Train from a folder of images or a video, with a calibration file.
+
+The calibration is the YAML file that ROS's camera_calibration writes, see
+`mono_depth_ros.datasets.calibration_file`; it must belong to images of this very size.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mono_depth_ros.datasets.calibration_file import (
+    check_principal_point,
+    geometry_of,
+    read_calibration_file,
+)
+from mono_depth_ros.datasets.image_files import read_image
+from mono_depth_ros.datasets.motion import MIN_MOTION, is_moving
+from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
+from mono_depth_ros.messages.camera_info import rectify_image
+
+IMAGE_ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
+# Decoding a few frames more is cheaper, and always exact, while a jump starts at a key frame.
+LONGEST_SKIP = 30
+
+
+class _Frames(Protocol):
+    """Images that have an order."""
+
+    def __len__(self) -> int: ...
+
+    def name(self, index: int) -> str: ...
+
+    def read(self, index: int) -> Image: ...
+
+
+class ImageSequence:
+    """A folder of images, in the order of their names, or a video.
+
+    Args:
+        path: the folder or the video file.
+        intrinsics: the YAML file of the camera's calibration.
+        input: 'raw', or 'rectified' where the images are rectified already.
+        offsets: neighbours, in steps after the target (before it: negative).
+        step: frames from one neighbour to the next: 3 makes 10 Hz of a video of 30 Hz.
+        min_motion: least motion between target and source, see `motion_between`
+            [px of a 160 px wide image]; 0 keeps frames of a standing camera.
+
+    Attributes:
+        summary: what was found and what was left out.
+        static: how many targets were left out because the camera stands still.
+
+    Raises:
+        FileNotFoundError, ValueError: images or calibration are missing or wrong; no samples
+            remain.
+    """
+
+    def __init__(self, path: str | Path, intrinsics: str | Path, input: str = 'raw',
+                 offsets: Sequence[int] = (-1, 1), step: int = 1,
+                 min_motion: float = MIN_MOTION) -> None:
+        if not offsets or 0 in offsets or step < 1:
+            raise ValueError(f'offsets are {tuple(offsets)} and step is {step}; expected at least '
+                             'one offset, none of them 0, and a step of 1 or more.')
+        self.path, self.offsets = Path(path).expanduser(), tuple(offsets)
+        self._frames = _open_frames(self.path)
+        self._intrinsics = intrinsics
+        self._model = read_calibration_file(intrinsics)
+        where = f"Calibration '{intrinsics}'"
+        self._geometry = geometry_of(self._model, input, where)
+        check_principal_point(self._geometry.K_out, self._model.size, where)
+        rows = _neighbours(len(self._frames), np.multiply(self.offsets, step))
+        moving = is_moving(rows, self.read, min_motion) if min_motion > 0 and len(rows) else None
+        self._rows = rows if moving is None else rows[moving]
+        self.static = len(rows) - len(self._rows)
+        self.summary = (f'{self.path.name}: {len(self._frames)} images; {len(rows)} with '
+                        f'neighbours; {self.static} dropped because the camera stands still')
+        if not len(self._rows):
+            raise ValueError(f"No training samples in '{path}': {self.summary}. Record longer "
+                             'with a moving camera, raise step, or set min_motion lower.')
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> TrainingSample:
+        """Read one sample.
+
+        Raises:
+            ValueError: an image is broken or of another size than its calibration.
+        """
+        target, *others = self._rows[index].tolist()
+        # In order of time: a video is decoded forwards.
+        images = {frame: self.read(frame) for frame in sorted([target, *others])}
+        sources = tuple(Source(images[other], offset)
+                        for offset, other in zip(self.offsets, others))
+        return TrainingSample(images[target], sources, self._geometry.K_out,
+                              self._frames.name(target))
+
+    def read(self, index: int) -> Image:
+        """Read one image (H, W, 3) uint8 RGB, rectified where that is needed."""
+        image = self._frames.read(index)
+        if image.shape[:2] != self._model.size:
+            height, width = self._model.size
+            raise ValueError(
+                f"'{self._frames.name(index)}' is {image.shape[1]}x{image.shape[0]}, but "
+                f"'{self._intrinsics}' is for {width}x{height}. Calibrate at the size of the "
+                'images; all of them must have one size.')
+        return rectify_image(image, self._geometry)
+
+
+class ImageFolder:
+    """The images of one folder in the order of their names."""
+
+    def __init__(self, path: Path) -> None:
+        self._files = sorted(file for file in path.iterdir()
+                             if file.suffix.lower() in IMAGE_ENDINGS)
+        if not self._files:
+            raise FileNotFoundError(f"Folder '{path}' holds no images "
+                                    f"({', '.join(IMAGE_ENDINGS)}).")
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def name(self, index: int) -> str:
+        """Return the path of an image."""
+        return str(self._files[index])
+
+    def read(self, index: int) -> Image:
+        """Read an image (H, W, 3) uint8 RGB."""
+        return read_image(self._files[index])
+
+
+class Video:
+    """The frames of a video file, counted by decoding it once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._capture: tuple[int, Any] | None = None
+        self._next = 0
+        capture = _open_video(path)
+        times = []
+        while capture.grab():
+            times.append(capture.get(cv2.CAP_PROP_POS_MSEC))
+        capture.release()
+        self._times = np.array(times)
+        announced = int(_open_video(path).get(cv2.CAP_PROP_FRAME_COUNT))
+        if len(times) < 0.9 * announced:
+            raise ValueError(f"Video '{path}' breaks off after {len(times)} of {announced} "
+                             'frames: copy it again.')
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the open file behind: another process opens its own."""
+        return {**self.__dict__, '_capture': None}
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def name(self, index: int) -> str:
+        """Return the path and the frame's number."""
+        return f'{self.path}#{index}'
+
+    def read(self, index: int) -> Image:
+        """Decode a frame (H, W, 3) uint8 RGB.
+
+        Raises:
+            ValueError: the file cannot be decoded there, or jumps to another frame.
+        """
+        capture = self._capture_before(index)
+        while self._next < index and capture.grab():
+            self._next += 1
+        ok, image = capture.read()
+        self._next += 1
+        if not ok or abs(capture.get(cv2.CAP_PROP_POS_MSEC) - self._times[index]) > 1:
+            self._capture = None
+            raise ValueError(
+                f"Frame {index} of video '{self.path}' cannot be reached. Write its frames as "
+                f"images (ffmpeg -i '{self.path.name}' frames/%06d.png) and train from those.")
+        return np.ascontiguousarray(image[..., ::-1], np.uint8)
+
+    def _capture_before(self, index: int) -> Any:
+        """Return the open video at this frame or a few before it."""
+        if self._capture is None or self._capture[0] != os.getpid():
+            self._capture, self._next = (os.getpid(), _open_video(self.path)), 0
+        capture = self._capture[1]
+        if not self._next <= index <= self._next + LONGEST_SKIP:
+            capture.set(cv2.CAP_PROP_POS_FRAMES, index)
+            self._next = index
+        return capture
+
+
+def _open_frames(path: Path) -> _Frames:
+    if not path.exists():
+        raise FileNotFoundError(f"'{path}' does not exist. Expected a folder of images or a "
+                                'video file.')
+    return ImageFolder(path) if path.is_dir() else Video(path)
+
+
+def _open_video(path: Path) -> Any:
+    capture = cv2.VideoCapture(str(path))
+    if not capture.isOpened():
+        raise ValueError(f"'{path}' ({path.stat().st_size} bytes) is no video that OpenCV can "
+                         'decode, or it is cut off. Expected e.g. mp4 or avi; ffmpeg converts '
+                         'others, or writes the frames as images into a folder.')
+    return capture
+
+
+def _neighbours(count: int, steps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return (N, 1 + S) frames: targets whose sources all exist."""
+    rows = np.arange(count)[:, None] + np.concatenate([[0], steps])
+    complete = ((rows >= 0) & (rows < count)).all(axis=1)
+    return np.asarray(rows[complete], np.int64)
