@@ -28,7 +28,7 @@ def validate(objective: Objective, config: TrainConfig) -> KittiResult:
     predict = network_predictor(objective.depth, config.input_size, config.min_depth,
                                 config.max_depth)
     factor = partial(_metres, config, objective.training_focal)
-    return evaluate_kitti(predict, config.validation_root, config.validation_split,
+    return evaluate_kitti(predict, config.validation_root, config.validation_split, 'projected',
                           depth_factor=factor if is_metric(config) else None)
 
 

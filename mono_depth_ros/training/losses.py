@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-_C1, _C2 = 0.01**2, 0.03**2
+from mono_depth_ros.training.structural_similarity import (
+    structural_dissimilarity,
+    window_mean,
+    window_variance,
+)
 
 
 class ReprojectionError:
@@ -22,16 +25,16 @@ class ReprojectionError:
     def __init__(self, target: Tensor, ssim: float = 0.85) -> None:
         self.target, self.ssim = target, ssim
         if ssim > 0:
-            self.mean = _window_mean(target)
-            self.variance = _window_mean(target.square()) - self.mean.square()
+            self.mean = window_mean(target)
+            self.variance = window_variance(target, self.mean)
 
     def __call__(self, image: Tensor) -> Tensor:
         """Return the error (N, 1, H, W) of images (N, 3, H, W) against the target."""
         difference = (image - self.target).abs().mean(1, keepdim=True)
         if self.ssim == 0:
             return difference
-        dissimilarity = self._dissimilarity(image).mean(1, keepdim=True)
-        return self.ssim * dissimilarity + (1 - self.ssim) * difference
+        dissimilarity = structural_dissimilarity(image, self.target, self.mean, self.variance)
+        return self.ssim * dissimilarity.mean(1, keepdim=True) + (1 - self.ssim) * difference
 
     def select(self, samples: Tensor) -> ReprojectionError:
         """Return the comparison with a choice (indices) of the targets."""
@@ -40,15 +43,6 @@ class ReprojectionError:
         if self.ssim > 0:
             chosen.mean, chosen.variance = self.mean[samples], self.variance[samples]
         return chosen
-
-    def _dissimilarity(self, image: Tensor) -> Tensor:
-        """Return (1 - SSIM) / 2 per channel, (N, 3, H, W) in 0 to 1."""
-        mean = _window_mean(image)
-        variance = _window_mean(image.square()) - mean.square()
-        covariance = _window_mean(image * self.target) - mean * self.mean
-        similar = (2 * mean * self.mean + _C1) * (2 * covariance + _C2)
-        norm = (mean.square() + self.mean.square() + _C1) * (variance + self.variance + _C2)
-        return ((1 - similar / norm) / 2).clamp(0, 1)
 
 
 def smoothness(disparity: Tensor, image: Tensor) -> Tensor:
@@ -83,8 +77,3 @@ def hint_error(depth: Tensor, hint: Tensor) -> Tensor:
     known = hint.isfinite()
     error = (depth.log() - torch.where(known, hint, 1.0).log()).abs() * known
     return error.sum((1, 2, 3)) / known.sum((1, 2, 3)).clamp(min=1)
-
-
-def _window_mean(image: Tensor) -> Tensor:
-    """Return the mean over 3x3 windows, the image mirrored at its border."""
-    return F.avg_pool2d(F.pad(image, (1, 1, 1, 1), mode='reflect'), 3, stride=1)
