@@ -1,0 +1,181 @@
+"""DDAD, and every other data set of TRI's DGP format: surround cameras with poses.
+
+A scene is one JSON file (samples of all sensors, poses) beside `calibration/` and the images; a
+dataset JSON lists scenes by split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mono_depth_ros.datasets.calibration_file import check_principal_point
+from mono_depth_ros.datasets.image_files import read_image
+from mono_depth_ros.datasets.json_files import expecting, read_json
+from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
+
+Matrix = NDArray[np.float64]
+
+SPLITS = {'train': '0', 'val': '1', 'test': '2', 'train_overfit': '3'}
+DISTORTION = ('k1', 'k2', 'k3', 'k4', 'k5', 'k6', 'p1', 'p2')
+_DATASET = "a DGP dataset JSON with 'scene_splits', or a scene JSON with 'samples' and 'data'"
+_SCENE = "a DGP scene JSON with 'samples' and 'data'"
+_CALIBRATION = "a DGP calibration JSON with 'names' and 'intrinsics'"
+
+
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """One image of one camera, K of its calibration, its place in the world [m]."""
+
+    path: Path
+    size: tuple[int, int]
+    K: Matrix
+    position: Matrix
+
+
+class Ddad:
+    """Images of a DGP data set with those before and after them.
+
+    The camera's poses give the distance between target and source, for depth in metres.
+
+    Args:
+        path: a dataset JSON (ddad.json), or one scene JSON.
+        cameras: which cameras, e.g. ('CAMERA_01', 'CAMERA_05').
+        split: 'train', 'val', 'test' or 'train_overfit' of a dataset JSON.
+        offsets: neighbours, in samples after the target (before it: negative).
+        min_distance: samples are dropped unless the camera moves this far to each source [m].
+
+    Attributes:
+        static: how many targets were left out because the camera hardly moves.
+
+    Raises:
+        FileNotFoundError, ValueError: a file or a camera is missing or wrong; no samples remain.
+    """
+
+    def __init__(self, path: str | Path, cameras: Sequence[str] = ('CAMERA_01',),
+                 split: str = 'train', offsets: Sequence[int] = (-1, 1),
+                 min_distance: float = 0.1) -> None:
+        if not offsets or 0 in offsets:
+            raise ValueError(f'offsets are {tuple(offsets)}; expected at least one, none 0.')
+        self.offsets = tuple(offsets)
+        self._rows: list[tuple[_Frame, ...]] = []
+        self.static = 0
+        for scene in _scenes(Path(path).expanduser(), split):
+            content = read_json(scene, _SCENE)
+            for camera in cameras:
+                rows = self._complete(_frames(scene, content, camera))
+                moving = [row for row in rows if _least_distance(row) >= min_distance]
+                self.static += len(rows) - len(moving)
+                self._rows += moving
+        if not self._rows:
+            raise ValueError(
+                f"No training samples in '{path}' ({split}): {self.static} dropped because the "
+                f'camera moves less than {min_distance} m. Samples need neighbours at '
+                f'{self.offsets} and a moving camera; min_distance=0 keeps all.')
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> TrainingSample:
+        """Read one sample.
+
+        Raises:
+            FileNotFoundError, ValueError: an image is missing, broken or of another size.
+        """
+        target, *others = self._rows[index]
+        sources = tuple(Source(_read(other), offset, distance=_distance(target, other))
+                        for offset, other in zip(self.offsets, others))
+        return TrainingSample(_read(target), sources, target.K, str(target.path))
+
+    def _complete(self, frames: list[_Frame]) -> list[tuple[_Frame, ...]]:
+        steps = (0, *self.offsets)
+        return [tuple(frames[index + step] for step in steps) for index in range(len(frames))
+                if all(0 <= index + step < len(frames) for step in steps)]
+
+
+def _scenes(path: Path, split: str) -> list[Path]:
+    content = read_json(path, _DATASET)
+    if 'samples' in content:
+        return [path]
+    if split not in SPLITS:
+        raise ValueError(f"Unknown split '{split}'. Expected one of: {', '.join(SPLITS)}.")
+    with expecting(path, _DATASET):
+        known = content['scene_splits']
+        names = known[SPLITS[split]]['filenames'] if SPLITS[split] in known else []
+    if not names:
+        held = [name for name, key in SPLITS.items() if key in known]
+        raise ValueError(f"'{path}' has no scenes of split '{split}'. It holds: "
+                         f"{', '.join(held) or 'none'}.")
+    return [path.parent / name for name in names]
+
+
+def _frames(scene: Path, content: dict[str, Any], camera: str) -> list[_Frame]:
+    """Return the images of one camera in the order of the scene's samples."""
+    with expecting(scene, _SCENE):
+        data = {datum['key']: datum for datum in content['data']}
+        cameras = sorted({datum['id']['name'] for datum in data.values()
+                          if 'image' in datum['datum']})
+        if camera not in cameras:
+            raise ValueError(f"'{scene}' has no camera '{camera}'. It holds: "
+                             f"{', '.join(cameras)}.")
+        intrinsics: dict[str, Matrix] = {}
+        frames = []
+        for sample in content['samples']:
+            calibration = sample['calibration_key']
+            for key in sample['datum_keys']:
+                if data[key]['id']['name'] != camera:
+                    continue
+                if calibration not in intrinsics:
+                    intrinsics[calibration] = _intrinsics(
+                        scene.parent / 'calibration' / f'{calibration}.json', camera)
+                frames.append(_frame(scene, data[key]['datum']['image'], intrinsics[calibration]))
+    return frames
+
+
+def _frame(scene: Path, image: dict[str, Any], K: Matrix) -> _Frame:
+    place = image['pose']['translation']
+    size = (int(image['height']), int(image['width']))
+    check_principal_point(K, size, f"Calibration of '{scene}'")
+    return _Frame(scene.parent / image['filename'], size, K,
+                  np.array([place[axis] for axis in 'xyz'], float))
+
+
+def _intrinsics(path: Path, camera: str) -> Matrix:
+    content = read_json(path, _CALIBRATION)
+    with expecting(path, _CALIBRATION):
+        if camera not in content['names']:
+            raise ValueError(f"'{path}' has no camera '{camera}'. It holds: "
+                             f"{', '.join(content['names'])}.")
+        values = content['intrinsics'][content['names'].index(camera)]
+        K = np.array([[values['fx'], values.get('skew', 0), values['cx']],
+                      [0, values['fy'], values['cy']], [0, 0, 1]], float)
+    if not (K[0, 0] > 0 and K[1, 1] > 0):
+        raise ValueError(f"'{path}': focal lengths of {camera} are {K[0, 0]:g} and {K[1, 1]:g}; "
+                         'expected positive pixels. Take the official calibration.')
+    if any(values.get(name) for name in DISTORTION):
+        raise ValueError(f"'{path}': {camera} is distorted. Expected rectified images; rectify "
+                         'them and their calibration first.')
+    return K
+
+
+def _read(frame: _Frame) -> Image:
+    image = read_image(frame.path)
+    if image.shape[:2] != frame.size:
+        raise ValueError(f"Image '{frame.path}' is {image.shape[1]}x{image.shape[0]}, but its "
+                         f'scene says {frame.size[1]}x{frame.size[0]}. Use the original images: '
+                         'the calibration is theirs.')
+    return image
+
+
+def _distance(first: _Frame, second: _Frame) -> float:
+    return float(np.linalg.norm(second.position - first.position))
+
+
+def _least_distance(row: tuple[_Frame, ...]) -> float:
+    return min(_distance(row[0], other) for other in row[1:])
