@@ -75,7 +75,7 @@ class KittiRaw:
         sources = [*self._neighbours(entry, path, camera), *([stereo] if stereo else [])]
         if not self.stereo:
             sources = [source for source in sources if source.offset]
-        if not sources:
+        if not sources and (self.offsets or self.stereo):
             wanted = ', '.join(f'{offset:+}' for offset in self.offsets) or 'none'
             raise FileNotFoundError(
                 f"Frame '{entry}' has nothing to compare with: neighbours {wanted}"
@@ -118,9 +118,9 @@ class KittiRaw:
 
     def _image_path(self, entry: SplitEntry, like: Path | None = None) -> Path | None:
         """Return a frame's file, of the kind (colour or gray) of another one if given."""
-        kinds = (COLOUR, GRAY)
+        kinds = [COLOUR, GRAY]
         if like:
-            kinds = (COLOUR,) if int(like.parent.parent.name[-2:]) >= 2 else (GRAY,)
+            kinds = [COLOUR] if int(like.parent.parent.name[-2:]) >= 2 else [GRAY]
         for kind in kinds:
             folder = self.root / entry.folder / f'image_{kind[entry.side]:02}' / 'data'
             for ending in ENDINGS:

@@ -35,7 +35,7 @@ class TrainingSample:
 
     Attributes:
         target: (H, W, 3) uint8 RGB.
-        sources: other views, any number of them, at least one.
+        sources: other views, any number of them; none where a teacher is all there is.
         K: (3, 3) intrinsics of the target and of every source [px].
         name: where the target came from, for messages.
         depth_hint: (H, W) float32 [m] from stereo matching, NaN where it says nothing.

@@ -35,7 +35,7 @@ class Assembly:
 
     objective: Objective
     data: TrainingData
-    training_K: NDArray[np.float64]
+    training_K: NDArray[np.float64]  # noqa: N815 - K is the field's name
 
 
 def assemble(config: TrainConfig) -> Assembly:
@@ -77,7 +77,7 @@ def open_data(config: TrainConfig) -> TrainingData:
     if not parts:
         raise ValueError("kitti_raw needs a 'split' (or 'stereo_split') file; prepare_split makes "
                          'one from the drives under root.')
-    return parts[0] if len(parts) == 1 else ConcatDataset(parts)  # type: ignore[return-value,arg-type]
+    return parts[0] if len(parts) == 1 else ConcatDataset(parts)  # type: ignore[arg-type]
 
 
 def _depth_network(config: TrainConfig) -> DepthNetwork:
@@ -125,8 +125,8 @@ def _check(config: TrainConfig) -> None:
     if loss.distillation > 0 and config.teacher == 'none':
         raise ValueError('loss.distillation needs a teacher: give the card of a trained network.')
     if config.teacher != 'none' and loss.distillation == 0:
-        raise ValueError("A teacher is given, but loss.distillation is 0; give it a weight.")
+        raise ValueError('A teacher is given, but loss.distillation is 0; give it a weight.')
     if config.supervision in ('M', 'MS') and config.pose_network == 'none':
-        raise ValueError(f"supervision {config.supervision} needs a pose_network.")
+        raise ValueError(f'supervision {config.supervision} needs a pose_network.')
     if config.supervision == 'M' and loss.hints > 0:
         raise ValueError('loss.hints needs stereo pairs: supervision S or MS.')

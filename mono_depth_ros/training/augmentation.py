@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -14,10 +16,20 @@ from mono_depth_ros.geometry.camera import crop_intrinsics, flip_intrinsics, res
 from mono_depth_ros.training.config import AugmentationConfig
 
 Size = tuple[int, int]
+Pixels = TypeVar('Pixels', bound=np.generic)
 
 # cv2 turns the colour circle into this many steps of a byte.
 _HUES = 180
 _MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
+
+
+class Window(NamedTuple):
+    """A part of an image [px]."""
+
+    top: int
+    left: int
+    height: int
+    width: int
 
 
 @dataclass(frozen=True)
@@ -35,9 +47,12 @@ class AugmentedSample:
     source_colours: tuple[Image, ...]
 
 
+Recolour = Callable[[TrainingSample], AugmentedSample]
+
+
 def augment(sample: TrainingSample, size: Size, options: AugmentationConfig,
             random: np.random.Generator) -> AugmentedSample:
-    """Zoom, flip and recolour a sample.
+    """Mirror, enlarge and recolour a sample by chance.
 
     Args:
         sample: at the data's own size.
@@ -45,22 +60,34 @@ def augment(sample: TrainingSample, size: Size, options: AugmentationConfig,
         options: how much of each.
         random: the only source of chance.
     """
-    sample = _zoom(sample, size, random.uniform(*options.zoom), random)
-    if random.random() < options.flip:
-        sample = mirror(sample)
-    change = _colour_change(options, random) if random.random() < options.jitter else None
-    if change is None:
-        return AugmentedSample(sample, sample.target, tuple(s.image for s in sample.sources))
-    mean = float(sample.target.mean())
-    return AugmentedSample(
-        sample, change.apply(sample.target, mean),
-        tuple(change.apply(source.image, mean) for source in sample.sources))
+    sample = draw_mirror(sample, options, random)
+    recolour = draw_colours(sample, options, random)
+    return recolour(cut(sample, _draw_window(sample, options, random), size))
 
 
 def resize(sample: TrainingSample, size: Size) -> TrainingSample:
     """Bring a sample to a (height, width), K with it."""
-    height, width = sample.target.shape[:2]
-    return _cut(sample, (0, 0, height, width), size)
+    return cut(sample, Window(0, 0, *sample.target.shape[:2]), size)
+
+
+def draw_mirror(sample: TrainingSample, options: AugmentationConfig,
+                random: np.random.Generator) -> TrainingSample:
+    """Mirror a sample, or do not."""
+    return mirror(sample) if random.random() < options.flip else sample
+
+
+def draw_colours(sample: TrainingSample, options: AugmentationConfig,
+                 random: np.random.Generator) -> Recolour:
+    """Choose a change of colours for all frames of a sample, or none."""
+    mean = float(sample.target[::4, ::4].mean())
+    changes = random.random() < options.jitter
+    change = _colour_change(options, mean, random) if changes else _unchanged
+
+    def recolour(sample: TrainingSample) -> AugmentedSample:
+        return AugmentedSample(sample, change(sample.target),
+                               tuple(change(source.image) for source in sample.sources))
+
+    return recolour
 
 
 def mirror(sample: TrainingSample) -> TrainingSample:
@@ -73,19 +100,21 @@ def mirror(sample: TrainingSample) -> TrainingSample:
     return TrainingSample(_flipped(sample.target), sources, K, sample.name, hint)
 
 
-def _zoom(sample: TrainingSample, size: Size, zoom: float,
-          random: np.random.Generator) -> TrainingSample:
-    if zoom < 1:
-        raise ValueError(f'zoom is {zoom}; an image can only be enlarged: expected 1 or more.')
+def _draw_window(sample: TrainingSample, options: AugmentationConfig,
+                 random: np.random.Generator) -> Window:
+    lowest, highest = options.zoom
+    if not 1 <= lowest <= highest:
+        raise ValueError(f'augmentation.zoom is {options.zoom}; an image can only be enlarged: '
+                         'expected [lowest, highest], both 1 or more.')
+    zoom = random.uniform(lowest, highest)
     height, width = sample.target.shape[:2]
-    window_height, window_width = round(height / zoom), round(width / zoom)
-    top = int(random.integers(height - window_height + 1))
-    left = int(random.integers(width - window_width + 1))
-    return _cut(sample, (top, left, window_height, window_width), size)
+    part_height, part_width = round(height / zoom), round(width / zoom)
+    return Window(int(random.integers(height - part_height + 1)),
+                  int(random.integers(width - part_width + 1)), part_height, part_width)
 
 
-def _cut(sample: TrainingSample, window: tuple[int, int, int, int], size: Size) -> TrainingSample:
-    """Resample a window (top, left, height, width) of a sample to a size."""
+def cut(sample: TrainingSample, window: Window, size: Size) -> TrainingSample:
+    """Resample a window of a sample to a size, K with it; hints are never blended."""
     top, left, height, width = window
     rows, columns = slice(top, top + height), slice(left, left + width)
     shrinks = size[0] < height
@@ -100,12 +129,13 @@ def _cut(sample: TrainingSample, window: tuple[int, int, int, int], size: Size) 
     sources = tuple(Source(resample(source.image), source.offset, source.source_from_target,
                            source.distance) for source in sample.sources)
     hint = sample.depth_hint
-    if hint is not None:  # never blend depths across an edge
-        hint = cv2.resize(hint[rows, columns], size[::-1], interpolation=cv2.INTER_NEAREST)
+    if hint is not None:
+        part = cv2.resize(hint[rows, columns], size[::-1], interpolation=cv2.INTER_NEAREST)
+        hint = np.asarray(part, np.float32)
     return TrainingSample(resample(sample.target), sources, K.numpy(), sample.name, hint)
 
 
-def _flipped(image: NDArray[np.generic]) -> NDArray[np.generic]:
+def _flipped(image: NDArray[Pixels]) -> NDArray[Pixels]:
     return np.ascontiguousarray(image[:, ::-1])
 
 
@@ -113,29 +143,27 @@ def _mirrored_pose(pose: Matrix | None) -> Matrix | None:
     return None if pose is None else _MIRROR @ pose @ _MIRROR
 
 
-@dataclass(frozen=True)
-class _ColourChange:
-    brightness: float
-    contrast: float
-    saturation: float
-    hue: float
-
-    def apply(self, image: Image, mean: float) -> Image:
-        """Recolour (H, W, 3) uint8 RGB; mean is the sample's, so that its frames stay alike."""
-        levels = np.arange(256) * self.brightness
-        levels = (levels - mean * self.brightness) * self.contrast + mean * self.brightness
-        recoloured = cv2.LUT(image, np.clip(levels, 0, 255).astype(np.uint8))
-        hsv = cv2.cvtColor(recoloured, cv2.COLOR_RGB2HSV)
-        tables = np.tile(np.arange(256, dtype=np.float64)[:, None], (1, 3))
-        tables[:, 0] = (tables[:, 0] + self.hue * _HUES) % _HUES
-        tables[:, 1] = np.clip(tables[:, 1] * self.saturation, 0, 255)
-        hsv = cv2.LUT(hsv, np.rint(tables).astype(np.uint8)[:, None])
-        return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.uint8)
+def _unchanged(image: Image) -> Image:
+    return image
 
 
-def _colour_change(options: AugmentationConfig, random: np.random.Generator) -> _ColourChange:
-    def factor(largest: float) -> float:
-        return float(random.uniform(1 - largest, 1 + largest))
+def _colour_change(options: AugmentationConfig, mean: float,
+                   random: np.random.Generator) -> Callable[[Image], Image]:
+    """Draw a change of colours; mean is the sample's, so that its frames stay alike."""
+    brightness, contrast, saturation = (
+        float(random.uniform(1 - largest, 1 + largest))
+        for largest in (options.brightness, options.contrast, options.saturation))
+    hue = float(random.uniform(-1, 1)) * options.hue
+    levels = (np.arange(256) - mean) * brightness * contrast + mean * brightness
+    levels = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+    channels = np.tile(np.arange(256, dtype=np.float64)[:, None], (1, 3))
+    channels[:, 0] = (channels[:, 0] + hue * _HUES) % _HUES
+    channels[:, 1] = np.clip(channels[:, 1] * saturation, 0, 255)
+    table = np.rint(channels).astype(np.uint8)[:, None]
+    table[:, :, 0] %= _HUES
 
-    return _ColourChange(factor(options.brightness), factor(options.contrast),
-                         factor(options.saturation), float(random.uniform(-1, 1)) * options.hue)
+    def change(image: Image) -> Image:
+        hsv = cv2.cvtColor(cv2.LUT(image, levels), cv2.COLOR_RGB2HSV)
+        return np.asarray(cv2.cvtColor(cv2.LUT(hsv, table), cv2.COLOR_HSV2RGB), np.uint8)
+
+    return change

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple, Union
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mono_depth_ros.datasets.sample import TrainingData, TrainingSample
+from mono_depth_ros.datasets.sample import Image, TrainingData, TrainingSample
 from mono_depth_ros.training.augmentation import AugmentedSample, augment
 from mono_depth_ros.training.config import AugmentationConfig
+from mono_depth_ros.training.multi_resolution import (
+    Resolution,
+    ThreeResolutions,
+    augment_resolutions,
+)
+
+Drawn = tuple[Union[AugmentedSample, ThreeResolutions], int]  # noqa: UP007 - runs on 3.10
 
 
 @dataclass
@@ -34,6 +41,7 @@ class Batch:
         hint: (B, 1, H, W) depth [m], NaN where unknown.
         seed: (B,) for what is random on the device.
         names: the samples' names.
+        others: the same samples at other resolutions.
     """
 
     target: Tensor
@@ -49,28 +57,47 @@ class Batch:
     hint: Tensor
     seed: Tensor
     names: list[str]
+    others: list[OtherResolution] = field(default_factory=list)
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device, with bytes turned into [0, 1]."""
-        moved = {item.name: getattr(self, item.name) for item in fields(self)}
-        for name, value in moved.items():
-            if isinstance(value, Tensor):
-                value = value.to(device, non_blocking=True)
-                moved[name] = value / 255 if value.dtype == torch.uint8 else value
-        return Batch(**moved)
+        return self._each(lambda tensor: _in_unit_range(tensor.to(device, non_blocking=True)))
 
     def pin_memory(self) -> Batch:
         """Return the batch in memory that a GPU copies from faster."""
-        return Batch(**{item.name: value.pin_memory() if isinstance(value, Tensor) else value
-                        for item in fields(self) for value in [getattr(self, item.name)]})
+        return self._each(lambda tensor: tensor.pin_memory())
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        changed: dict[str, Any] = {
+            name: change(value) if isinstance(value, Tensor) else value
+            for name, value in values.items()}
+        changed['others'] = [
+            OtherResolution(other.batch._each(change), change(other.shows), change(other.within))
+            for other in self.others]
+        return Batch(**changed)
+
+
+class OtherResolution(NamedTuple):
+    """A batch at another resolution, see multi_resolution.
+
+    Attributes:
+        batch: the images and their K.
+        shows: (B, 4) top, left, height and width of what is shown, in the middle image [px].
+        within: (B, 4) the window of this resolution's image in which it is shown [px].
+    """
+
+    batch: Batch
+    shows: Tensor
+    within: Tensor
 
 
 class Draw(NamedTuple):
-    """Which sample to read, for which place of which step."""
+    """Which sample (its number in the data) to read, for which place of which step."""
 
     step: int
     place: int
-    index: int
+    number: int
 
 
 class StepSampler:
@@ -115,7 +142,7 @@ class StepSampler:
                 for place, number in enumerate(numbers)]
 
 
-class AugmentedData(Dataset[AugmentedSample]):
+class AugmentedData(Dataset[Any]):
     """Read and augment what the sampler asks for.
 
     What is random depends on seed, step and place alone: neither on the worker that reads it
@@ -123,18 +150,37 @@ class AugmentedData(Dataset[AugmentedSample]):
     """
 
     def __init__(self, data: TrainingData, size: tuple[int, int], options: AugmentationConfig,
-                 seed: int) -> None:
+                 seed: int, multi_resolution: bool = False) -> None:
         self.data, self.size, self.options, self.seed = data, size, options, seed
+        self.augment = augment_resolutions if multi_resolution else augment
 
-    def __getitem__(self, draw: Draw) -> tuple[AugmentedSample, int]:  # type: ignore[override]
+    def __getitem__(self, draw: Draw) -> Drawn:
         """Return an augmented sample, and a seed for what is random later."""
         random = np.random.default_rng((self.seed, draw.step, draw.place))
-        sample = augment(self.data[draw.index], self.size, self.options, random)
-        return sample, int(random.integers(2**31))
+        augmented = self.augment(self.data[draw.number], self.size, self.options, random)
+        return augmented, int(random.integers(2**31))
 
 
-def collate(drawn: list[tuple[AugmentedSample, int]]) -> Batch:
+def collate(drawn: list[Drawn]) -> Batch:
     """Stack augmented samples to one batch; their images stay bytes."""
+    three = [augmented for augmented, _ in drawn if isinstance(augmented, ThreeResolutions)]
+    if not three:
+        return _stack([(item, seed) for item, seed in drawn if isinstance(item, AugmentedSample)])
+    seeds = [seed for _, seed in drawn]
+    batch = _stack([(item.middle, seed) for item, seed in zip(three, seeds)])
+    batch.others = [_stack_other([item.high for item in three], seeds),
+                    _stack_other([item.low for item in three], seeds)]
+    return batch
+
+
+def _stack_other(resolutions: list[Resolution], seeds: list[int]) -> OtherResolution:
+    return OtherResolution(
+        _stack([(item.augmented, seed) for item, seed in zip(resolutions, seeds)]),
+        torch.tensor([item.shows for item in resolutions], dtype=torch.float32),
+        torch.tensor([item.within for item in resolutions]))
+
+
+def _stack(drawn: list[tuple[AugmentedSample, int]]) -> Batch:
     samples = [augmented.sample for augmented, _ in drawn]
     sources = [source for sample in samples for source in sample.sources]
     places = [(number, slot) for number, sample in enumerate(samples)
@@ -142,16 +188,17 @@ def collate(drawn: list[tuple[AugmentedSample, int]]) -> Batch:
     unknown = np.full((4, 4), np.nan)
     poses = [unknown if s.source_from_target is None else s.source_from_target for s in sources]
     distances = [np.nan if s.distance is None else s.distance for s in sources]
+    size = samples[0].target.shape
     return Batch(
-        target=_images([sample.target for sample in samples]),
-        target_colours=_images([augmented.target_colours for augmented, _ in drawn]),
-        source=_images([source.image for source in sources]),
+        target=_images([sample.target for sample in samples], size),
+        target_colours=_images([augmented.target_colours for augmented, _ in drawn], size),
+        source=_images([source.image for source in sources], size),
         source_colours=_images([image for augmented, _ in drawn
-                                for image in augmented.source_colours]),
-        sample_of=torch.tensor([number for number, _ in places]),
-        slot_of=torch.tensor([slot for _, slot in places]),
-        offset=torch.tensor([source.offset for source in sources]),
-        pose=torch.tensor(np.stack(poses), dtype=torch.float32),
+                                for image in augmented.source_colours], size),
+        sample_of=torch.tensor([number for number, _ in places], dtype=torch.long),
+        slot_of=torch.tensor([slot for _, slot in places], dtype=torch.long),
+        offset=torch.tensor([source.offset for source in sources], dtype=torch.long),
+        pose=torch.tensor(np.reshape(poses, (-1, 4, 4)), dtype=torch.float32),
         distance=torch.tensor(distances, dtype=torch.float32),
         K=torch.tensor(np.stack([sample.K for sample in samples]), dtype=torch.float32),
         hint=torch.stack([_hint(sample) for sample in samples]),
@@ -159,8 +206,13 @@ def collate(drawn: list[tuple[AugmentedSample, int]]) -> Batch:
         names=[sample.name for sample in samples])
 
 
-def _images(images: list[Any]) -> Tensor:
-    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
+def _in_unit_range(tensor: Tensor) -> Tensor:
+    return tensor / 255 if tensor.dtype == torch.uint8 else tensor
+
+
+def _images(images: list[Image], size: tuple[int, ...]) -> Tensor:
+    stacked = np.reshape(images, (-1, *size)).astype(np.uint8, copy=False)
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2).contiguous()
 
 
 def _hint(sample: TrainingSample) -> Tensor:

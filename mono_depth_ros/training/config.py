@@ -118,7 +118,7 @@ class TrainConfig:
         depth_scale: metres per unit of depth, used where metres are known (stereo, velocity).
         canonical_focal: depth counts at the training camera's focal length, so that a zoomed
             image of a scene is not a nearer one; the node undoes the same (fy / training fy).
-        supervision: M (neighbours in time), S (stereo partner) or MS (both).
+        supervision: M (neighbours in time), S (stereo partner), MS (both) or T (a teacher alone).
         multi_resolution: train at three resolutions of each image (RA-Depth).
         freeze_batch_norm: keep the statistics that the initial weights came with.
         data: which kind of data set.
@@ -163,7 +163,7 @@ class TrainConfig:
     max_depth: float = 100.0
     depth_scale: float = 1.0
     canonical_focal: bool = True
-    supervision: Literal['M', 'S', 'MS'] = 'M'
+    supervision: Literal['M', 'S', 'MS', 'T'] = 'M'
     multi_resolution: bool = False
     freeze_batch_norm: bool = False
     data: Literal['kitti_raw', 'rosbag', 'image_sequence', 'cityscapes', 'ddad',

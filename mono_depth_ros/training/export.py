@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from functools import partial
 from pathlib import Path
 
@@ -53,13 +52,14 @@ def export_card(assembly: Assembly, config: TrainConfig, steps: int,
     network = assembly.objective.depth
     weights = f'{name}.safetensors'
     metric = is_metric(config)
-    K = tuple(tuple(round(float(value), 6) for value in row) for row in assembly.training_K)
+    fx, skew, cx, _, fy, cy = (round(float(value), 6) for value in assembly.training_K[:2].flat)
     card = ModelCard(
         name=name, network=config.network, network_options=config.network_options,
         weights=weights, sha256=save_weights(network, folder / weights),
         input_size=config.input_size, min_depth=config.min_depth, max_depth=config.max_depth,
         depth_unit='metric' if metric else 'relative',
-        depth_scale=config.depth_scale if metric else None, training_K=K,
+        depth_scale=config.depth_scale if metric else None,
+        training_K=((fx, skew, cx), (0.0, fy, cy), (0.0, 0.0, 1.0)),
         training_data=_training_data(config, steps), license_code='Apache-2.0',
         license_weights=config.license_weights or 'that of the training data',
         metrics=_metrics(result), parameters=count_parameters(network.deploy()),

@@ -14,6 +14,7 @@ from mono_depth_ros.networks.pose import PoseNetwork
 from mono_depth_ros.training.batch import Batch
 from mono_depth_ros.training.config import TrainConfig
 from mono_depth_ros.training.losses import ReprojectionError, hint_error, smoothness
+from mono_depth_ros.training.multi_resolution import consistency
 from mono_depth_ros.training.view_synthesis import find_motion, warp_to_target
 
 # Auto-masking breaks ties by chance (Monodepth2).
@@ -33,6 +34,18 @@ class Panels(NamedTuple):
     target: Tensor
     warped: Tensor
     disparity: Tensor
+    mask: Tensor
+
+
+class Seen(NamedTuple):
+    """What comes out beside the reprojection error.
+
+    Attributes:
+        warped: (3, H, W) the first sample's first source, seen from its target.
+        mask: (B, 1, H, W), 1 where motion explains more than standing still.
+    """
+
+    warped: Tensor
     mask: Tensor
 
 
@@ -81,31 +94,48 @@ class Objective(nn.Module):
     def forward(self, batch: Batch) -> StepResult:
         """Work out the loss of a batch."""
         options = self.config.loss
-        output = self.depth(batch.target_colours)
-        disparities = [d.float() for d in output.disparities[:options.levels]]
-        motion = self._motion(batch)
-        terms: dict[str, Tensor] = {}
-        panels = None
-        if options.photometric > 0:
-            terms['reprojection'], panels = self._photometric(batch, disparities, motion)
-        terms['smoothness'] = self._smoothness(batch, disparities)
-        finest_depth = self._depth(disparities[0], batch)
-        if options.hints > 0:
-            hint = batch.hint / self.config.depth_scale
-            terms['hints'] = hint_error(finest_depth, hint)
+        disparities = self._disparities(batch)
+        needs_motion = options.photometric > 0 or options.velocity > 0
+        motion = self._motion(batch) if needs_motion else batch.pose
+        seen, terms = self._terms(batch, disparities, motion)
         if options.velocity > 0:
             terms['velocity'] = self._velocity(batch, motion)
         if options.distillation > 0:
             terms['distillation'] = self._distillation(batch, disparities)
-        weights = {'reprojection': options.photometric, 'smoothness': options.smoothness,
-                   'hints': options.hints, 'velocity': options.velocity,
-                   'distillation': options.distillation}
-        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum(0)
-        if panels is None:
-            plain = torch.ones_like(disparities[0][0])
-            panels = Panels(batch.target[0], batch.target[0], disparities[0][0].detach(), plain)
+        for other in batch.others:
+            found = self._disparities(other.batch)
+            within = _inside(other.within, batch.target)
+            _, its_terms = self._terms(other.batch, found, motion, within)
+            for name, term in its_terms.items():
+                terms[name] = terms[name] + term
+            agreement = consistency(found[0], disparities[0], seen.mask, other.shows,
+                                    other.within, options.ssim)
+            terms['consistency'] = terms.get('consistency', 0.0) + agreement
+        loss = sum(getattr(options, name) * term for name, term in terms.items())
+        assert isinstance(loss, Tensor)
+        panels = Panels(batch.target[0], seen.warped.detach(), disparities[0][0].detach(),
+                        seen.mask[0])
         return StepResult(loss, {name: term.mean().detach() for name, term in terms.items()},
                           panels)
+
+    def _disparities(self, batch: Batch) -> list[Tensor]:
+        output = self.depth(batch.target_colours)
+        return [disparity.float() for disparity in output.disparities[:self.config.loss.levels]]
+
+    def _terms(self, batch: Batch, disparities: list[Tensor], motion: Tensor,
+               within: Tensor | None = None) -> tuple[Seen, dict[str, Tensor]]:
+        """Return the terms that every resolution has, and what was seen on the way."""
+        options = self.config.loss
+        seen = Seen(batch.target[0], torch.ones_like(disparities[0]))
+        terms = {}
+        if options.photometric > 0:
+            terms['photometric'], seen = self._photometric(batch, disparities, motion, within)
+        if options.smoothness > 0:
+            terms['smoothness'] = self._smoothness(batch, disparities)
+        if options.hints > 0:
+            hint = batch.hint / self.config.depth_scale
+            terms['hints'] = hint_error(self._depth(disparities[0], batch), hint)
+        return seen, terms
 
     def _depth(self, disparity: Tensor, batch: Batch) -> Tensor:
         """Return depth in units, at the focal length of each sample."""
@@ -126,20 +156,25 @@ class Objective(nn.Module):
                 f"'{batch.names[int(batch.sample_of[unknown[0]])]}' has a source of unknown pose: "
                 "give a pose_network, or supervision 'S' for stereo pairs alone."
             )
-        target = batch.target_colours[batch.sample_of[unknown]]
-        source = batch.source_colours[unknown]
+        of = batch.sample_of[unknown]
+        if batch.others:  # one motion for all resolutions, by colours as they are (RA-Depth)
+            target, source = batch.target[of], batch.source[unknown]
+        else:
+            target, source = batch.target_colours[of], batch.source_colours[unknown]
         if self.config.pose_reduction > 1:
-            target, source = (F.avg_pool2d(x, self.config.pose_reduction) for x in (target, source))
+            factor = self.config.pose_reduction
+            target, source = F.avg_pool2d(target, factor), F.avg_pool2d(source, factor)
         found = find_motion(self.pose, target, source, batch.offset[unknown])
         return motion.index_put((unknown,), found)
 
-    def _photometric(self, batch: Batch, disparities: list[Tensor],
-                     motion: Tensor) -> tuple[Tensor, Panels]:
+    def _photometric(self, batch: Batch, disparities: list[Tensor], motion: Tensor,
+                     within: Tensor | None) -> tuple[Tensor, Seen]:
+        """Return the least reprojection error (B,), mean over levels and pixels."""
         options = self.config.loss
         compare = ReprojectionError(batch.target, options.ssim).select(batch.sample_of)
         still = self._unmoved(batch, compare) if options.auto_mask else None
         K = batch.K[batch.sample_of]
-        losses = []
+        losses, seen = [], []
         for level, disparity in enumerate(disparities):
             full = disparity if level == 0 else F.interpolate(
                 disparity, batch.target.shape[-2:], mode='bilinear', align_corners=False)
@@ -147,11 +182,10 @@ class Objective(nn.Module):
             warped = warp_to_target(batch.source, depth, K, motion)
             moved = _nearest_source(compare(warped), batch)
             least = moved if still is None else torch.minimum(moved, still)
-            losses.append(least.mean((1, 2, 3)))
-            if level == 0:
-                mask = torch.ones_like(moved[0]) if still is None else (moved < still)[0].float()
-                panels = Panels(batch.target[0], warped[0].detach(), disparity[0].detach(), mask)
-        return torch.stack(losses).mean(0), panels
+            losses.append(_mean(least, within))
+            mask = torch.ones_like(moved) if still is None else (moved < still).float()
+            seen.append(Seen(warped[0], mask))
+        return torch.stack(losses).mean(0), seen[0]
 
     @torch.no_grad()
     def _unmoved(self, batch: Batch, compare: ReprojectionError) -> Tensor:
@@ -164,7 +198,7 @@ class Objective(nn.Module):
     def _smoothness(self, batch: Batch, disparities: list[Tensor]) -> Tensor:
         losses = []
         for level, disparity in enumerate(disparities):
-            image = F.adaptive_avg_pool2d(batch.target, disparity.shape[-2:])
+            image = _shrunk(batch.target, disparity)
             losses.append(smoothness(disparity, image) / 2**level)
         return torch.stack(losses).mean(0)
 
@@ -174,14 +208,15 @@ class Objective(nn.Module):
         measured = batch.distance / self.config.depth_scale
         known = measured.isfinite()
         error = (length - torch.where(known, measured, 0.0)).abs() * known
-        return error.new_zeros(len(batch.target)).index_add(0, batch.sample_of, error)
+        total: Tensor = error.new_zeros(len(batch.target)).index_add(0, batch.sample_of, error)
+        return total
 
     def _distillation(self, batch: Batch, disparities: list[Tensor]) -> Tensor:
         assert self.teacher is not None
         with torch.no_grad():
             taught = self.teacher(batch.target_colours).float()
-        losses = [(disparity - F.adaptive_avg_pool2d(taught, disparity.shape[-2:])).abs()
-                  .mean((1, 2, 3)) for disparity in disparities]
+        losses = [(disparity - _shrunk(taught, disparity)).abs().mean((1, 2, 3))
+                  for disparity in disparities]
         return torch.stack(losses).mean(0)
 
 
@@ -191,3 +226,24 @@ def _nearest_source(errors: Tensor, batch: Batch) -> Tensor:
     table = errors.new_full((len(batch.target), slots, *errors.shape[2:]), torch.inf)
     table = table.index_put((batch.sample_of, batch.slot_of), errors[:, 0])
     return table.min(1, keepdim=True).values
+
+
+def _shrunk(image: Tensor, like: Tensor) -> Tensor:
+    """Return an image averaged down to the size of another."""
+    return F.adaptive_avg_pool2d(image, (like.shape[-2], like.shape[-1]))
+
+
+def _inside(windows: Tensor, image: Tensor) -> Tensor:
+    """Return (B, 1, H, W), 1 within each sample's window (top, left, height, width)."""
+    rows = torch.arange(image.shape[-2], device=image.device)[None, :, None]
+    columns = torch.arange(image.shape[-1], device=image.device)[None, None]
+    top, left, height, width = (extent[:, None, None] for extent in windows.unbind(1))
+    inside = (rows >= top) & (rows < top + height) & (columns >= left) & (columns < left + width)
+    return inside[:, None].float()
+
+
+def _mean(errors: Tensor, within: Tensor | None) -> Tensor:
+    """Return the mean (B,) of errors (B, 1, H, W), over the pixels within a mask if given."""
+    if within is None:
+        return errors.mean((1, 2, 3))
+    return (errors * within).sum((1, 2, 3)) / within.sum((1, 2, 3))

@@ -58,7 +58,8 @@ def config_from(values: Mapping[str, Any] | Namespace) -> TrainConfig:
             raise ValueError(str(error)) from error
     entries = chosen.as_dict()
     entries.pop('recipe', None)
-    return _build(TrainConfig, entries)
+    config: TrainConfig = _build(TrainConfig, entries)
+    return config
 
 
 def _parser() -> ArgumentParser:

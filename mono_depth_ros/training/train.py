@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.strategies import DDPStrategy
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -180,7 +180,8 @@ def _optimizer(objective: Objective, config: TrainConfig) -> torch.optim.Optimiz
 def _batches(state: _State) -> Iterator[tuple[list[Batch], float]]:
     """Give every step's batches, and how long they were waited for [s]."""
     config, fabric = state.config, state.fabric
-    data = AugmentedData(state.assembly.data, config.input_size, config.augmentation, config.seed)
+    data = AugmentedData(state.assembly.data, config.input_size, config.augmentation,
+                         config.seed, config.multi_resolution)
     sampler = StepSampler(len(state.assembly.data), state.global_batch, config.seed, state.step,
                           state.steps, fabric.global_rank, fabric.world_size, config.accumulate)
     loader = DataLoader(data, batch_sampler=sampler, num_workers=config.reading.workers,
@@ -227,7 +228,8 @@ def _check_loss(state: _State, loss: Tensor, batch: Batch) -> None:
     fine = loss.isfinite() & (loss < EXPLODED * median)
     if fine.all():
         return
-    names = [f"'{batch.names[i]}' ({float(loss[i]):.3g})" for i in (~fine).nonzero()[:, 0].tolist()]
+    wrong = (~fine).nonzero()[:, 0].tolist()
+    names = [f"'{batch.names[i]}' ({float(loss[i]):.3g})" for i in wrong]
     raise TrainingDiverged(
         f'The loss of step {state.step} is not finite or exploded (median of late '
         f'{median:.3g}) on {", ".join(names)}. Look at these samples; if they are fine, lower '
