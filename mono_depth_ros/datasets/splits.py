@@ -19,7 +19,7 @@ class SplitEntry(NamedTuple):
     """
 
     folder: str
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     side: str
 
     def __str__(self) -> str:
