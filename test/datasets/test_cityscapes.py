@@ -91,7 +91,7 @@ def test_single_frames_will_do_for_stereo_alone(tmp_path):
 def test_missing_parts_are_named_with_the_archive_they_come_in(root, tmp_path_factory):
     with pytest.raises(FileNotFoundError, match=r'no leftImg8bit_sequence; unpack left'):
         Cityscapes(tmp_path_factory.mktemp('empty'))
-    with pytest.raises(FileNotFoundError, match=r"has no images <city>.*'train', 'val' and 'test'"):
+    with pytest.raises(FileNotFoundError, match=r"has no images <city>.*'train', 'val' and"):
         Cityscapes(root, split='all')
     (root / 'rightImg8bit_sequence/train/bonn/bonn_000000_000012_rightImg8bit.png').unlink()
     with pytest.raises(FileNotFoundError, match='stereo needs rightImg8bit_sequence'):

@@ -20,7 +20,7 @@ from installation import (
 pytestmark = pytest.mark.packaging
 
 PACKAGE = 'mono_depth_ros'
-EXECUTABLES = ['depth_node', 'evaluate_kitti', 'import_checkpoint', 'replay_bag']
+EXECUTABLES = ['depth_node', 'evaluate_kitti', 'import_checkpoint', 'prepare_split', 'replay_bag']
 LOOK = """
 import mono_depth_ros
 from mono_depth_ros.inference.model_card import list_cards, models_folder
