@@ -1,6 +1,7 @@
 """Training samples from bags: neighbours by time, what is left out, distances, stereo."""
 
 import pickle
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 
 import cv2
@@ -25,6 +26,7 @@ from mono_depth_ros.datasets.bag_options import BagOptions
 from mono_depth_ros.datasets.bag_writer import CameraBagWriter
 from mono_depth_ros.datasets.rosbag import RosbagData
 from mono_depth_ros.datasets.splits import SplitEntry, write_split
+from mono_depth_ros.datasets.street import Street, render_frame
 
 EVERY_FRAME = BagOptions(min_motion=0)
 RIGHT = '/right/image_raw'
@@ -220,3 +222,38 @@ def test_the_data_travels_to_another_process_with_its_file_closed(tmp_path):
     again = pickle.loads(pickle.dumps(data))
 
     assert np.array_equal(again[0].target, first.target) and len(again) == len(data)
+
+
+def count_right(data, answers):
+    right = sum(np.array_equal(data[index].target, wall(STEP * (index + 1)))
+                for index in range(len(data)))
+    answers.put(right)
+
+
+@pytest.mark.skipif('fork' not in get_all_start_methods(), reason='processes cannot fork here')
+def test_forked_readers_do_not_share_a_position_in_the_file(tmp_path):
+    data = RosbagData(write_moving_bag(tmp_path / 'bag', range(0, 300, STEP)))
+    data[0]  # opened before the fork
+    fork = get_context('fork')
+    answers = fork.Queue()
+
+    readers = [fork.Process(target=count_right, args=(data, answers)) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+
+    assert [reader.exitcode for reader in readers] == [0, 0, 0]
+    assert [answers.get(timeout=5) for _ in readers] == [len(data)] * 3
+
+
+def test_the_demos_street_is_a_drive(tmp_path):
+    with CameraBagWriter(tmp_path / 'street') as bag:
+        for index in range(4):
+            frame = render_frame(Street(), index, (96, 320))
+            bag.write_image('/camera/image_raw', START + index * PERIOD, '', 'rgb8', frame.image)
+            bag.write_camera_info(INFO, START + index * PERIOD, '', (96, 320), frame.K)
+
+    data = RosbagData(tmp_path / 'street')
+
+    assert (len(data), data.static) == (2, 0)
