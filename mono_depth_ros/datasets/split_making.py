@@ -44,7 +44,7 @@ class Chosen:
     reach: int
 
     def __str__(self) -> str:
-        return (f'{self.name}: {self.images} images, {self.incomplete} without neighbours, '
+        return (f'{self.name}: {self.images} images, {self.incomplete} that lack a source, '
                 f'{self.static} of a standing camera, {len(self.entries)} chosen')
 
 

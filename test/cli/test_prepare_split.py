@@ -19,7 +19,7 @@ def test_bags_become_a_split_that_their_data_set_reads(tmp_path, capsys):
     assert main(['bags', str(bags), '--output', str(tmp_path / 'split'), '--val', '0.3']) == 0
 
     printed = capsys.readouterr().out
-    assert 'a: 8 images, 2 without neighbours, 0 of a standing camera, 6 chosen' in printed
+    assert 'a: 8 images, 2 that lack a source, 0 of a standing camera, 6 chosen' in printed
     assert re.search(r'train\.txt: 12 lines of 2 recordings\n.*val\.txt: 6 lines of 1', printed)
     assert len(RosbagData(bags, tmp_path / 'split' / 'train.txt')) == 12
     assert len(RosbagData(bags, tmp_path / 'split' / 'val.txt')) == 6

@@ -41,7 +41,7 @@ def test_a_frame_needs_its_neighbours(tmp_path):
     chosen = choose_kitti(root, DRIVE)
 
     assert numbers(chosen) == [1, 2, 6]
-    assert str(chosen) == (f'{DRIVE}: 7 images, 4 without neighbours, 0 of a standing camera, '
+    assert str(chosen) == (f'{DRIVE}: 7 images, 4 that lack a source, 0 of a standing camera, '
                            '3 chosen')
     assert numbers(choose_kitti(root, DRIVE, offsets=(-2, 1))) == [2, 5]
     assert numbers(choose_kitti(root, DRIVE, offsets=())) == [0, 1, 2, 3, 5, 6, 7]
