@@ -74,6 +74,28 @@ def save_weights(
     return file_sha256(Path(path))
 
 
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a .safetensors, .pth or .pt file, by name; run no code of it.
+
+    Raises:
+        ValueError: the file is of another kind, is damaged, or holds more than tensors.
+    """
+    if path.suffix == '.safetensors':
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise ValueError(
+                f"Weights '{path}' are not a readable safetensors file ({error}). "
+                'Fetch or save the file again.'
+            ) from error
+    if path.suffix in _PICKLES:
+        return _read_pickle(path)
+    raise ValueError(
+        f"Weights '{path}' have the suffix '{path.suffix}'; expected .safetensors or "
+        f'{" or ".join(_PICKLES)}.'
+    )
+
+
 def file_sha256(path: Path) -> str:
     """Return a file's sha256 as 64 hexadecimal digits."""
     digest = hashlib.sha256()
@@ -101,7 +123,7 @@ def _load_weights(network: DepthNetwork, card: ModelCard) -> None:
             f"Weights '{path}' have sha256 {found}, but the card expects {card.sha256}. "
             f'Fetch the file again; if it is meant to be new, correct sha256 in {card.source}.'
         )
-    state = _read_state(path)
+    state = read_state(path)
     _check_fit(network, state, path, card)
     network.load_state_dict(state)
 
@@ -118,23 +140,6 @@ def _weights_path(card: ModelCard) -> Path:
     return path
 
 
-def _read_state(path: Path) -> dict[str, Tensor]:
-    if path.suffix == '.safetensors':
-        try:
-            return load_file(path)
-        except SafetensorError as error:
-            raise ValueError(
-                f"Weights '{path}' are not a readable safetensors file ({error}). "
-                'Fetch or save the file again.'
-            ) from error
-    if path.suffix in _PICKLES:
-        return _read_pickle(path)
-    raise ValueError(
-        f"Weights '{path}' have the suffix '{path.suffix}'; expected .safetensors or "
-        f'{" or ".join(_PICKLES)}.'
-    )
-
-
 def _read_pickle(path: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location='cpu', weights_only=True)
@@ -145,8 +150,8 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         ) from error
     if not isinstance(state, dict) or not all(isinstance(x, Tensor) for x in state.values()):
         raise ValueError(
-            f"Weights '{path}' hold no plain mapping of names to tensors. Import the file with "
-            'import_checkpoint.'
+            f"Weights '{path}' hold no plain mapping of names to tensors. Save the state dict "
+            'alone, or import the file with import_checkpoint.'
         )
     return state
 
