@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,13 +26,20 @@ def main(args: Sequence[str] | None = None) -> int:
               "'train': python -m pip install 'mono_depth_ros[train]' (in a checkout: '.[train]').",
               file=sys.stderr)
         return 1
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
     try:
         config = parse_config(sys.argv[1:] if args is None else args)
         folder = Path(config.output)
-        train(config, [ProgressWatcher(), TensorBoardWatcher(folder), ReportWatcher(folder)])
+        watchers = [ProgressWatcher(), TensorBoardWatcher(folder), ReportWatcher(folder)]
+        train(config, watchers, stopped.is_set)
     except (OSError, ValueError, TrainingDiverged) as error:
         print(f'train_depth: error: {error}', file=sys.stderr)
         return 1
+    if stopped.is_set():
+        print('train_depth: stopped; the same command with --resume true goes on from here')
+        return 130
     return 0
 
 

@@ -43,10 +43,13 @@ class Seen(NamedTuple):
     Attributes:
         warped: (3, H, W) the first sample's first source, seen from its target.
         mask: (B, 1, H, W), 1 where motion explains more than standing still.
+        errors: for the record: the mean error of the nearest warped source ('reprojection'), and
+            of the nearest source as it is ('identity').
     """
 
     warped: Tensor
     mask: Tensor
+    errors: dict[str, Tensor]
 
 
 class StepResult(NamedTuple):
@@ -54,7 +57,7 @@ class StepResult(NamedTuple):
 
     Attributes:
         loss: (B,) per sample; its mean is minimised.
-        terms: means of the loss's parts, for the record.
+        terms: means of the loss's parts, and of the errors behind them, for the record.
         panels: pictures of the first sample.
     """
 
@@ -115,8 +118,8 @@ class Objective(nn.Module):
         assert isinstance(loss, Tensor)
         panels = Panels(batch.target[0], seen.warped.detach(), disparities[0][0].detach(),
                         seen.mask[0])
-        return StepResult(loss, {name: term.mean().detach() for name, term in terms.items()},
-                          panels)
+        record = {name: term.mean().detach() for name, term in (terms | seen.errors).items()}
+        return StepResult(loss, record, panels)
 
     def _disparities(self, batch: Batch) -> list[Tensor]:
         output = self.depth(batch.target_colours)
@@ -126,7 +129,7 @@ class Objective(nn.Module):
                within: Tensor | None = None) -> tuple[Seen, dict[str, Tensor]]:
         """Return the terms that every resolution has, and what was seen on the way."""
         options = self.config.loss
-        seen = Seen(batch.target[0], torch.ones_like(disparities[0]))
+        seen = Seen(batch.target[0], torch.ones_like(disparities[0]), {})
         terms = {}
         if options.photometric > 0:
             terms['photometric'], seen = self._photometric(batch, disparities, motion, within)
@@ -184,7 +187,9 @@ class Objective(nn.Module):
             least = moved if still is None else torch.minimum(moved, still)
             losses.append(_mean(least, within))
             mask = torch.ones_like(moved) if still is None else (moved < still).float()
-            seen.append(Seen(warped[0], mask))
+            errors = {'reprojection': moved} if still is None else {
+                'reprojection': moved, 'identity': still}
+            seen.append(Seen(warped[0], mask, errors))
         return torch.stack(losses).mean(0), seen[0]
 
     @torch.no_grad()

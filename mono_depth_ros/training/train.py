@@ -7,7 +7,7 @@ from its checkpoint as if it had never stopped.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -85,15 +85,18 @@ class TrainingDiverged(RuntimeError):  # noqa: N818 - it is what happened
     """The loss is no number any more, or has exploded; the message names the samples."""
 
 
-def train(config: TrainConfig, watchers: Sequence[Watcher] = ()) -> ModelCard | None:
+def train(config: TrainConfig, watchers: Sequence[Watcher] = (),
+          is_stopped: Callable[[], bool] = lambda: False) -> ModelCard | None:
     """Train a network and write its model card.
 
     Args:
         config: what to train, on what, and how.
         watchers: look on.
+        is_stopped: asked after every step; True ends the training with a checkpoint.
 
     Returns:
-        The card of the trained network; None in all processes but the first.
+        The card of the trained network; None if it was stopped, and in all processes but the
+        first.
 
     Raises:
         FileNotFoundError, ValueError: the configuration or the data is wrong.
@@ -117,11 +120,14 @@ def train(config: TrainConfig, watchers: Sequence[Watcher] = ()) -> ModelCard | 
             watcher.on_step(record)
         if not fabric.is_global_zero or state.step == state.steps:
             continue
-        if time.monotonic() - saved > 60 * config.checkpoint_minutes:
+        stopped = fabric.world_size == 1 and is_stopped()
+        if stopped or time.monotonic() - saved > 60 * config.checkpoint_minutes:
             save_checkpoint(Path(config.output), state.to_save())
             saved = time.monotonic()
             for watcher in watchers:
                 watcher.on_checkpoint(state.step)
+        if stopped:
+            return None
         if config.validation_split and time.monotonic() - validated > 60 * config.validate_minutes:
             _validate(state, watchers)
             validated = time.monotonic()
@@ -143,7 +149,7 @@ class _State:
         saved = load_checkpoint(Path(config.output)) if config.resume else None
         if saved:
             self.step = int(saved['step'])
-            assembly.objective.load_state_dict(saved['objective'], strict=False)
+            _load_weights(assembly.objective, saved, config)
         self.objective, self.optimizer = fabric.setup(assembly.objective, optimizer)
         if saved:
             self.optimizer.load_state_dict(saved['optimizer'])
@@ -154,6 +160,19 @@ class _State:
                    if not name.startswith('teacher.')}
         return {'step': self.step, 'objective': weights, 'config': asdict(self.config),
                 'optimizer': self.optimizer.state_dict(), 'random': torch.get_rng_state()}
+
+
+def _load_weights(objective: Objective, saved: dict[str, Any], config: TrainConfig) -> None:
+    for name in ('network', 'network_options', 'pose_network'):
+        before, now = saved['config'][name], getattr(config, name)
+        if before != now:
+            raise ValueError(
+                f"The checkpoint in '{config.output}' was trained with {name} {before!r}, not "
+                f'{now!r}; go on with the same, or start in another output folder.'
+            )
+    teacher = {name: tensor for name, tensor in objective.state_dict().items()
+               if name.startswith('teacher.')}
+    objective.load_state_dict(saved['objective'] | teacher)
 
 
 def _fabric(config: TrainConfig) -> Fabric:
