@@ -31,7 +31,7 @@ help:
 setup: $(READY)
 
 # pip cannot mend what a kill left of a package: an environment that was not finished is made anew.
-$(READY): requirements.txt setup.py Makefile
+$(READY): requirements.txt requirements-train.txt setup.py Makefile
 	@'$(PYTHON)' -c 'import sys; sys.stdout.write("ok")' 2>/dev/null | grep -q ok || \
 	  { echo "PYTHON=$(PYTHON) does not run: apt install python3 (3.10 or newer), or PYTHON=/path/to/python3." >&2; exit 1; }
 	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -47,7 +47,7 @@ $(READY): requirements.txt setup.py Makefile
 	@mkdir -p $(VENV) && touch $(UNFINISHED)
 	@test -x $(BIN)/python || { '$(PYTHON)' -m venv $(VENV) && $(PIP) --upgrade pip 'setuptools<80' wheel; } || \
 	  { echo 'pip could not get its first packages: is there a network, and a package index?' >&2; exit 1; }
-	@$(PIP) --no-build-isolation -e '.[ros-$(ROS),test,lint]' || \
+	@$(PIP) --no-build-isolation -e '.[ros-$(ROS),train,test,lint]' || \
 	  { echo 'Installing the requirements failed, see above; run make again once it is cured.' >&2; exit 1; }
 	@$(BIN)/python -c 'import timm, cv2, onnxruntime, rosbags, rclpy' || \
 	  { echo 'The environment is broken, see above: torch, torchvision and the ROS wheels must fit each other and this Python.' >&2; exit 1; }

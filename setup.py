@@ -5,10 +5,13 @@ from pathlib import Path
 from setuptools import Distribution, find_packages, setup
 
 PACKAGE = 'mono_depth_ros'
-EXECUTABLES = ['depth_node', 'evaluate_kitti', 'import_checkpoint', 'prepare_split', 'replay_bag']
+EXECUTABLES = ['depth_node', 'evaluate_kitti', 'import_checkpoint', 'prepare_split', 'replay_bag',
+               'train_depth']
 # As in package.xml, where rosdep reads the rest of the dependencies. Beside the real setup.py:
 # colcon build --symlink-install runs a link to it elsewhere.
-REQUIREMENTS = Path(__file__).resolve().with_name('requirements.txt').read_text().split()
+HERE = Path(__file__).resolve().parent
+REQUIREMENTS = (HERE / 'requirements.txt').read_text().split()
+TRAINING = (HERE / 'requirements-train.txt').read_text().split()
 
 
 def ros_wheels(distribution: str) -> list[str]:
@@ -42,10 +45,12 @@ setup(
         (f'share/{PACKAGE}', ['package.xml']),
         (f'share/{PACKAGE}/launch', glob('launch/*.launch.py')),
         (f'share/{PACKAGE}/config', [p for p in glob('config/*') if '.' in p]),
+        (f'share/{PACKAGE}/config/train', glob('config/train/*')),
         (f'share/{PACKAGE}/models', glob('models/*')),
     ],
     install_requires=REQUIREMENTS,
     extras_require={
+        'train': TRAINING,
         'test': ['pytest<10', 'colcon-common-extensions'],
         'lint': ['ruff', 'mypy', 'types-PyYAML'],
         # Wheels that stand in for a ROS distribution: one of them per environment.

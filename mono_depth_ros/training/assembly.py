@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import ConcatDataset
 
+from mono_depth_ros.datasets.cityscapes import Cityscapes
+from mono_depth_ros.datasets.ddad import Ddad
+from mono_depth_ros.datasets.image_sequence import ImageSequence
 from mono_depth_ros.datasets.kitti_raw import KittiRaw
+from mono_depth_ros.datasets.rosbag import BagOptions, RosbagData
 from mono_depth_ros.datasets.sample import TrainingData
 from mono_depth_ros.datasets.street_data import StreetData
 from mono_depth_ros.inference.checkpoint import load_network
@@ -21,6 +26,10 @@ from mono_depth_ros.training.augmentation import resize
 from mono_depth_ros.training.config import TrainConfig
 from mono_depth_ros.training.encoder_weights import find_imagenet_weights, load_encoder_weights
 from mono_depth_ros.training.objective import Objective
+
+
+Offsets = tuple[int, ...]
+Options = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -61,23 +70,68 @@ def open_data(config: TrainConfig) -> TrainingData:
     """Open the data set that a configuration names."""
     stereo = config.supervision in ('S', 'MS')
     offsets = config.reading.offsets if config.supervision in ('M', 'MS') else ()
-    options = dict(config.reading.options)
-    if config.data == 'street':
-        return StreetData(size=config.input_size, offsets=offsets, stereo=stereo, **options)
-    if config.data != 'kitti_raw':
-        raise ValueError(f"data '{config.data}' is not known; expected kitti_raw or street.")
+    options = config.reading.options
+    try:
+        return _OPENERS[config.data](config, offsets, stereo, options)
+    except TypeError as error:
+        raise ValueError(f"reading.options {options} do not fit data '{config.data}': "
+                         f'{error}.') from error
+
+
+def _open_kitti(config: TrainConfig, offsets: Offsets, stereo: bool,
+                options: Options) -> TrainingData:
+    hints, keep = config.loss.hints > 0, config.reading.keep
     parts = []
-    hints = config.loss.hints > 0
     if config.split:
-        parts.append(KittiRaw(config.root, config.split, offsets, stereo, hints,
-                              config.reading.keep, **options))
+        parts.append(KittiRaw(config.root, config.split, offsets, stereo, hints, keep, **options))
     if config.stereo_split:
-        parts.append(KittiRaw(config.root, config.stereo_split, (), True, hints,
-                              config.reading.keep, **options))
+        parts.append(KittiRaw(config.root, config.stereo_split, (), True, hints, keep, **options))
     if not parts:
         raise ValueError("kitti_raw needs a 'split' (or 'stereo_split') file; prepare_split makes "
                          'one from the drives under root.')
     return parts[0] if len(parts) == 1 else ConcatDataset(parts)  # type: ignore[arg-type]
+
+
+def _open_rosbag(config: TrainConfig, offsets: Offsets, stereo: bool,
+                 options: Options) -> TrainingData:
+    if stereo and 'stereo_topic' not in options:
+        raise ValueError(f'supervision {config.supervision} needs the other camera: give '
+                         '--reading.options.stereo_topic, or use supervision M.')
+    return RosbagData(config.root, config.split or None, BagOptions(offsets=offsets, **options))
+
+
+def _open_images(config: TrainConfig, offsets: Offsets, stereo: bool,
+                 options: Options) -> TrainingData:
+    _refuse_stereo(config, stereo)
+    return ImageSequence(config.root, offsets=offsets, **options)
+
+
+def _open_cityscapes(config: TrainConfig, offsets: Offsets, stereo: bool,
+                     options: Options) -> TrainingData:
+    split: Options = {'split': config.split} if config.split else {}
+    return Cityscapes(config.root, offsets=offsets, stereo=stereo, **split, **options)
+
+
+def _open_ddad(config: TrainConfig, offsets: Offsets, stereo: bool,
+               options: Options) -> TrainingData:
+    _refuse_stereo(config, stereo)
+    split: Options = {'split': config.split} if config.split else {}
+    return Ddad(config.root, offsets=offsets, **split, **options)
+
+
+def _open_street(config: TrainConfig, offsets: Offsets, stereo: bool,
+                 options: Options) -> TrainingData:
+    return StreetData(config.input_size, offsets, stereo, **options)
+
+
+def _refuse_stereo(config: TrainConfig, stereo: bool) -> None:
+    if stereo:
+        raise ValueError(f"data '{config.data}' has no stereo partners, but supervision is "
+                         f'{config.supervision}; use M.')
+
+
+_OPENERS = {'kitti_raw': _open_kitti, 'rosbag': _open_rosbag, 'image_sequence': _open_images,
+            'cityscapes': _open_cityscapes, 'ddad': _open_ddad, 'street': _open_street}
 
 
 def _depth_network(config: TrainConfig) -> DepthNetwork:

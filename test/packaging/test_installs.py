@@ -20,7 +20,8 @@ from installation import (
 pytestmark = pytest.mark.packaging
 
 PACKAGE = 'mono_depth_ros'
-EXECUTABLES = ['depth_node', 'evaluate_kitti', 'import_checkpoint', 'prepare_split', 'replay_bag']
+EXECUTABLES = ['depth_node', 'evaluate_kitti', 'import_checkpoint', 'prepare_split', 'replay_bag',
+               'train_depth']
 LOOK = """
 import mono_depth_ros
 from mono_depth_ros.inference.model_card import list_cards, models_folder
@@ -81,7 +82,7 @@ def test_pip_install_brings_package_cards_and_weights(installed, tmp_path):
 def test_pip_install_puts_configs_and_launch_files_into_share(installed):
     share = installed / 'share' / PACKAGE
 
-    for folder in ('config', 'launch'):
+    for folder in ('config', 'config/train', 'launch'):
         expected = {path.name for path in (ROOT / folder).iterdir() if path.is_file()}
         assert {path.name for path in (share / folder).iterdir() if path.is_file()} == expected
     assert (share / 'package.xml').is_file()

@@ -1,0 +1,212 @@
+"""The loop: it learns, it survives being killed, and two processes do what one does."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from mono_depth_ros.inference.checkpoint import load_network
+from mono_depth_ros.inference.model_card import load_card
+from mono_depth_ros.training.assembly import assemble
+from mono_depth_ros.training.checkpoints import FILE_NAME, load_checkpoint
+from mono_depth_ros.training.config import (
+    AugmentationConfig,
+    DataConfig,
+    LossConfig,
+    OptimizerConfig,
+    TrainConfig,
+)
+from mono_depth_ros.training.train import StepRecord, TrainingDiverged, train
+
+SIZE = (64, 128)
+STREET = {
+    'data': 'street', 'network': 'small_depth', 'input_size': list(SIZE), 'batch_size': 2,
+    'threads': 1, 'accelerator': 'cpu', 'seed': 3,
+    'reading': {'workers': 0, 'options': {'frames': 6}},
+}
+
+
+class Recorder:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.records: list[StepRecord] = []
+        self.checkpoints: list[int] = []
+
+    def on_start(self, *_) -> None:
+        pass
+
+    def on_step(self, record) -> None:
+        self.records.append(record)
+
+    def on_validation(self, *_) -> None:
+        pass
+
+    def on_checkpoint(self, step) -> None:
+        self.checkpoints.append(step)
+
+    def on_end(self, card) -> None:
+        self.card = card
+
+
+def street_config(folder: Path, **changes) -> TrainConfig:
+    config = TrainConfig(
+        data='street', input_size=SIZE, batch_size=2, threads=1, accelerator='cpu', seed=3,
+        reading=DataConfig(workers=0, options={'frames': 6}), output=str(folder),
+        loss=LossConfig(levels=1))
+    return replace(config, **changes)
+
+
+def test_the_loss_of_one_fixed_batch_falls(tmp_path):
+    recorder = Recorder()
+    config = street_config(
+        tmp_path, steps=25, reading=DataConfig(workers=0, options={'frames': 2}),
+        supervision='S', augmentation=AugmentationConfig(flip=0, jitter=0), min_depth=3.0,
+        optimizer=OptimizerConfig(learning_rate=2e-3, schedule='constant'))
+
+    train(config, [recorder])
+
+    losses = [record.loss for record in recorder.records]
+    assert sum(losses[-3:]) < 0.8 * sum(losses[:3])
+
+
+def test_the_result_is_a_card_with_the_trained_weights(tmp_path):
+    recorder = Recorder()
+
+    card = train(street_config(tmp_path, steps=2, supervision='S', depth_scale=5.4,
+                               name='mine'), [recorder])
+
+    assert card == recorder.card == load_card(tmp_path / 'card')
+    assert (card.name, card.depth_unit, card.depth_scale) == ('mine', 'metric', 5.4)
+    assert card.training_K[0][0] == pytest.approx(0.58 * SIZE[1])
+    saved = load_checkpoint(tmp_path)['objective']
+    network = load_network(card)
+    for name, weight in network.state_dict().items():
+        if weight.is_floating_point():
+            torch.testing.assert_close(weight.float(), saved[f'depth.{name}'], atol=0, rtol=2e-3)
+
+
+def test_depth_from_neighbours_in_time_alone_is_relative(tmp_path):
+    card = train(street_config(tmp_path, steps=1))
+
+    assert card.depth_unit == 'relative' and card.depth_scale is None
+
+
+def test_measured_distances_make_it_metric(tmp_path):
+    loss = LossConfig(levels=1, velocity=0.05)
+
+    assert train(street_config(tmp_path, steps=1, loss=loss)).depth_unit == 'metric'
+
+
+def test_a_loss_that_is_no_number_stops_the_training_and_names_the_sample(tmp_path):
+    config = street_config(
+        tmp_path, steps=20, supervision='S',
+        optimizer=OptimizerConfig(learning_rate=1e30, schedule='constant'))
+
+    with pytest.raises(TrainingDiverged, match=r"'street 0 frame \d'.*learning_rate"):
+        train(config)
+
+
+def test_a_stopped_training_saves_and_goes_on_as_if_it_had_not_stopped(tmp_path):
+    config = street_config(tmp_path / 'straight', steps=4)
+    train(config)
+    halted = replace(config, output=str(tmp_path / 'halted'))
+    recorder = Recorder()
+
+    assert train(halted, [recorder], lambda: len(recorder.records) == 2) is None
+    assert recorder.checkpoints == [2]
+    train(replace(halted, resume=True))
+
+    assert_same_weights(tmp_path / 'straight', tmp_path / 'halted', 1e-6)
+
+
+def test_gradients_of_small_batches_add_up_to_those_of_a_large_one(tmp_path):
+    frozen = {'freeze_batch_norm': True, 'network_options': {'block_drop': 0.0}, 'steps': 2}
+    train(street_config(tmp_path / 'large', batch_size=4, **frozen))
+    train(street_config(tmp_path / 'small', batch_size=2, accumulate=2, **frozen))
+
+    assert_same_weights(tmp_path / 'large', tmp_path / 'small', 1e-5)
+
+
+def test_a_killed_training_goes_on_from_its_last_checkpoint(tmp_path):
+    recipe = write_recipe(tmp_path, steps=6, checkpoint_minutes=0.0)
+    assert run(recipe, tmp_path / 'straight').wait() == 0
+    killed = run(recipe, tmp_path / 'killed')
+    wait_for(tmp_path / 'killed' / FILE_NAME, killed)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    before = load_checkpoint(tmp_path / 'killed')['step']
+
+    assert run(recipe, tmp_path / 'killed', '--resume', 'true').wait() == 0
+
+    assert 1 <= before < 6 and load_checkpoint(tmp_path / 'killed')['step'] == 6
+    assert_same_weights(tmp_path / 'straight', tmp_path / 'killed', 1e-6)
+
+
+def test_two_processes_do_what_one_does(tmp_path):
+    frozen = {'freeze_batch_norm': True, 'network_options': {'block_drop': 0.0}, 'steps': 3}
+    one = write_recipe(tmp_path / 'one', batch_size=4, **frozen)
+    two = write_recipe(tmp_path / 'two', batch_size=2, devices=2, **frozen)
+
+    assert run(one, tmp_path / 'one').wait() == 0
+    assert run(two, tmp_path / 'two').wait() == 0
+
+    assert_same_weights(tmp_path / 'one', tmp_path / 'two', 1e-5)
+
+
+def test_resuming_another_network_is_refused(tmp_path):
+    train(street_config(tmp_path, steps=1))
+
+    with pytest.raises(ValueError, match="trained with network 'small_depth', not 'hr_depth'"):
+        train(street_config(tmp_path, steps=1, resume=True, network='hr_depth'))
+
+
+def test_there_must_be_something_to_resume(tmp_path):
+    with pytest.raises(FileNotFoundError, match='no checkpoint'):
+        train(street_config(tmp_path, resume=True))
+
+
+def test_frozen_batch_norms_keep_their_statistics(tmp_path):
+    config = street_config(tmp_path, steps=2, freeze_batch_norm=True)
+    before = assemble(config).objective.state_dict()
+
+    train(config)
+
+    after = load_checkpoint(tmp_path)['objective']
+    running = [name for name in before if 'running_' in name]
+    assert running and all(torch.equal(before[name], after[name]) for name in running)
+
+
+def write_recipe(folder: Path, **changes) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / 'recipe.yaml'
+    path.write_text(yaml.safe_dump(STREET | {'loss': {'levels': 1}} | changes))
+    return path
+
+
+def run(recipe: Path, folder: Path, *options: str) -> subprocess.Popen:
+    command = [sys.executable, '-m', 'mono_depth_ros.cli.train_depth', '--recipe', str(recipe),
+               '--output', str(folder), *options]
+    return subprocess.Popen(command, env=os.environ | {'OMP_NUM_THREADS': '1'})
+
+
+def wait_for(path: Path, process: subprocess.Popen) -> None:
+    end = time.monotonic() + 120
+    while not path.exists():
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.02)
+
+
+def assert_same_weights(first: Path, second: Path, tolerance: float) -> None:
+    one, other = (load_checkpoint(folder)['objective'] for folder in (first, second))
+    assert one.keys() == other.keys()
+    for name in one:
+        torch.testing.assert_close(one[name], other[name], atol=tolerance, rtol=0,
+                                   msg=lambda text, name=name: f'{name}: {text}')
