@@ -15,8 +15,7 @@ from mono_depth_ros.geometry.ego_motion import (
 from mono_depth_ros.networks.pose import PoseNetwork
 
 
-def warp_to_target(source: Tensor, depth: Tensor, K: Tensor, source_from_target: Tensor,
-                   origin: Tensor | None = None) -> Tensor:
+def warp_to_target(source: Tensor, depth: Tensor, K: Tensor, source_from_target: Tensor) -> Tensor:
     """Sample a source image where the target's pixels land in it.
 
     p_s ~ K T D(p_t) K^-1 p_t (Zhou et al. 2017, Eq. 2), bilinear, the border repeated outside.
@@ -26,21 +25,17 @@ def warp_to_target(source: Tensor, depth: Tensor, K: Tensor, source_from_target:
         depth: (N, H, W) depth of the target's pixels.
         K: (N, 3, 3) intrinsics of target and source [px].
         source_from_target: (N, 4, 4) motion, in the unit of depth.
-        origin: (N, 2) pixel (u, v) at which target and source begin in the image that K
-            belongs to; that image's own first pixel by default.
 
     Returns:
         (N, C, H, W) warped source; with the identity as motion, the source itself.
     """
-    if origin is not None:
-        K = K.clone()
-        K[:, :2, 2] -= origin
-    points = transform_points(source_from_target, backproject(depth, K))
-    pixels, _ = project(points, K)
-    height, width = source.shape[-2:]
-    # -1 and 1 are the centres of the first and the last pixel: align_corners must be True.
-    grid = pixels * pixels.new_tensor([2 / (width - 1), 2 / (height - 1)]) - 1
-    return F.grid_sample(source, grid, padding_mode='border', align_corners=True)
+    with _full_precision(source):
+        points = transform_points(source_from_target, backproject(depth, K))
+        pixels, _ = project(points, K)
+        height, width = source.shape[-2:]
+        # -1 and 1 are the centres of the first and the last pixel: align_corners must be True.
+        grid = pixels * pixels.new_tensor([2 / (width - 1), 2 / (height - 1)]) - 1
+        return F.grid_sample(source, grid, padding_mode='border', align_corners=True)
 
 
 def find_motion(network: PoseNetwork, target: Tensor, source: Tensor, offset: Tensor) -> Tensor:
@@ -62,5 +57,11 @@ def find_motion(network: PoseNetwork, target: Tensor, source: Tensor, offset: Te
     earlier = is_earlier[:, None, None, None]
     first, second = torch.where(earlier, source, target), torch.where(earlier, target, source)
     parameters = network(first, second).float()
-    forward = transform_from_parameters(parameters[:, :3], parameters[:, 3:])
-    return torch.where(is_earlier[:, None, None], invert_transform(forward), forward)
+    with _full_precision(target):
+        forward = transform_from_parameters(parameters[:, :3], parameters[:, 3:])
+        return torch.where(is_earlier[:, None, None], invert_transform(forward), forward)
+
+
+def _full_precision(tensor: Tensor) -> torch.autocast:
+    """Keep mixed precision to the networks: a pixel's place in bfloat16 is off by several."""
+    return torch.autocast(tensor.device.type, enabled=False)
