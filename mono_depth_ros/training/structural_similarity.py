@@ -26,8 +26,10 @@ def structural_dissimilarity(image: Tensor, target: Tensor, target_mean: Tensor,
                              target_variance: Tensor) -> Tensor:
     """Return (1 - SSIM) / 2 of every pixel and channel, in 0 to 1 (Wang et al. 2004, Eq. 13).
 
+    The gradient reaches image and target, mean and variance counted to the latter.
+
     Args:
-        image: (N, C, H, W) in [0, 1]; the gradient reaches this one only.
+        image: (N, C, H, W) in [0, 1].
         target: (N, C, H, W) in [0, 1].
         target_mean: its window_mean.
         target_variance: its window_variance.
@@ -55,17 +57,27 @@ class _Dissimilarity(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        image, target, target_mean, mean, a, b, c, d, similarity = ctx.saved_tensors
-        outside = (similarity > 1) | (similarity < -1)
-        gradient = (gradients[0] * -0.5).masked_fill_(outside, 0)
-        weighted = gradient / (c * d)
-        by_mean = (b - a).mul_(target_mean).mul_(weighted)
-        by_mean.sub_(gradient.mul_(similarity) * mean * (1 / c - 1 / d)).mul_(2)
-        by_square = gradient.div_(d).neg_()
-        by_product = weighted.mul_(a).mul_(2)
-        result = _spread(by_mean)
-        result.add_(_spread(by_square).mul_(image), alpha=2)
-        return result.add_(_spread(by_product).mul_(target)), None, None, None
+        image, target, target_mean, mean, *parts = ctx.saved_tensors
+        of_image = _gradient(gradients[0], image, target, mean, target_mean, *parts)
+        if not ctx.needs_input_grad[1]:
+            return of_image, None, None, None
+        of_target = _gradient(gradients[0], target, image, target_mean, mean, *parts)
+        return of_image, of_target, None, None
+
+
+def _gradient(gradient: Tensor, image: Tensor, other: Tensor, mean: Tensor, other_mean: Tensor,
+              a: Tensor, b: Tensor, c: Tensor, d: Tensor, similarity: Tensor) -> Tensor:
+    """Return the gradient of one of two images: SSIM is the same for both orders."""
+    outside = (similarity > 1) | (similarity < -1)
+    gradient = (gradient * -0.5).masked_fill_(outside, 0)
+    weighted = gradient / (c * d)
+    by_mean = (b - a).mul_(other_mean).mul_(weighted)
+    by_square = gradient.mul_(similarity).div_(d).neg_()
+    by_mean.add_(by_square * mean * (d / c - 1)).mul_(2)
+    by_product = weighted.mul_(a).mul_(2)
+    result = _spread(by_mean)
+    result.add_(_spread(by_square).mul_(image), alpha=2)
+    return result.add_(_spread(by_product).mul_(other))
 
 
 def _window_sum(padded: Tensor) -> Tensor:
