@@ -1,8 +1,9 @@
 """Learn depth and motion from scratch on the street, and compare both with the truth.
 
-python benchmarks/bench_street_training.py [steps]. Nothing but images and intrinsics is learnt from; the
-held-out frames are of another street. Depth is compared after median scaling, as the field does
-for training without metres.
+python benchmarks/bench_street_training.py [steps]
+
+Nothing but images and intrinsics is learnt from; the held-out frames are of another street. Depth
+is compared after median scaling, as the field does for training without metres.
 """
 
 import sys

@@ -1,7 +1,7 @@
-"""Print what the training loop adds to its networks: python benchmarks/bench_training.py [network …].
+"""Print what the training loop adds to its networks: python benchmarks/bench_training.py [name …].
 
-Images per second of the whole loop (files read by two workers, augmentation, losses, optimiser) over
-those of a bare forward and backward pass of the same depth and pose networks, 192x640, batch 4.
+Images per second of the whole loop (files read by two workers, augmentation, losses, optimiser)
+over those of a bare forward and backward pass of the same depth and pose networks.
 """
 
 import sys

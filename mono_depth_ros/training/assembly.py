@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import ConcatDataset
 
+from mono_depth_ros.datasets.bag_options import BagOptions
 from mono_depth_ros.datasets.cityscapes import Cityscapes
 from mono_depth_ros.datasets.ddad import Ddad
 from mono_depth_ros.datasets.image_sequence import ImageSequence
 from mono_depth_ros.datasets.kitti_raw import KittiRaw
-from mono_depth_ros.datasets.rosbag import BagOptions, RosbagData
+from mono_depth_ros.datasets.rosbag import RosbagData
 from mono_depth_ros.datasets.sample import TrainingData
 from mono_depth_ros.datasets.street_data import StreetData
 from mono_depth_ros.inference.checkpoint import load_network
@@ -26,7 +27,6 @@ from mono_depth_ros.training.augmentation import resize
 from mono_depth_ros.training.config import TrainConfig
 from mono_depth_ros.training.encoder_weights import find_imagenet_weights, load_encoder_weights
 from mono_depth_ros.training.objective import Objective
-
 
 Offsets = tuple[int, ...]
 Options = dict[str, Any]
@@ -80,12 +80,15 @@ def open_data(config: TrainConfig) -> TrainingData:
 
 def _open_kitti(config: TrainConfig, offsets: Offsets, stereo: bool,
                 options: Options) -> TrainingData:
-    hints, keep = config.loss.hints > 0, config.reading.keep
+    def read(splits: str, offsets: Offsets, stereo: bool) -> KittiRaw:
+        return KittiRaw(config.root, splits.split(','), offsets, stereo, config.loss.hints > 0,
+                        config.reading.keep, **options)
+
     parts = []
     if config.split:
-        parts.append(KittiRaw(config.root, config.split, offsets, stereo, hints, keep, **options))
+        parts.append(read(config.split, offsets, stereo))
     if config.stereo_split:
-        parts.append(KittiRaw(config.root, config.stereo_split, (), True, hints, keep, **options))
+        parts.append(read(config.stereo_split, (), True))
     if not parts:
         raise ValueError("kitti_raw needs a 'split' (or 'stereo_split') file; prepare_split makes "
                          'one from the drives under root.')

@@ -123,7 +123,7 @@ class TrainConfig:
         freeze_batch_norm: keep the statistics that the initial weights came with.
         data: which kind of data set.
         root: its folder or file.
-        split: its split file, where it takes one.
+        split: its split file, where it takes one; several are separated by commas.
         stereo_split: more lines, of frames that have a stereo partner but no neighbours in time.
         reading: how samples are read.
         augmentation: how they are varied.
@@ -139,7 +139,8 @@ class TrainConfig:
         training_data: what the card says of the data.
         license_weights: what the card says of the weights' licence.
         validation_root: KITTI folder to validate on, or none.
-        validation_split: its split file.
+        validation_split: its split file; of several, separated by commas, the first is watched
+            during training, and the card gets the figures of all.
         checkpoint_minutes: time between checkpoints.
         validate_minutes: time between validations.
         accelerator: auto, cpu or cuda.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from mono_depth_ros.evaluation.kitti import KittiResult, evaluate_kitti
-from mono_depth_ros.evaluation.predictors import network_predictor
+from mono_depth_ros.evaluation.predictors import evaluate_card, network_predictor
 from mono_depth_ros.geometry.camera import resize_intrinsics
 from mono_depth_ros.inference.checkpoint import save_weights
 from mono_depth_ros.inference.model_card import ModelCard, load_card, write_card
@@ -20,15 +21,23 @@ from mono_depth_ros.training.config import TrainConfig
 from mono_depth_ros.training.objective import Objective
 
 FOLDER = 'card'
+# Projected lidar, as depth along the camera's axis: what the node publishes.
+GROUND_TRUTH = 'projected'
+CARD_METRICS = ('abs_rel', 'sq_rel', 'rmse', 'rmse_log', 'a1')
 
 
 def validate(objective: Objective, config: TrainConfig) -> KittiResult:
-    """Evaluate the network in training by KITTI's protocol on the validation split."""
+    """Evaluate the network in training by KITTI's protocol on the first validation split."""
     predict = network_predictor(objective.depth, config.input_size, config.min_depth,
                                 config.max_depth)
     factor = partial(_metres, config, objective.training_focal)
-    return evaluate_kitti(predict, config.validation_root, config.validation_split, 'projected',
-                          depth_factor=factor if is_metric(config) else None)
+    return evaluate_kitti(predict, config.validation_root, validation_splits(config)[0],
+                          GROUND_TRUTH, depth_factor=factor if is_metric(config) else None)
+
+
+def validation_splits(config: TrainConfig) -> list[str]:
+    """Return the split files to validate on, none where there is no validation."""
+    return [path.strip() for path in config.validation_split.split(',') if path.strip()]
 
 
 def is_metric(config: TrainConfig) -> bool:
@@ -39,9 +48,10 @@ def is_metric(config: TrainConfig) -> bool:
     return knows_stereo or loss.velocity > 0 or teacher
 
 
-def export_card(assembly: Assembly, config: TrainConfig, steps: int,
-                result: KittiResult | None) -> ModelCard:
+def export_card(assembly: Assembly, config: TrainConfig, steps: int) -> ModelCard:
     """Write <output>/card/<name>.yaml and its weights, which the node runs.
+
+    Weights are stored in half precision; the card's metrics are measured on what was stored.
 
     Returns:
         The card as it was read back.
@@ -55,17 +65,19 @@ def export_card(assembly: Assembly, config: TrainConfig, steps: int,
     fx, skew, cx, _, fy, cy = (round(float(value), 6) for value in assembly.training_K[:2].flat)
     card = ModelCard(
         name=name, network=config.network, network_options=config.network_options,
-        weights=weights, sha256=save_weights(network, folder / weights),
+        weights=weights, sha256=save_weights(network, folder / weights, torch.float16),
         input_size=config.input_size, min_depth=config.min_depth, max_depth=config.max_depth,
         depth_unit='metric' if metric else 'relative',
         depth_scale=config.depth_scale if metric else None,
         training_K=((fx, skew, cx), (0.0, fy, cy), (0.0, 0.0, 1.0)),
         training_data=_training_data(config, steps), license_code='Apache-2.0',
         license_weights=config.license_weights or 'that of the training data',
-        metrics=_metrics(result), parameters=count_parameters(network.deploy()),
+        parameters=count_parameters(network.deploy()),
         macs=count_conv_macs(network, config.input_size))
     path = folder / f'{name}.yaml'
     write_card(card, path)
+    if config.validation_split:
+        write_card(replace(card, metrics=_metrics(load_card(path), config)), path)
     return load_card(path)
 
 
@@ -81,10 +93,15 @@ def _training_data(config: TrainConfig, steps: int) -> str:
     return f'{data}; {steps} steps of {batch}, supervision {config.supervision}'
 
 
-def _metrics(result: KittiResult | None) -> dict[str, float]:
-    if result is None:
-        return {}
-    scaled, unscaled = result.median_scaled, result.unscaled
-    metrics = {f'{name}_median_scaled': value for name, value in scaled._asdict().items()}
-    metrics |= {f'{name}_unscaled': value for name, value in unscaled._asdict().items()}
-    return {name: round(float(value), 4) for name, value in metrics.items()}
+def _metrics(card: ModelCard, config: TrainConfig) -> dict[str, float]:
+    """Return what a card reaches on every validation split, both ways of scaling."""
+    metrics = {}
+    for split in validation_splits(config):
+        result = evaluate_card(card, config.validation_root, split, GROUND_TRUTH)
+        ways = {'median_scaled': result.median_scaled}
+        if card.depth_unit == 'metric':
+            ways['unscaled'] = result.unscaled
+        for way, values in ways.items():
+            for name in CARD_METRICS:
+                metrics[f'{Path(split).stem}_{name}_{way}'] = round(getattr(values, name), 4)
+    return metrics

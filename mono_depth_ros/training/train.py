@@ -266,17 +266,17 @@ def _record(state: _State, results: list[StepResult], rate: float, seconds: floa
                       waited, results[-1].panels)
 
 
-def _validate(state: _State, watchers: Sequence[Watcher]) -> KittiResult:
+def _validate(state: _State, watchers: Sequence[Watcher]) -> None:
     result = validate(state.assembly.objective, state.config)
     for watcher in watchers:
         watcher.on_validation(state.step, result)
-    return result
 
 
 def _finish(state: _State, watchers: Sequence[Watcher]) -> ModelCard:
     save_checkpoint(Path(state.config.output), state.to_save())
-    result = _validate(state, watchers) if state.config.validation_split else None
-    card = export_card(state.assembly, state.config, state.steps, result)
+    if state.config.validation_split:
+        _validate(state, watchers)
+    card = export_card(state.assembly, state.config, state.steps)
     for watcher in watchers:
         watcher.on_end(card)
     return card
