@@ -20,19 +20,18 @@ def main(args: Sequence[str] | None = None) -> int:
         from mono_depth_ros.training.recipes import parse_config
         from mono_depth_ros.training.report import ReportWatcher
         from mono_depth_ros.training.tensorboard import TensorBoardWatcher
-        from mono_depth_ros.training.train import TrainingDiverged, train
+        from mono_depth_ros.training.train import TrainingDiverged, Watcher, train
     except ModuleNotFoundError as error:
-        print(f'train_depth: error: {error.name} is not installed; training needs the extra '
-              "'train': python -m pip install 'mono_depth_ros[train]' (in a checkout: '.[train]').",
+        print(f'train_depth: error: {error.name} is not installed; training needs more packages '
+              "than the node: pip install -r requirements-train.txt, or the extra '[train]'.",
               file=sys.stderr)
         return 1
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
+    stopped = _stopped_by_signals()
     try:
         config = parse_config(sys.argv[1:] if args is None else args)
         folder = Path(config.output)
-        watchers = [ProgressWatcher(), TensorBoardWatcher(folder), ReportWatcher(folder)]
+        watchers: list[Watcher] = [ProgressWatcher(), TensorBoardWatcher(folder),
+                                   ReportWatcher(folder)]
         train(config, watchers, stopped.is_set)
     except (OSError, ValueError, TrainingDiverged) as error:
         print(f'train_depth: error: {error}', file=sys.stderr)
@@ -41,6 +40,19 @@ def main(args: Sequence[str] | None = None) -> int:
         print('train_depth: stopped; the same command with --resume true goes on from here')
         return 130
     return 0
+
+
+def _stopped_by_signals() -> threading.Event:
+    """Let the first signal stop the training after its step, and the second at once."""
+    stopped = threading.Event()
+
+    def stop(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        stopped.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    return stopped
 
 
 if __name__ == '__main__':

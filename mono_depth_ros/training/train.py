@@ -6,6 +6,7 @@ from its checkpoint as if it had never stopped.
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -214,6 +215,7 @@ def _batches(state: _State) -> Iterator[tuple[list[Batch], float]]:
 
 
 def _prepare_worker(number: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's affair
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
 
