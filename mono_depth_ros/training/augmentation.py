@@ -130,8 +130,9 @@ def cut(sample: TrainingSample, window: Window, size: Size) -> TrainingSample:
                            source.distance) for source in sample.sources)
     hint = sample.depth_hint
     if hint is not None:
-        part = cv2.resize(hint[rows, columns], size[::-1], interpolation=cv2.INTER_NEAREST)
-        hint = np.asarray(part, np.float32)
+        # INTER_NEAREST would take the upper left of the pixels that the new one covers.
+        hint = np.asarray(cv2.resize(hint[rows, columns], size[::-1],
+                                     interpolation=cv2.INTER_NEAREST_EXACT), np.float32)
     return TrainingSample(resample(sample.target), sources, K.numpy(), sample.name, hint)
 
 
