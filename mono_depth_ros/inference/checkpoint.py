@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from mono_depth_ros.inference.model_card import ModelCard
@@ -70,7 +70,7 @@ def save_weights(
         key: value.detach().to('cpu', dtype if key in parameters else None).contiguous()
         for key, value in network.state_dict().items()
     }
-    save_file(state, path)
+    Path(path).write_bytes(save(state))  # save_file hides the file from other users
     return file_sha256(Path(path))
 
 
