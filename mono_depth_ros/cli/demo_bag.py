@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.qos import ReliabilityPolicy
@@ -20,6 +19,8 @@ from mono_depth_ros.datasets.bag_source import (
     open_bag,
 )
 from mono_depth_ros.datasets.bag_writer import CameraBagWriter
+from mono_depth_ros.datasets.image_files import read_image
+from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, read_camera
 from mono_depth_ros.datasets.street import Street, render_frame
 from mono_depth_ros.ros.bag_player import recorded_qos
 
@@ -82,16 +83,14 @@ def find_kitti_drive(data: Path) -> Path | None:
 def write_kitti_bag(drive: Path, path: Path) -> None:
     """Write the left colour camera of a KITTI drive, which is rectified: K = P, no distortion."""
     files = sorted((drive / 'image_02' / 'data').glob('*.*g'))
-    projection = read_calibration(drive.parent / 'calib_cam_to_cam.txt')['P_rect_02']
-    K = projection.reshape(3, 4)[:, :3]
-    frames = ((_read_image(file), K) for file in files)
-    _write_bag(path, KITTI_START_NS, 'bgr8', frames, len(files))
+    K = read_camera(drive.parent / FILE_NAME, camera=2).K
+    _write_bag(path, KITTI_START_NS, ((read_image(file), K) for file in files), len(files))
 
 
 def write_street_bag(path: Path, count: int, size: tuple[int, int]) -> None:
     """Write a drive along the synthetic street; size is (H, W)."""
     frames = (render_frame(Street(), index, size) for index in range(count))
-    _write_bag(path, STREET_START_NS, 'rgb8', ((f.image, f.K) for f in frames), count)
+    _write_bag(path, STREET_START_NS, ((f.image, f.K) for f in frames), count)
 
 
 def inspect_bag(path: Path, image_topic: str | None, title: str) -> DemoClip:
@@ -119,29 +118,9 @@ def inspect_bag(path: Path, image_topic: str | None, title: str) -> DemoClip:
     return DemoClip(path, topic, topics, counts[topic], width, title, reliable)
 
 
-def read_calibration(path: Path) -> dict[str, NDArray[np.float64]]:
-    """Read the lines of a KITTI calibration file that hold numbers."""
-    entries = {}
-    for line in path.read_text().splitlines():
-        key, _, values = line.partition(':')
-        try:
-            entries[key] = np.array([float(value) for value in values.split()])
-        except ValueError:
-            continue
-    return entries
-
-
-def _read_image(file: Path) -> NDArray[Any]:
-    image = cv2.imread(str(file))
-    if image is None:
-        raise ValueError(f"Picture '{file}' cannot be decoded: copy it again.")
-    return image
-
-
 def _write_bag(
     path: Path,
     start_ns: int,
-    encoding: str,
     frames: Iterable[tuple[NDArray[Any], NDArray[np.float64]]],
     count: int,
 ) -> None:
@@ -151,7 +130,7 @@ def _write_bag(
             stamp = start_ns + index * PERIOD_NS
             size = (image.shape[0], image.shape[1])
             bag.write_camera_info(INFO_TOPIC, stamp, FRAME_ID, size, K)
-            bag.write_image(IMAGE_TOPIC, stamp, FRAME_ID, encoding, image)
+            bag.write_image(IMAGE_TOPIC, stamp, FRAME_ID, 'rgb8', image)
 
 
 def _chosen_topic(path: Path, counts: dict[str, int], wanted: str | None) -> str:
