@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from mono_depth_ros.geometry.disparity import disparity_to_depth
+from mono_depth_ros.geometry.disparity import depth_to_disparity, disparity_to_depth
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.networks.pose import PoseNetwork
 from mono_depth_ros.training.batch import Batch
@@ -111,8 +111,10 @@ class Objective(nn.Module):
             _, its_terms = self._terms(other.batch, found, motion, within)
             for name, term in its_terms.items():
                 terms[name] = terms[name] + term
-            agreement = consistency(found[0], disparities[0], seen.mask, other.shows,
-                                    other.within, options.ssim)
+            agreement = consistency(
+                self._scene_disparity(found[0], other.batch),
+                self._scene_disparity(disparities[0], batch), seen.mask, other.shows,
+                other.within, options.ssim)
             terms['consistency'] = terms.get('consistency', 0.0) + agreement
         loss = sum(getattr(options, name) * term for name, term in terms.items())
         assert isinstance(loss, Tensor)
@@ -146,6 +148,11 @@ class Objective(nn.Module):
         if self.config.canonical_focal:
             depth = depth * (batch.K[:, 1, 1] / self.training_focal)[:, None, None, None]
         return depth
+
+    def _scene_disparity(self, disparity: Tensor, batch: Batch) -> Tensor:
+        """Return the disparity of the scene's depth, the same at whatever focal length."""
+        depth = self._depth(disparity, batch)
+        return depth_to_disparity(depth, self.config.min_depth, self.config.max_depth)
 
     def _motion(self, batch: Batch) -> Tensor:
         """Return source_from_target (N, 4, 4) in units: known ones as they are, others found."""

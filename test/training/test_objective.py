@@ -1,0 +1,329 @@
+"""From a batch to its loss, with networks whose answers are known."""
+
+from dataclasses import replace
+from math import log
+
+import numpy as np
+import pytest
+import torch
+from shared_data import shared_data
+from torch import nn
+
+from mono_depth_ros.datasets.kitti_raw import KittiRaw
+from mono_depth_ros.datasets.sample import Source, TrainingSample
+from mono_depth_ros.geometry.disparity import depth_to_disparity
+from mono_depth_ros.networks.base import DepthOutput
+from mono_depth_ros.training.batch import AugmentedData, Draw, collate
+from mono_depth_ros.training.config import AugmentationConfig, LossConfig, TrainConfig
+from mono_depth_ros.training.objective import Objective
+
+SIZE = (24, 40)
+FOCAL = 100.0
+K = np.array([[FOCAL, 0, 19.5], [0, FOCAL, 11.5], [0, 0, 1]])
+PLAIN = AugmentationConfig(flip=0.0, jitter=0.0)
+# Absolute differences, nothing left out: numbers that a hand can follow.
+BARE = LossConfig(levels=1, ssim=0.0, auto_mask=False, smoothness=0.0)
+
+
+class KnownDepth(nn.Module):
+    """Gives the same depth for every pixel of every image, at so many levels."""
+
+    def __init__(self, depth, levels=1, min_depth=0.1, max_depth=100.0):
+        super().__init__()
+        disparity = depth_to_disparity(torch.tensor(float(depth)), min_depth, max_depth)
+        self.disparity, self.levels = nn.Parameter(disparity), levels
+
+    def forward(self, image):
+        size = [len(image), 1, *image.shape[2:]]
+        disparities = [self.disparity.expand(*size[:2], size[2] >> level, size[3] >> level)
+                       for level in range(self.levels)]
+        return DepthOutput(disparities, []) if self.training else disparities[0]
+
+
+class KnownMotion(nn.Module):
+    """Always sees the camera move the same way."""
+
+    def __init__(self, *translation):
+        super().__init__()
+        self.translation = nn.Parameter(torch.tensor(translation))
+
+    def forward(self, first, second):
+        motion = torch.cat([torch.zeros(3), self.translation])
+        return motion.expand(len(first), 6)
+
+
+def noise(seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (*SIZE, 3), np.uint8)
+
+
+def flat(value):
+    return np.full((*SIZE, 3), value, np.uint8)
+
+
+def moved(x=0.0, y=0.0, z=0.0):
+    pose = np.eye(4)
+    pose[:3, 3] = x, y, z
+    return pose
+
+
+def sample(target, *sources, **more):
+    return TrainingSample(target, sources, more.pop('K', K), 'by hand', **more)
+
+
+def batch_of(*samples, multi_resolution=False):
+    data = AugmentedData(list(samples), SIZE, PLAIN, 0, multi_resolution)
+    drawn = [data[Draw(0, place, place)] for place in range(len(samples))]
+    return collate(drawn).to(torch.device('cpu'))
+
+
+def objective(depth=10.0, motion=None, loss=BARE, teacher=None, levels=1, **changes):
+    config = replace(TrainConfig(loss=loss), **changes)
+    return Objective(KnownDepth(depth, levels), motion, config, FOCAL, teacher).train()
+
+
+def test_the_loss_is_the_difference_of_target_and_warped_source():
+    source = np.roll(noise(), -2, axis=1)  # 2 px = 100 px * 0.2 m / 10 m
+    batch = batch_of(sample(noise(), Source(source, 1, moved(x=-0.2))))
+
+    result = objective()(batch)
+
+    expected = np.abs(noise()[:, :2] / 255 - source[:, :1] / 255).sum() / noise().size
+    assert result.loss.tolist() == pytest.approx([expected], rel=1e-3)
+    assert result.panels.warped.shape == (3, *SIZE)
+    assert torch.allclose(result.panels.warped[..., 2:], batch.target[0, ..., 2:], atol=1e-3)
+
+
+def test_every_pixel_counts_by_its_nearest_source():
+    first, second = flat(150), flat(100)
+    first[:, 20:], second[:, 20:] = 20, 160
+    batch = batch_of(sample(flat(140), Source(first, -1, np.eye(4)), Source(second, 1, np.eye(4))))
+
+    assert objective()(batch).loss.item() == pytest.approx((10 + 20) / 2 / 255)
+
+
+def test_every_samples_loss_is_its_own_whatever_the_others_have():
+    samples = [sample(noise(0), Source(noise(1), -1), Source(noise(2), 1)),
+               sample(noise(3), Source(noise(4), 0, moved(x=-0.54))),
+               sample(noise(5), Source(noise(6), 1))]
+    found = objective(motion=KnownMotion(0.1, 0.0, 0.3), loss=LossConfig(levels=1))
+
+    together = found(batch_of(*samples)).loss
+    alone = []
+    for place, one in enumerate(samples):
+        batch = batch_of(one)
+        batch.seed += batch_of(*samples).seed[place] - batch.seed
+        alone.append(found(batch).loss)
+
+    torch.testing.assert_close(together, torch.cat(alone))
+
+
+def test_a_standing_camera_teaches_nothing():
+    batch = batch_of(sample(noise(), Source(noise(), -1), Source(noise(), 1)))
+    found = objective(motion=KnownMotion(0.1, 0.0, 0.5),
+                      loss=LossConfig(levels=1, smoothness=0.0))
+
+    result = found(batch)
+    result.loss.sum().backward()
+
+    assert (result.panels.mask == 0).all()
+    assert result.loss.item() == pytest.approx(0, abs=1e-4)
+    assert found.depth.disparity.grad == 0
+
+
+def test_a_moving_camera_is_not_left_out():
+    source = np.roll(noise(), -2, axis=1)
+    batch = batch_of(sample(noise(), Source(source, 1, moved(x=-0.2))))
+
+    mask = objective(loss=LossConfig(levels=1))(batch).panels.mask
+
+    assert (mask[..., 3:] == 1).all()
+
+
+@pytest.mark.parametrize('drive, least, most', [('static_camera', 0.0, 0.2),
+                                                ('train_mono', 0.5, 1.0)])
+def test_auto_masking_leaves_out_a_real_standing_camera_and_keeps_a_driving_one(
+        drive, least, most):
+    kitti = shared_data('kitti')
+    data = KittiRaw(kitti / 'train', kitti / 'splits' / f'{drive}.txt')
+    batch = collate([AugmentedData(data, (96, 320), PLAIN, 0)[Draw(0, 0, 5)]])
+    batch = batch.to(torch.device('cpu'))
+    found = objective(20.0, KnownMotion(0.0, 0.0, -0.9), LossConfig(levels=1))
+    found.depth = Road(float(batch.K[0, 1, 1]), float(batch.K[0, 1, 2]))
+
+    mask = found.train()(batch).panels.mask
+
+    assert least <= mask.mean() <= most
+
+
+class Road(nn.Module):
+    """Sees a level road 1.65 m below the camera, and a wall at 25 m above it."""
+
+    def __init__(self, focal, horizon):
+        super().__init__()
+        self.focal, self.horizon = focal, horizon
+
+    def forward(self, image):
+        below = torch.arange(image.shape[2]) - self.horizon
+        depth = (self.focal * 1.65 / below.clamp(min=1)).clamp(3, 25)
+        disparity = depth_to_disparity(depth, 0.1, 100.0)[None, None, :, None]
+        return DepthOutput([disparity.expand(len(image), 1, *image.shape[2:])], [])
+
+
+def test_ties_are_broken_by_the_samples_seed():
+    batch = batch_of(sample(flat(100), Source(flat(100), 1, np.eye(4))))
+    found = objective(loss=LossConfig(levels=1))
+
+    first, again = found(batch).panels.mask, found(batch).panels.mask
+    batch.seed += 1
+    other = found(batch).panels.mask
+
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert 0.3 < first.mean() < 0.7
+
+
+def test_levels_are_compared_at_full_size_and_averaged():
+    source = np.roll(noise(), -2, axis=1)
+    batch = batch_of(sample(noise(), Source(source, 1, moved(x=-0.2))))
+
+    one = objective(levels=3)(batch).loss
+    three = objective(levels=3, loss=replace(BARE, levels=3))(batch).loss
+
+    torch.testing.assert_close(three, one)
+
+
+def test_depth_scale_turns_metres_into_units():
+    source = np.roll(noise(), -1, axis=1)  # 1 px = 100 px * 0.54 m / 54 m
+    batch = batch_of(sample(noise(), Source(source, 0, moved(x=-0.54), 0.54)))
+
+    warped = objective(10.0, depth_scale=5.4)(batch).panels.warped
+
+    assert torch.allclose(warped[..., 1:], batch.target[0, ..., 1:], atol=1e-3)
+
+
+def test_hints_are_metres_too():
+    hint = np.full(SIZE, 108, np.float32)
+    batch = batch_of(sample(flat(0), Source(flat(0), 0, moved(x=-0.54)), depth_hint=hint))
+
+    terms = objective(10.0, loss=replace(BARE, hints=1.0), depth_scale=5.4)(batch).terms
+
+    assert terms['hints'].item() == pytest.approx(log(2), rel=1e-4)
+
+
+def test_a_zoomed_camera_sees_the_same_depth_at_a_shorter_canonical_one():
+    zoomed = np.diag([2.0, 2, 1]) @ K
+    hint = np.full(SIZE, 20, np.float32)
+    batch = batch_of(sample(flat(0), Source(flat(0), 0, moved(x=-0.54)), depth_hint=hint,
+                            K=zoomed))
+    loss = replace(BARE, hints=1.0)
+
+    canonical = objective(10.0, loss=loss)(batch).terms['hints']
+    plain = objective(10.0, loss=loss, canonical_focal=False)(batch).terms['hints']
+
+    assert canonical.item() == pytest.approx(0, abs=1e-4)
+    assert plain.item() == pytest.approx(log(2), rel=1e-4)
+
+
+def test_velocity_compares_lengths_where_somebody_measured_them():
+    samples = [sample(noise(), Source(noise(1), -1, distance=0.9), Source(noise(2), 1)),
+               sample(noise(), Source(noise(1), -1, distance=0.2),
+                      Source(noise(2), 1, distance=0.8))]
+    found = objective(motion=KnownMotion(0.3, 0.0, 0.4), loss=replace(BARE, velocity=1.0),
+                      depth_scale=2.0)
+
+    result = found(batch_of(*samples))
+
+    # 0.5 units = 1 m: 0.1 m off, and 0.8 + 0.2 m; in units.
+    assert result.terms['velocity'].item() == pytest.approx((0.05 + 0.5) / 2, rel=1e-4)
+    result.loss.sum().backward()
+    assert found.pose.translation.grad.isfinite().all()
+
+
+def test_velocity_alone_trains_the_motion():
+    batch = batch_of(sample(noise(), Source(noise(1), 1, distance=0.9)))
+    found = objective(motion=KnownMotion(0.0, 0.0, 0.5),
+                      loss=replace(BARE, photometric=0.0, velocity=1.0))
+
+    found(batch).loss.sum().backward()
+
+    assert found.pose.translation.grad[2] == pytest.approx(-1)
+
+
+def test_an_unknown_pose_without_a_pose_network_is_refused():
+    batch = batch_of(sample(noise(), Source(noise(1), 1)))
+
+    with pytest.raises(ValueError, match=r"'by hand' has a source of unknown pose.*pose_network"):
+        objective()(batch)
+
+
+def test_the_pose_network_sees_smaller_images_where_that_is_asked_for():
+    class Size(KnownMotion):
+        def forward(self, first, second):
+            self.seen = first.shape
+            return super().forward(first, second)
+
+    batch = batch_of(sample(noise(), Source(noise(1), 1)))
+    found = objective(motion=Size(0.0, 0.0, 0.1), pose_reduction=2)
+
+    found(batch)
+
+    assert found.pose.seen == (1, 3, 12, 20)
+
+
+def test_a_teacher_is_matched_by_absolute_difference_and_stays_as_it_is():
+    teacher = KnownDepth(20.0).requires_grad_(False)
+    alone = LossConfig(levels=2, photometric=0.0, smoothness=0.0, distillation=1.0)
+    found = objective(10.0, loss=alone, levels=2, teacher=teacher)
+
+    result = found(batch_of(sample(noise())))
+    result.loss.sum().backward()
+
+    difference = (found.depth.disparity - teacher.disparity).item()
+    assert result.loss.item() == pytest.approx(abs(difference))
+    assert found.depth.disparity.grad > 0
+    assert not teacher.training and teacher.disparity.grad is None
+
+
+def test_frozen_batch_norms_keep_their_statistics():
+    found = objective(freeze_batch_norm=True)
+    found.depth.norm = nn.BatchNorm2d(3)
+
+    found.train()
+
+    assert not found.depth.norm.training and found.depth.training
+
+
+def test_mixed_precision_does_not_change_the_loss_of_known_depth_and_motion():
+    batch = batch_of(sample(noise(), Source(noise(1), 1), Source(noise(2), -1)))
+    found = objective(motion=KnownMotion(0.1, 0.2, 0.3), loss=LossConfig(levels=1))
+
+    expected = found(batch).loss
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        mixed = found(batch).loss
+
+    torch.testing.assert_close(mixed, expected, rtol=0, atol=0)
+
+
+def test_of_a_smaller_picture_only_the_window_counts():
+    batch = batch_of(sample(noise(), Source(noise(1), 1)), multi_resolution=True)
+    found = objective(motion=KnownMotion(0.0, 0.0, 0.2))
+    before = found(batch).terms['photometric']
+    _, low = batch.others
+    _, _, height, width = low.within[0].tolist()
+
+    low.batch.target[..., height:, :] = 0
+    low.batch.target[..., :, width:] = 0
+
+    assert found(batch).terms['photometric'] == before
+    low.batch.target[..., :height, :width] = 0
+    assert found(batch).terms['photometric'] != before
+
+
+@pytest.mark.parametrize('canonical, consistent', [(False, True), (True, False)])
+def test_resolutions_agree_in_the_scenes_depth(canonical, consistent):
+    batch = batch_of(sample(noise(), Source(noise(1), 1)), multi_resolution=True)
+    found = objective(motion=KnownMotion(0.0, 0.0, 0.2), canonical_focal=canonical)
+
+    agreement = found(batch).terms['consistency']
+
+    # One disparity for all resolutions is one depth, unless depth counts at one focal length.
+    assert (agreement < 1e-6) == consistent
