@@ -43,6 +43,15 @@ def test_lite_encoder_has_its_own_figure():
     assert count_parameters(encoder) / 1e6 == pytest.approx(2.816, abs=0.0005)
 
 
+def test_efficientnet_lite0_costs_what_the_docs_say():
+    network = create_network('lite_hr_depth_lite0')
+
+    assert count_parameters(network) / 1e6 == pytest.approx(3.383, abs=0.0005)
+    assert count_parameters(network.encoder) / 1e6 == pytest.approx(2.959, abs=0.0005)
+    assert count_conv_macs(network, (192, 640)) / 1e9 == pytest.approx(1.635, abs=0.0005)
+    assert count_parameters(network.deploy()) / 1e6 == pytest.approx(3.363, abs=0.0005)
+
+
 def test_deployed_small_depth_has_the_papers_parameters():
     deployed = create_network('small_depth').deploy()
 

@@ -19,6 +19,11 @@ LITE_NODES = {
     '04': (24, 12, 52, 8, 3),
 }  # fmt: skip
 
+# the decoder of Lite-HR-Depth where the encoder leaves it alone
+LITE0_NODES = LITE_NODES | {
+    '21': (112, 40, 80, 40), '31': (320, 80, 192, 80, 12),
+}  # fmt: skip
+
 
 def widths_of(node):
     convs = [module for module in node.fuse.modules() if isinstance(module, nn.Conv2d)]
@@ -30,7 +35,12 @@ def widths_of(node):
 
 
 @pytest.mark.parametrize(
-    ('name', 'expected'), [('hr_depth', HR_NODES), ('lite_hr_depth', LITE_NODES)]
+    ('name', 'expected'),
+    [
+        ('hr_depth', HR_NODES),
+        ('lite_hr_depth', LITE_NODES),
+        ('lite_hr_depth_lite0', LITE0_NODES),
+    ],
 )
 def test_nodes_have_the_widths_of_the_layer_table(name, expected):
     nodes = create_network(name).nodes
@@ -99,4 +109,23 @@ def test_lite_taps_are_the_first_blocks_of_their_resolution():
 
     assert all(map(torch.equal, features[1:], outputs.values()))
     assert [feature.shape[1] for feature in features] == [16, 24, 40, 80, 160]
+    assert [feature.shape[2] for feature in features] == [32, 16, 8, 4, 2]
+
+
+def test_lite0_taps_are_the_ends_of_their_resolutions_and_see_the_image_from_minus_one_to_one():
+    network = create_network('lite_hr_depth_lite0').eval()
+    seen = {}
+    trunk = network.encoder.trunk
+    trunk.conv_stem.register_forward_hook(lambda _, inputs, __: seen.update(image=inputs[0]))
+    for stage in (0, 1, 2, 4, 6):
+        trunk.blocks[stage].register_forward_hook(
+            lambda _, __, output, key=stage: seen.update({key: output})
+        )
+    image = torch.rand(1, 3, 64, 96)
+
+    features = network.encode(image)
+
+    torch.testing.assert_close(seen.pop('image'), 2 * image - 1)
+    assert all(map(torch.equal, features, seen.values()))
+    assert [feature.shape[1] for feature in features] == [16, 24, 40, 112, 320]
     assert [feature.shape[2] for feature in features] == [32, 16, 8, 4, 2]
