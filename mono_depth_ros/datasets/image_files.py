@@ -19,10 +19,16 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     if not path.is_file():
         raise FileNotFoundError(f"Image '{path}' does not exist.")
     data = np.fromfile(path, np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    is_whole = data.size > 0 and not _is_cut_jpeg(data.tobytes())
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if is_whole else None
     if image is None:
         raise ValueError(
             f"Image '{path}' ({path.stat().st_size} bytes) cannot be decoded: the file is empty, "
             'cut short or no image. Copy it again, or drop its line from the split.'
         )
     return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
+
+
+def _is_cut_jpeg(data: bytes) -> bool:
+    """Whether a JPEG's end is missing: OpenCV 4 would fill the rest of the image up."""
+    return data.startswith(b'\xff\xd8') and b'\xff\xd9' not in data

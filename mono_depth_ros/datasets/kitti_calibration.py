@@ -54,7 +54,8 @@ def read_numbers(path: Path, key: str, count: int) -> NDArray[np.float64]:
             f"Calibration '{path}' does not exist; KITTI offers it per day (calibration zip of "
             f'{path.parent.name}). Unpack it there.'
         )
-    lines = dict(_key_and_values(line) for line in path.read_text().splitlines() if ':' in line)
+    text = path.read_text(encoding='utf-8', errors='replace')
+    lines = dict(_key_and_values(line) for line in text.splitlines() if ':' in line)
     return _values(lines, key, count, path)
 
 

@@ -38,7 +38,8 @@ def read_split(path: str | Path) -> list[SplitEntry]:
         raise FileNotFoundError(
             f"Split file '{path}' does not exist; prepare_split makes one from drives or bags."
         )
-    lines = path.read_text(encoding='utf-8').splitlines()
+    # A file that is no text fails at its first line, by name.
+    lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
     entries = [_entry(line, f'{path}:{number}') for number, line in enumerate(lines, 1)
                if line.strip()]
     if not entries:
@@ -56,7 +57,7 @@ def _entry(line: str, where: str) -> SplitEntry:
     words = line.split()
     if len(words) == 2:  # the field's lists of single cameras leave the side out
         words.append('l')
-    if len(words) != 3 or not words[1].isdigit() or words[2] not in SIDES:
+    if len(words) != 3 or not words[1].isdecimal() or words[2] not in SIDES:
         raise ValueError(
             f"{where}: '{line}' is not of the form 'folder index side', for example "
             "'2011_09_26/2011_09_26_drive_0052_sync 12 l' (side: l or r)."

@@ -35,7 +35,8 @@ def stereo_hint(target: NDArray[np.uint8], partner: NDArray[np.uint8], fx: float
         P2=32 * _BLOCK**2, disp12MaxDiff=1, uniquenessRatio=5, speckleWindowSize=100,
         speckleRange=2, mode=cv2.STEREO_SGBM_MODE_SGBM_3WAY)
     disparity = matcher.compute(left, right)[:, _DISPARITIES:].astype(np.float32) / _FIXED_POINT
-    disparity[disparity <= 0.5] = np.nan
+    is_padding = disparity > np.arange(disparity.shape[1])
+    disparity[is_padding | (disparity <= 0.5)] = np.nan
     return np.asarray(-baseline * fx / disparity, np.float32)
 
 

@@ -40,7 +40,13 @@ class StreetData:
         return self.frames
 
     def __getitem__(self, index: int) -> TrainingSample:
-        """Render a target and its sources."""
+        """Render a target and its sources.
+
+        Raises:
+            IndexError: there are not that many targets.
+        """
+        if not 0 <= index < self.frames:
+            raise IndexError(f'The street has targets 0 to {self.frames - 1}, not {index}.')
         if self._kept is not None and index in self._kept:
             return self._kept[index]
         number = self.first + index * self.spacing

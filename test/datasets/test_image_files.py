@@ -1,0 +1,59 @@
+import cv2
+import numpy as np
+import pytest
+
+from mono_depth_ros.datasets.image_files import read_image
+
+
+@pytest.fixture
+def picture():
+    """Red on the left, blue on the right."""
+    image = np.zeros((32, 48, 3), np.uint8)
+    image[:, :24, 0], image[:, 24:, 2] = 200, 200
+    return image
+
+
+def write(path, image, *options):
+    assert cv2.imwrite(str(path), image[..., ::-1], options)
+    return path
+
+
+@pytest.mark.parametrize('ending', ['png', 'jpg'])
+def test_images_are_rgb(tmp_path, picture, ending):
+    read = read_image(write(tmp_path / f'image.{ending}', picture))
+
+    assert read.dtype == np.uint8 and read.flags.c_contiguous
+    assert np.abs(read[:, :16].astype(int) - picture[:, :16]).max() < 5
+    assert np.abs(read[:, 32:].astype(int) - picture[:, 32:]).max() < 5
+
+
+def test_gray_becomes_three_equal_channels(tmp_path):
+    gray = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    assert cv2.imwrite(str(tmp_path / 'gray.png'), gray)
+
+    assert np.array_equal(read_image(tmp_path / 'gray.png'), np.stack([gray] * 3, axis=-1))
+
+
+def test_a_missing_image_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"Image '.*nothing\.png' does not exist"):
+        read_image(tmp_path / 'nothing.png')
+
+
+@pytest.mark.parametrize('ending', ['png', 'jpg'])
+@pytest.mark.parametrize('share', [0.0, 0.5, 0.99])
+def test_an_image_cut_short_is_named_with_its_size(tmp_path, picture, ending, share):
+    noisy = np.random.default_rng(0).integers(0, 256, picture.shape, np.uint8)
+    path = write(tmp_path / f'image.{ending}', noisy)
+    data = path.read_bytes()
+    path.write_bytes(data[:int(share * len(data))])
+
+    size = path.stat().st_size
+    with pytest.raises(ValueError, match=rf'image\.{ending}.*\({size} bytes\) cannot be decoded'):
+        read_image(path)
+
+
+def test_a_file_that_is_no_image_is_named(tmp_path):
+    (tmp_path / 'image.png').write_text('not found')
+
+    with pytest.raises(ValueError, match=r'cut short or no image\. Copy it again'):
+        read_image(tmp_path / 'image.png')
