@@ -76,6 +76,8 @@ class Progress:
 
     def on_end(self, *_: object) -> None: ...
 
+    def close(self) -> None: ...
+
 
 def report(config: TrainConfig, network: torch.nn.Module, minutes: float) -> None:
     held_out = [render_frame(Street(HELD_OUT_STREET), 3 + 7 * number, SIZE)

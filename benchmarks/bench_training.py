@@ -70,6 +70,8 @@ class Stopwatch:
 
     def on_end(self, *_: object) -> None: ...
 
+    def close(self) -> None: ...
+
 
 def measure(network: str, folder: Path) -> None:
     config = TrainConfig(

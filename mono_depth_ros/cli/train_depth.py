@@ -27,15 +27,18 @@ def main(args: Sequence[str] | None = None) -> int:
               file=sys.stderr)
         return 1
     stopped = _stopped_by_signals()
+    watchers: list[Watcher] = []
     try:
         config = parse_config(sys.argv[1:] if args is None else args)
         folder = Path(config.output)
-        watchers: list[Watcher] = [ProgressWatcher(), TensorBoardWatcher(folder),
-                                   ReportWatcher(folder)]
+        watchers = [ProgressWatcher(), TensorBoardWatcher(folder), ReportWatcher(folder)]
         train(config, watchers, stopped.is_set)
     except (OSError, ValueError, TrainingDiverged) as error:
         print(f'train_depth: error: {error}', file=sys.stderr)
         return 1
+    finally:
+        for watcher in watchers:
+            watcher.close()
     if stopped.is_set():
         print('train_depth: stopped; the same command with --resume true goes on from here')
         return 130

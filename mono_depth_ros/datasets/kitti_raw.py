@@ -29,6 +29,7 @@ class KittiRaw:
         stereo: add the other camera's image of the same moment, where it exists.
         hints: add depth from stereo matching wherever the partner exists.
         keep: keep decoded images in memory, for data that fits.
+        both_sides: take the other camera's image of every line as a target too, where it exists.
 
     Raises:
         FileNotFoundError, ValueError: root or split is missing or wrong.
@@ -36,7 +37,7 @@ class KittiRaw:
 
     def __init__(self, root: str | Path, split: str | Path | Sequence[str | Path],
                  offsets: Sequence[int] = (-1, 1), stereo: bool = False, hints: bool = False,
-                 keep: bool = False) -> None:
+                 keep: bool = False, both_sides: bool = False) -> None:
         self.root = Path(root).expanduser()
         if not self.root.is_dir():
             raise FileNotFoundError(
@@ -44,6 +45,8 @@ class KittiRaw:
             )
         splits = [split] if isinstance(split, (str, Path)) else split
         self.entries = [entry for path in splits for entry in read_split(path)]
+        if both_sides:
+            self.entries += self._other_sides()
         self.offsets = tuple(offsets)
         self.stereo = stereo
         self.hints = hints
@@ -85,6 +88,11 @@ class KittiRaw:
         hint = self._hint(entry, target, stereo, camera)
         return TrainingSample(target, tuple(sources), camera.K, str(entry), hint)
 
+    def _other_sides(self) -> list[SplitEntry]:
+        others = [_other_side(entry) for entry in self.entries]
+        known = set(self.entries)
+        return [other for other in others if other not in known and self._image_path(other)]
+
     def _neighbours(self, entry: SplitEntry, path: Path, camera: KittiCamera) -> list[Source]:
         paths = {offset: self._image_path(entry._replace(index=entry.index + offset), path)
                  for offset in self.offsets}
@@ -96,8 +104,7 @@ class KittiRaw:
     def _partner(self, entry: SplitEntry, path: Path, camera: KittiCamera) -> Source | None:
         if not (self.stereo or self.hints):
             return None
-        other = entry._replace(side='r' if entry.side == 'l' else 'l')
-        partner = self._image_path(other, path)
+        partner = self._image_path(_other_side(entry), path)
         if partner is None:
             return None
         pose = np.eye(4)
@@ -145,6 +152,10 @@ class KittiRaw:
         if self._kept is not None:
             self._kept[path] = image
         return image
+
+
+def _other_side(entry: SplitEntry) -> SplitEntry:
+    return entry._replace(side='r' if entry.side == 'l' else 'l')
 
 
 @lru_cache(maxsize=64)

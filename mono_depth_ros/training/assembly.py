@@ -179,8 +179,11 @@ def _weights_path(value: str, network: str) -> Path:
 
 def _check(config: TrainConfig) -> None:
     loss = config.loss
-    if loss.distillation > 0 and config.teacher == 'none':
-        raise ValueError('loss.distillation needs a teacher: give the card of a trained network.')
+    if config.teacher == 'none' and (loss.distillation > 0 or config.supervision == 'T'):
+        raise ValueError('Distillation needs a teacher: give the card of a trained network with '
+                         '--teacher.')
+    if config.supervision == 'T' and loss.photometric > 0:
+        raise ValueError('supervision T has no sources to compare with: set loss.photometric 0.')
     if config.teacher != 'none' and loss.distillation == 0:
         raise ValueError('A teacher is given, but loss.distillation is 0; give it a weight.')
     if config.supervision in ('M', 'MS') and config.pose_network == 'none':

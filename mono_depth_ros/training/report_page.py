@@ -246,7 +246,8 @@ def _data(report: Report) -> str:
         'stereo split': config.stereo_split, 'samples': report.samples,
         'images per step': batch, 'passes': f'{report.step * batch / report.samples:.4g}',
         'supervision': {'M': 'M: neighbours in time', 'S': 'S: stereo partner',
-                        'MS': 'MS: neighbours in time and stereo partner'}[config.supervision],
+                        'MS': 'MS: neighbours in time and stereo partner',
+                        'T': 'T: a teacher alone'}[config.supervision],
         'validated on': config.validation_split,
     }
     return _section('Data', _table({name: value for name, value in rows.items() if value != ''}))

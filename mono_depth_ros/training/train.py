@@ -81,6 +81,9 @@ class Watcher(Protocol):
     def on_end(self, card: ModelCard) -> None:
         """Learn what came out."""
 
+    def close(self) -> None:
+        """Finish, however the training ended; called once by whoever made the watcher."""
+
 
 class TrainingDiverged(RuntimeError):  # noqa: N818 - it is what happened
     """The loss is no number any more, or has exploded; the message names the samples."""

@@ -53,6 +53,9 @@ class Recorder:
     def on_end(self, card) -> None:
         self.card = card
 
+    def close(self) -> None:
+        pass
+
 
 class Killed(BaseException):
     """What stops a training as a kill does: nobody is told."""

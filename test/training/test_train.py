@@ -55,6 +55,9 @@ class Recorder:
     def on_end(self, card) -> None:
         self.card = card
 
+    def close(self) -> None:
+        pass
+
 
 def street_config(folder: Path, **changes) -> TrainConfig:
     config = TrainConfig(
