@@ -17,6 +17,7 @@ from mono_depth_ros.datasets.stereo_hints import stereo_hint
 
 COLOUR, GRAY = {'l': 2, 'r': 3}, {'l': 0, 'r': 1}
 ENDINGS = ('.png', '.jpg')
+_SAME_K = 0.5  # [px]
 
 
 class KittiRaw:
@@ -108,8 +109,23 @@ class KittiRaw:
         if partner is None:
             return None
         pose = np.eye(4)
-        pose[0, 3] = camera.x - self._camera(partner).x
+        pose[0, 3] = self._baseline(path, partner, entry.side)
         return Source(self._read(partner, camera), 0, pose, abs(float(pose[0, 3])))
+
+    def _baseline(self, path: Path, partner: Path, side: str) -> float:
+        """Return the x of an image's camera, seen from its partner's [m]."""
+        camera, other = self._camera(path), self._camera(partner)
+        baseline = camera.x - other.x
+        is_placed = baseline < 0 if side == 'l' else baseline > 0
+        if not (is_placed and np.allclose(camera.K, other.K, rtol=0, atol=_SAME_K)):
+            raise ValueError(
+                f'{path.parents[3] / FILE_NAME}: the cameras of {path.parents[1].name} and '
+                f'{partner.parents[1].name} make no rectified pair (x {camera.x:.3f} and '
+                f'{other.x:.3f} m, fx {camera.K[0, 0]:.1f} and {other.K[0, 0]:.1f} px); expected '
+                'equal K and the odd camera on the right. Take the official calibration of that '
+                'day.'
+            )
+        return baseline
 
     def _hint(self, entry: SplitEntry, target: NDArray[np.uint8], stereo: Source | None,
               camera: KittiCamera) -> NDArray[np.float32] | None:
