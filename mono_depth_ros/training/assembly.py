@@ -24,7 +24,9 @@ from mono_depth_ros.inference.model_card import load_card
 from mono_depth_ros.networks import DepthNetwork, create_network
 from mono_depth_ros.networks.pose import PoseNetwork, create_pose_network
 from mono_depth_ros.training.augmentation import resize
+from mono_depth_ros.training.checks import check_config, check_promises, check_teacher
 from mono_depth_ros.training.config import TrainConfig
+from mono_depth_ros.training.distillation import Teacher
 from mono_depth_ros.training.encoder_weights import find_imagenet_weights, load_encoder_weights
 from mono_depth_ros.training.objective import Objective
 
@@ -53,16 +55,17 @@ def assemble(config: TrainConfig) -> Assembly:
     Raises:
         FileNotFoundError, ValueError: a name, a file or a combination is wrong.
     """
-    _check(config)
+    check_config(config)
     data = open_data(config)
+    check_promises(config, data)
     training_K = resize(data[0], config.input_size).K
     torch.manual_seed(config.seed)
     depth = _depth_network(config)
     depth.check_input_size(*config.input_size)
-    teacher = None
-    if config.teacher != 'none':
-        teacher = load_network(load_card(config.teacher)).eval().requires_grad_(False)
-    objective = Objective(depth, _pose_network(config), config, float(training_K[1, 1]), teacher)
+    focal = float(training_K[1, 1])
+    taught = config.teacher != 'none'
+    teacher = Teacher(load_card(config.teacher), config, focal) if taught else None
+    objective = Objective(depth, _pose_network(config), config, focal, teacher)
     return Assembly(objective, data, training_K)
 
 
@@ -155,6 +158,14 @@ def _depth_network(config: TrainConfig) -> DepthNetwork:
     return network
 
 
+def _teacher(config: TrainConfig, training_K: NDArray[np.float64]) -> DepthNetwork | None:
+    if config.teacher == 'none':
+        return None
+    card = load_card(config.teacher)
+    check_teacher(config, card, training_K)
+    return load_network(card).eval().requires_grad_(False)
+
+
 def _pose_network(config: TrainConfig) -> PoseNetwork | None:
     if config.pose_network == 'none' or config.supervision == 'S':
         return None
@@ -175,18 +186,3 @@ def _weights_path(value: str, network: str) -> Path:
             f"'{network}'; give a file, or 'none' to start from scratch."
         )
     return path
-
-
-def _check(config: TrainConfig) -> None:
-    loss = config.loss
-    if config.teacher == 'none' and (loss.distillation > 0 or config.supervision == 'T'):
-        raise ValueError('Distillation needs a teacher: give the card of a trained network with '
-                         '--teacher.')
-    if config.supervision == 'T' and loss.photometric > 0:
-        raise ValueError('supervision T has no sources to compare with: set loss.photometric 0.')
-    if config.teacher != 'none' and loss.distillation == 0:
-        raise ValueError('A teacher is given, but loss.distillation is 0; give it a weight.')
-    if config.supervision in ('M', 'MS') and config.pose_network == 'none':
-        raise ValueError(f'supervision {config.supervision} needs a pose_network.')
-    if config.supervision == 'M' and loss.hints > 0:
-        raise ValueError('loss.hints needs stereo pairs: supervision S or MS.')

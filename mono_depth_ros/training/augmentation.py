@@ -100,13 +100,17 @@ def mirror(sample: TrainingSample) -> TrainingSample:
     return TrainingSample(_flipped(sample.target), sources, K, sample.name, hint)
 
 
+def check_zoom(zoom: tuple[float, float]) -> None:
+    """Raise a ValueError for a range of enlargements that an image does not have."""
+    if not 1 <= zoom[0] <= zoom[1]:
+        raise ValueError(f'augmentation.zoom is {zoom}; an image can only be enlarged: '
+                         'expected [lowest, highest], both 1 or more.')
+
+
 def _draw_window(sample: TrainingSample, options: AugmentationConfig,
                  random: np.random.Generator) -> Window:
-    lowest, highest = options.zoom
-    if not 1 <= lowest <= highest:
-        raise ValueError(f'augmentation.zoom is {options.zoom}; an image can only be enlarged: '
-                         'expected [lowest, highest], both 1 or more.')
-    zoom = random.uniform(lowest, highest)
+    check_zoom(options.zoom)
+    zoom = random.uniform(*options.zoom)
     height, width = sample.target.shape[:2]
     part_height, part_width = round(height / zoom), round(width / zoom)
     return Window(int(random.integers(height - part_height + 1)),

@@ -13,6 +13,7 @@ from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.networks.pose import PoseNetwork
 from mono_depth_ros.training.batch import Batch
 from mono_depth_ros.training.config import TrainConfig
+from mono_depth_ros.training.distillation import Teacher
 from mono_depth_ros.training.losses import ReprojectionError, hint_error, smoothness
 from mono_depth_ros.training.multi_resolution import consistency
 from mono_depth_ros.training.view_synthesis import find_motion, warp_to_target
@@ -78,7 +79,7 @@ class Objective(nn.Module):
     """
 
     def __init__(self, depth: DepthNetwork, pose: PoseNetwork | None, config: TrainConfig,
-                 training_focal: float, teacher: DepthNetwork | None = None) -> None:
+                 training_focal: float, teacher: Teacher | None = None) -> None:
         super().__init__()
         self.depth, self.pose, self.teacher = depth, pose, teacher
         self.config, self.training_focal = config, training_focal
@@ -225,8 +226,7 @@ class Objective(nn.Module):
 
     def _distillation(self, batch: Batch, disparities: list[Tensor]) -> Tensor:
         assert self.teacher is not None
-        with torch.no_grad():
-            taught = self.teacher(batch.target_colours).float()
+        taught = self.teacher.disparity(batch.target_colours, batch.K)
         losses = [(disparity - _shrunk(taught, disparity)).abs().mean((1, 2, 3))
                   for disparity in disparities]
         return torch.stack(losses).mean(0)

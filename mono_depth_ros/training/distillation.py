@@ -1,0 +1,63 @@
+"""Learn from a trained network: what its disparity would be, had the student found it."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from mono_depth_ros.geometry.disparity import depth_to_disparity, disparity_to_depth
+from mono_depth_ros.inference.checkpoint import load_network
+from mono_depth_ros.inference.model_card import ModelCard
+from mono_depth_ros.training.config import TrainConfig
+
+
+class Teacher(nn.Module):
+    """A frozen network, at its own size, range and unit.
+
+    Args:
+        card: of a trained network.
+        config: the student's range, unit and focal length.
+        training_focal: fy of the student's training camera at network size [px].
+
+    Raises:
+        ValueError: the card is untrained.
+    """
+
+    def __init__(self, card: ModelCard, config: TrainConfig, training_focal: float) -> None:
+        super().__init__()
+        if not card.is_trained:
+            raise ValueError(f"The teacher '{card.name}' is untrained: there is nothing to learn.")
+        self.card, self.config, self.training_focal = card, config, training_focal
+        self.network = load_network(card).eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def disparity(self, image: Tensor, K: Tensor) -> Tensor:
+        """Return what the student should say of its images.
+
+        Args:
+            image: (B, 3, H, W) RGB in [0, 1], at the student's size.
+            K: (B, 3, 3) their intrinsics [px].
+
+        Returns:
+            (B, 1, H, W) disparity in the student's range, unit and focal length, in 0 to 1.
+        """
+        size = self.card.input_size
+        seen = F.interpolate(image, size, mode='bilinear', align_corners=False, antialias=True)
+        disparity = self.network(seen).float()
+        disparity = F.interpolate(disparity, image.shape[-2:], mode='bilinear',
+                                  align_corners=False)
+        depth = disparity_to_depth(disparity, self.card.min_depth, self.card.max_depth)
+        depth = depth * self._factor(K, image.shape[-2])[:, None, None, None]
+        config = self.config
+        return depth_to_disparity(depth, config.min_depth, config.max_depth).clamp(0, 1)
+
+    def _factor(self, K: Tensor, height: int) -> Tensor:
+        """Return the student's depth over the teacher's (B,), for metres known to both."""
+        if self.card.depth_unit != 'metric':
+            return K.new_ones(len(K))
+        assert self.card.training_K is not None
+        focal = K[:, 1, 1]
+        factor = focal * (self.card.input_size[0] / height) / self.card.training_K[1][1]
+        factor = factor * (self.card.depth_scale or 1.0) / self.config.depth_scale
+        return factor * self.training_focal / focal if self.config.canonical_focal else factor

@@ -1,0 +1,86 @@
+"""A teacher speaks in the student's unit, range and focal length."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from mono_depth_ros.geometry.disparity import disparity_to_depth
+from mono_depth_ros.inference.checkpoint import save_weights
+from mono_depth_ros.inference.model_card import ModelCard, load_card, write_card
+from mono_depth_ros.networks import create_network
+from mono_depth_ros.training.config import TrainConfig
+from mono_depth_ros.training.distillation import Teacher
+
+SIZE = (64, 128)
+STUDENT = TrainConfig(input_size=SIZE, min_depth=0.5, max_depth=200.0, canonical_focal=True)
+IMAGE = torch.rand(2, 3, *SIZE, generator=torch.Generator().manual_seed(0))
+
+
+def intrinsics(focal: float) -> torch.Tensor:
+    return torch.tensor([[focal, 0, 64], [0, focal, 32], [0, 0, 1]]).expand(2, 3, 3)
+
+
+@pytest.fixture
+def card(tmp_path):
+    """A network that says disparity 0.5 everywhere: 2 / (1 / 1 + 1 / 100) = 1.98 units."""
+    network = create_network('small_depth')
+    with torch.no_grad():
+        for head in network.heads:
+            head.conv.weight.zero_()
+            head.conv.bias.zero_()
+    card = ModelCard(
+        name='teacher', network='small_depth', weights='teacher.safetensors',
+        sha256=save_weights(network, tmp_path / 'teacher.safetensors'), input_size=(32, 64),
+        min_depth=1.0, max_depth=100.0, depth_unit='metric', depth_scale=5.0,
+        training_K=((40.0, 0.0, 32.0), (0.0, 40.0, 16.0), (0.0, 0.0, 1.0)), training_data='none',
+        license_code='Apache-2.0', license_weights='none')
+    write_card(card, tmp_path / 'teacher.yaml')
+    return load_card(tmp_path / 'teacher.yaml')
+
+
+def student_depth(card, config, focal, training_focal):
+    disparity = Teacher(card, config, training_focal).disparity(IMAGE, intrinsics(focal))
+    assert disparity.shape == (2, 1, *SIZE)
+    depth = disparity_to_depth(disparity, config.min_depth, config.max_depth)
+    assert depth.min() == pytest.approx(depth.max().item(), rel=1e-4)
+    return depth.mean().item()
+
+
+def test_the_same_camera_keeps_the_teacher_s_metres(card):
+    # 80 px at 64 rows are 40 px at the teacher's 32: its own focal length
+    assert student_depth(card, STUDENT, 80, 80) == pytest.approx(1.980198 * 5.0, rel=1e-3)
+
+
+def test_the_student_may_count_in_another_unit(card):
+    config = replace(STUDENT, depth_scale=2.5)
+
+    assert student_depth(card, config, 80, 80) == pytest.approx(1.980198 * 2.0, rel=1e-3)
+
+
+def test_a_zoomed_image_shows_the_scene_farther_but_counts_at_the_training_camera(card):
+    # twice the focal length: what looks 9.9 m away is 19.8 m away, which counts as 9.9 m
+    assert student_depth(card, STUDENT, 160, 80) == pytest.approx(1.980198 * 5.0, rel=1e-3)
+    plain = replace(STUDENT, canonical_focal=False)
+    assert student_depth(card, plain, 160, 80) == pytest.approx(1.980198 * 10.0, rel=1e-3)
+
+
+def test_a_relative_teacher_hands_on_its_own_units(card):
+    relative = replace(card, depth_unit='relative')
+
+    assert student_depth(relative, STUDENT, 160, 80) == pytest.approx(1.980198, rel=1e-3)
+
+
+def test_depth_out_of_the_student_s_range_is_its_nearest_or_farthest(card):
+    config = replace(STUDENT, max_depth=5.0)
+
+    disparity = Teacher(card, config, 80).disparity(IMAGE, intrinsics(80))
+
+    assert torch.equal(disparity, torch.zeros_like(disparity))
+
+
+def test_an_untrained_teacher_is_refused(card):
+    untrained = replace(card, weights=None, sha256=None, seed=0, depth_unit='relative')
+
+    with pytest.raises(ValueError, match="'teacher' is untrained"):
+        Teacher(untrained, STUDENT, 80)
