@@ -24,7 +24,7 @@ from mono_depth_ros.inference.model_card import load_card
 from mono_depth_ros.networks import DepthNetwork, create_network
 from mono_depth_ros.networks.pose import PoseNetwork, create_pose_network
 from mono_depth_ros.training.augmentation import resize
-from mono_depth_ros.training.checks import check_config, check_promises, check_teacher
+from mono_depth_ros.training.checks import check_config, check_promises
 from mono_depth_ros.training.config import TrainConfig
 from mono_depth_ros.training.distillation import Teacher
 from mono_depth_ros.training.encoder_weights import find_imagenet_weights, load_encoder_weights
@@ -156,14 +156,6 @@ def _depth_network(config: TrainConfig) -> DepthNetwork:
         path = _weights_path(config.encoder_weights, config.network)
         load_encoder_weights(network, path)
     return network
-
-
-def _teacher(config: TrainConfig, training_K: NDArray[np.float64]) -> DepthNetwork | None:
-    if config.teacher == 'none':
-        return None
-    card = load_card(config.teacher)
-    check_teacher(config, card, training_K)
-    return load_network(card).eval().requires_grad_(False)
 
 
 def _pose_network(config: TrainConfig) -> PoseNetwork | None:

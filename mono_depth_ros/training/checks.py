@@ -1,0 +1,90 @@
+"""What a configuration must not say: values, combinations and promises that cannot be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter
+
+import numpy as np
+
+from mono_depth_ros.datasets.sample import Source, TrainingData
+from mono_depth_ros.training.augmentation import check_zoom
+from mono_depth_ros.training.config import TrainConfig
+
+# The least that fields may be.
+_LEAST = {
+    'batch_size': 1, 'accumulate': 1, 'devices': 1, 'num_nodes': 1, 'pose_reduction': 1,
+    'loss.levels': 1, 'epochs': 1, 'steps': 0, 'seed': 0, 'threads': 0, 'reading.workers': 0,
+    'loss.photometric': 0, 'loss.smoothness': 0, 'loss.hints': 0, 'loss.velocity': 0,
+    'loss.distillation': 0, 'loss.consistency': 0, 'optimizer.learning_rate': 0,
+    'optimizer.warmup_steps': 0, 'optimizer.gradient_clip': 0,
+}
+_SAMPLES = 20
+
+
+def check_config(config: TrainConfig) -> None:
+    """Refuse values and combinations that nothing can be trained with.
+
+    Raises:
+        ValueError: with the value, what is expected and what to change.
+    """
+    for name, least in _LEAST.items():
+        value = attrgetter(name)(config)
+        if not value >= least:
+            raise ValueError(f'{name} is {value}; expected {least} or more.')
+    if not (config.depth_scale > 0 and 0 < config.min_depth < config.max_depth):
+        raise ValueError(
+            f'min_depth {config.min_depth}, max_depth {config.max_depth} and depth_scale '
+            f'{config.depth_scale} make no range of depth; expected 0 < min_depth < max_depth and '
+            'a depth_scale above 0.')
+    if 0 in config.reading.offsets:
+        raise ValueError(
+            f'reading.offsets {config.reading.offsets} compare a frame with itself; expected '
+            'neighbours such as [-1, 1]. The stereo partner comes with supervision S or MS.')
+    check_zoom(config.augmentation.zoom)
+    _check_supervision(config)
+
+
+def _check_supervision(config: TrainConfig) -> None:
+    loss, supervision = config.loss, config.supervision
+    if config.teacher == 'none' and (loss.distillation > 0 or supervision == 'T'):
+        raise ValueError('Distillation needs a teacher: give the card of a trained network with '
+                         '--teacher.')
+    if supervision == 'T' and loss.photometric > 0:
+        raise ValueError('supervision T has no sources to compare with: set loss.photometric 0.')
+    if config.teacher != 'none' and loss.distillation == 0:
+        raise ValueError('A teacher is given, but loss.distillation is 0; give it a weight.')
+    if not loss.photometric + loss.hints + loss.distillation > 0:
+        raise ValueError('No part of the loss looks at depth; give loss.photometric (the usual '
+                         'one), loss.hints or loss.distillation a weight.')
+    if supervision in ('M', 'MS') and config.pose_network == 'none':
+        raise ValueError(f'supervision {supervision} needs a pose_network.')
+    if supervision not in ('S', 'MS') and (loss.hints > 0 or config.stereo_split):
+        raise ValueError('loss.hints and stereo_split need stereo pairs: supervision S or MS.')
+    if loss.hints > 0 and config.data != 'kitti_raw':
+        raise ValueError(f"data '{config.data}' has no depth hints: set loss.hints 0.")
+    if supervision not in ('M', 'MS') and loss.velocity > 0:
+        raise ValueError('loss.velocity needs neighbours in time: supervision M or MS.')
+
+
+def check_promises(config: TrainConfig, data: TrainingData) -> None:
+    """Refuse data without what would make metres: stereo partners, measured distances.
+
+    Raises:
+        ValueError: none of some samples, evenly spread, has it.
+    """
+    if config.supervision in ('S', 'MS') and not _any_source(data, lambda s: s.offset == 0):
+        raise ValueError(
+            f'supervision {config.supervision} needs stereo partners, but the data have none '
+            f'({_SAMPLES} samples looked at); use M, or give a stereo_split.')
+    if config.loss.velocity > 0 and not _any_source(
+            data, lambda s: s.offset != 0 and s.distance is not None):
+        raise ValueError(
+            f'loss.velocity needs measured distances, but the data have none ({_SAMPLES} samples '
+            'looked at): KITTI takes them from poses.txt, bags from odometry or a given speed. '
+            'Set loss.velocity 0, or add them.')
+
+
+def _any_source(data: TrainingData, fits: Callable[[Source], bool]) -> bool:
+    numbers = np.unique(np.linspace(0, len(data) - 1, _SAMPLES).round().astype(int))
+    return any(fits(source) for number in numbers for source in data[int(number)].sources)
