@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
 FILE_NAME = 'checkpoint.pt'
+_PARTS = {'step', 'objective', 'optimizer', 'config'}
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
@@ -38,9 +38,13 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
         )
     try:
         state = torch.load(path, map_location='cpu', weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(
-            f"Checkpoint '{path}' cannot be read ({error}); start the training anew."
-        ) from error
-    assert isinstance(state, dict)
+    except Exception as error:  # torch has no error of its own for damaged files
+        raise _unreadable(path, repr(error)) from error
+    if not (isinstance(state, dict) and state.keys() >= _PARTS):
+        raise _unreadable(path, f'expected {", ".join(sorted(_PARTS))} in it')
     return state
+
+
+def _unreadable(path: Path, reason: str) -> ValueError:
+    return ValueError(f"Checkpoint '{path}' cannot be read ({reason}); it is damaged or something "
+                      'else. Start the training anew: leave --resume out.')

@@ -1,0 +1,96 @@
+"""A configuration is refused before anything is built from it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mono_depth_ros.datasets.sample import Source, TrainingSample
+from mono_depth_ros.training.checks import check_config, check_promises
+from mono_depth_ros.training.config import (
+    AugmentationConfig,
+    DataConfig,
+    LossConfig,
+    OptimizerConfig,
+    TrainConfig,
+)
+
+IMAGE = np.zeros((4, 6, 3), np.uint8)
+
+
+def changed(**changes):
+    return replace(TrainConfig(), **changes)
+
+
+def test_the_defaults_can_be_trained_with():
+    check_config(TrainConfig())
+
+
+@pytest.mark.parametrize('changes, message', [
+    ({'batch_size': 0}, 'batch_size is 0; expected 1 or more'),
+    ({'accumulate': 0}, 'accumulate is 0; expected 1 or more'),
+    ({'seed': -1}, 'seed is -1; expected 0 or more'),
+    ({'pose_reduction': 0}, 'pose_reduction is 0; expected 1'),
+    ({'loss': LossConfig(levels=0)}, r'loss\.levels is 0; expected 1'),
+    ({'loss': LossConfig(smoothness=-1.0)}, r'loss\.smoothness is -1\.0; expected 0'),
+    ({'optimizer': OptimizerConfig(learning_rate=float('nan'))}, 'learning_rate is nan'),
+    ({'reading': DataConfig(workers=-1)}, r'reading\.workers is -1; expected 0'),
+    ({'min_depth': 0.0}, r'min_depth 0\.0, .*expected 0 < min_depth < max_depth'),
+    ({'max_depth': 0.1}, r'max_depth 0\.1 .* make no range of depth'),
+    ({'depth_scale': 0.0}, r'depth_scale 0\.0 .*a depth_scale above 0'),
+    ({'reading': DataConfig(offsets=(-1, 0))}, r'\(-1, 0\) compare a frame with itself'),
+    ({'augmentation': AugmentationConfig(zoom=(0.5, 1.0))}, r'augmentation\.zoom is'),
+])
+def test_values_out_of_range_are_named(changes, message):
+    with pytest.raises(ValueError, match=message):
+        check_config(changed(**changes))
+
+
+@pytest.mark.parametrize('changes, message', [
+    ({'loss': LossConfig(distillation=1.0)}, 'Distillation needs a teacher'),
+    ({'supervision': 'T'}, 'Distillation needs a teacher'),
+    ({'teacher': 'card'}, r'A teacher is given, but loss\.distillation is 0'),
+    ({'supervision': 'T', 'teacher': 'card'}, r'set loss\.photometric 0'),
+    ({'loss': LossConfig(photometric=0.0)}, 'No part of the loss looks at depth'),
+    ({'pose_network': 'none'}, 'supervision M needs a pose_network'),
+    ({'loss': LossConfig(hints=1.0)}, 'need stereo pairs: supervision S or MS'),
+    ({'stereo_split': 'pairs.txt'}, 'need stereo pairs: supervision S or MS'),
+    ({'loss': LossConfig(hints=1.0), 'supervision': 'MS', 'data': 'street'},
+     "data 'street' has no depth hints"),
+    ({'loss': LossConfig(velocity=1.0), 'supervision': 'S'}, 'needs neighbours in time'),
+])
+def test_combinations_that_make_no_sense_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        check_config(changed(**changes))
+
+
+def data(count, **special):
+    """Return samples with one neighbour each; `special` changes the source of one of them."""
+    samples = [TrainingSample(IMAGE, (Source(IMAGE, 1),), np.eye(3), 'made') for _ in range(count)]
+    if special:
+        middle = count // 2
+        source = replace(samples[middle].sources[0], **special)
+        samples[middle] = replace(samples[middle], sources=(source,))
+    return samples
+
+
+def test_metres_that_are_promised_have_to_be_in_the_data():
+    stereo, velocity = changed(supervision='MS'), changed(loss=LossConfig(velocity=0.1))
+
+    with pytest.raises(ValueError, match='MS needs stereo partners, but the data have none'):
+        check_promises(stereo, data(5))
+    with pytest.raises(ValueError, match=r'needs measured distances.*poses\.txt'):
+        check_promises(velocity, data(5))
+    check_promises(changed(), data(5))
+
+
+def test_some_samples_with_metres_are_enough():
+    check_promises(changed(supervision='MS'), data(5, offset=0))
+    check_promises(changed(loss=LossConfig(velocity=0.1)), data(5, distance=0.9))
+
+
+def test_the_baseline_of_a_partner_is_no_measured_motion():
+    config = changed(loss=LossConfig(velocity=0.1), supervision='MS')
+
+    with pytest.raises(ValueError, match='measured distances'):
+        check_promises(config, data(5, offset=0, distance=0.54))
