@@ -71,6 +71,8 @@ def assemble(config: TrainConfig) -> Assembly:
 
 def open_data(config: TrainConfig) -> TrainingData:
     """Open the data set that a configuration names."""
+    if not config.root and config.data != 'street':
+        raise ValueError(f"root is empty; expected where the data '{config.data}' are: --root.")
     stereo = config.supervision in ('S', 'MS')
     offsets = config.reading.offsets if config.supervision in ('M', 'MS') else ()
     options = config.reading.options
@@ -84,7 +86,8 @@ def open_data(config: TrainConfig) -> TrainingData:
 def _open_kitti(config: TrainConfig, offsets: Offsets, stereo: bool,
                 options: Options) -> TrainingData:
     def read(splits: str, offsets: Offsets, stereo: bool) -> KittiRaw:
-        return KittiRaw(config.root, splits.split(','), offsets, stereo, config.loss.hints > 0,
+        paths = [path.strip() for path in splits.split(',')]
+        return KittiRaw(config.root, paths, offsets, stereo, config.loss.hints > 0,
                         config.reading.keep, **options)
 
     parts = []
@@ -141,25 +144,30 @@ _OPENERS = {'kitti_raw': _open_kitti, 'rosbag': _open_rosbag, 'image_sequence': 
 
 
 def _depth_network(config: TrainConfig) -> DepthNetwork:
-    if config.initial != 'none':
-        card = load_card(config.initial)
-        if card.network != config.network:
-            raise ValueError(
-                f"'initial' is a card of {card.network}, but the network is {config.network}; "
-                'weights fit their own network only.'
-            )
-        network = create_network(config.network, **config.network_options)
-        network.load_state_dict(load_network(card).state_dict())
-        return network
     network = create_network(config.network, **config.network_options)
-    if config.encoder_weights != 'none':
+    if config.initial != 'none':
+        _start_from(network, config)
+    elif config.encoder_weights != 'none':
         path = _weights_path(config.encoder_weights, config.network)
         load_encoder_weights(network, path)
     return network
 
 
+def _start_from(network: DepthNetwork, config: TrainConfig) -> None:
+    if config.encoder_weights != 'none':
+        raise ValueError("'initial' and 'encoder_weights' both have weights for the encoder; "
+                         'leave one of them out.')
+    card = load_card(config.initial)
+    if card.network != config.network:
+        raise ValueError(
+            f"'initial' is a card of {card.network}, but the network is {config.network}; "
+            'weights fit their own network only.'
+        )
+    network.load_state_dict(load_network(card).state_dict())
+
+
 def _pose_network(config: TrainConfig) -> PoseNetwork | None:
-    if config.pose_network == 'none' or config.supervision == 'S':
+    if config.pose_network == 'none' or config.supervision not in ('M', 'MS'):
         return None
     network = create_pose_network(config.pose_network)
     if config.pose_encoder_weights != 'none':
