@@ -69,6 +69,9 @@ class OptimizerConfig:
         drop_factor: the learning rate is multiplied with it at the drop.
         warmup_steps: steps of linear growth from zero.
         gradient_clip: largest norm of the gradient; 0 for no limit.
+        encoder_factor: learning rate of the depth network's encoder over that of the rest.
+        average: weight of the past in a running average of the depth network's weights, which
+            is what is validated and exported, e.g. 0.99; 0 for the weights as they are.
     """
 
     name: Literal['adam', 'adamw'] = 'adam'
@@ -79,6 +82,8 @@ class OptimizerConfig:
     drop_factor: float = 0.1
     warmup_steps: int = 0
     gradient_clip: float = 0.0
+    encoder_factor: float = 1.0
+    average: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,9 @@ from mono_depth_ros.evaluation.predictors import evaluate_card, network_predicto
 from mono_depth_ros.geometry.camera import resize_intrinsics
 from mono_depth_ros.inference.checkpoint import save_weights
 from mono_depth_ros.inference.model_card import ModelCard, load_card, write_card
+from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
-from mono_depth_ros.training.assembly import Assembly
 from mono_depth_ros.training.config import TrainConfig
-from mono_depth_ros.training.objective import Objective
 
 FOLDER = 'card'
 # Projected lidar, as depth along the camera's axis: what the node publishes.
@@ -26,11 +25,10 @@ GROUND_TRUTH = 'projected'
 CARD_METRICS = ('abs_rel', 'sq_rel', 'rmse', 'rmse_log', 'a1')
 
 
-def validate(objective: Objective, config: TrainConfig) -> KittiResult:
-    """Evaluate the network in training by KITTI's protocol on the first validation split."""
-    predict = network_predictor(objective.depth, config.input_size, config.min_depth,
-                                config.max_depth)
-    factor = partial(_metres, config, objective.training_focal)
+def validate(network: DepthNetwork, config: TrainConfig, training_focal: float) -> KittiResult:
+    """Evaluate a network in training by KITTI's protocol on the first validation split."""
+    predict = network_predictor(network, config.input_size, config.min_depth, config.max_depth)
+    factor = partial(_metres, config, training_focal)
     return evaluate_kitti(predict, config.validation_root, validation_splits(config)[0],
                           GROUND_TRUTH, depth_factor=factor if is_metric(config) else None)
 
@@ -48,7 +46,8 @@ def is_metric(config: TrainConfig) -> bool:
     return knows_stereo or loss.velocity > 0 or teacher
 
 
-def export_card(assembly: Assembly, config: TrainConfig, steps: int) -> ModelCard:
+def export_card(network: DepthNetwork, config: TrainConfig, steps: int,
+                training_K: NDArray[np.float64]) -> ModelCard:
     """Write <output>/card/<name>.yaml and its weights, which the node runs.
 
     Weights are stored in half precision; the card's metrics are measured on what was stored.
@@ -59,10 +58,9 @@ def export_card(assembly: Assembly, config: TrainConfig, steps: int) -> ModelCar
     folder = Path(config.output) / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     name = config.name or config.network
-    network = assembly.objective.depth
     weights = f'{name}.safetensors'
     metric = is_metric(config)
-    fx, skew, cx, _, fy, cy = (round(float(value), 6) for value in assembly.training_K[:2].flat)
+    fx, skew, cx, _, fy, cy = (round(float(value), 6) for value in training_K[:2].flat)
     card = ModelCard(
         name=name, network=config.network, network_options=config.network_options,
         weights=weights, sha256=save_weights(network, folder / weights, torch.float16),

@@ -19,10 +19,12 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from mono_depth_ros.evaluation.kitti import KittiResult
 from mono_depth_ros.inference.model_card import ModelCard
+from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.training.assembly import Assembly, assemble
 from mono_depth_ros.training.batch import AugmentedData, Batch, StepSampler, collate
 from mono_depth_ros.training.checkpoints import load_checkpoint, save_checkpoint
@@ -155,15 +157,35 @@ class _State:
             self.step = int(saved['step'])
             _load_weights(assembly.objective, saved, config)
         self.objective, self.optimizer = fabric.setup(assembly.objective, optimizer)
+        self.average = _average(assembly.objective.depth, config)
         if saved:
             self.optimizer.load_state_dict(saved['optimizer'])
+            if self.average:
+                self.average.load_state_dict(saved['average'])
+
+    @property
+    def network(self) -> DepthNetwork:
+        """What is validated and exported: the averaged weights, where an average is kept."""
+        network = self.average.module if self.average else self.assembly.objective.depth
+        assert isinstance(network, DepthNetwork)
+        return network
 
     def to_save(self) -> dict[str, Any]:
         """Return everything that a resumed training needs."""
         weights = {name: tensor for name, tensor in self.assembly.objective.state_dict().items()
                    if not name.startswith('teacher.')}
+        average = self.average.state_dict() if self.average else {}
         return {'step': self.step, 'objective': weights, 'config': asdict(self.config),
-                'optimizer': self.optimizer.state_dict(), 'random': torch.get_rng_state()}
+                'optimizer': self.optimizer.state_dict(), 'random': torch.get_rng_state(),
+                'average': average}
+
+
+def _average(network: DepthNetwork, config: TrainConfig) -> AveragedModel | None:
+    decay = config.optimizer.average
+    if decay == 0:
+        return None
+    past = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    return AveragedModel(network, multi_avg_fn=past)
 
 
 def _load_weights(objective: Objective, saved: dict[str, Any], config: TrainConfig) -> None:
@@ -192,12 +214,15 @@ def _fabric(config: TrainConfig) -> Fabric:
 
 
 def _optimizer(objective: Objective, config: TrainConfig) -> torch.optim.Optimizer:
-    parameters = [p for p in objective.parameters() if p.requires_grad]
     options = config.optimizer
+    encoder = {id(parameter) for parameter in objective.depth.encoder.parameters()}
+    parameters = [p for p in objective.parameters() if p.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {'params': [p for p in parameters if id(p) in encoder], 'factor': options.encoder_factor},
+        {'params': [p for p in parameters if id(p) not in encoder], 'factor': 1.0}]
     if options.name == 'adamw':
-        return torch.optim.AdamW(parameters, options.learning_rate,
-                                 weight_decay=options.weight_decay)
-    return torch.optim.Adam(parameters, options.learning_rate)
+        return torch.optim.AdamW(groups, options.learning_rate, weight_decay=options.weight_decay)
+    return torch.optim.Adam(groups, options.learning_rate)
 
 
 def _batches(state: _State) -> Iterator[tuple[list[Batch], float]]:
@@ -229,7 +254,7 @@ def _step(state: _State, batches: list[Batch], rate: float) -> list[StepResult]:
     state.assembly.objective.depth.set_training_progress(state.step / state.steps)
     state.objective.train()
     for group in state.optimizer.param_groups:
-        group['lr'] = rate
+        group['lr'] = rate * group['factor']
     results = []
     for number, batch in enumerate(batches):
         is_last = number == len(batches) - 1
@@ -243,6 +268,8 @@ def _step(state: _State, batches: list[Batch], rate: float) -> list[StepResult]:
                               max_norm=config.optimizer.gradient_clip)
     state.optimizer.step()
     state.optimizer.zero_grad()
+    if state.average:
+        state.average.update_parameters(state.assembly.objective.depth)
     return results
 
 
@@ -272,7 +299,8 @@ def _record(state: _State, results: list[StepResult], rate: float, seconds: floa
 
 
 def _validate(state: _State, watchers: Sequence[Watcher]) -> None:
-    result = validate(state.assembly.objective, state.config)
+    focal = state.assembly.objective.training_focal
+    result = validate(state.network, state.config, focal)
     for watcher in watchers:
         watcher.on_validation(state.step, result)
 
@@ -281,7 +309,7 @@ def _finish(state: _State, watchers: Sequence[Watcher]) -> ModelCard:
     save_checkpoint(Path(state.config.output), state.to_save())
     if state.config.validation_split:
         _validate(state, watchers)
-    card = export_card(state.assembly, state.config, state.steps)
+    card = export_card(state.network, state.config, state.steps, state.assembly.training_K)
     for watcher in watchers:
         watcher.on_end(card)
     return card

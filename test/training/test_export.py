@@ -50,7 +50,7 @@ def test_validation_counts_in_the_metres_that_the_node_will_publish(flat_world):
     config = replace(STREET, depth_scale=3.0, **flat_world)
     objective = Objective(KnownDepth(2.0), None, config, training_focal=40.0)
 
-    result = validate(objective, config)
+    result = validate(objective.depth, config, objective.training_focal)
 
     assert result.unscaled.abs_rel == pytest.approx(0, abs=1e-6)
     assert result.scale == pytest.approx(1)
@@ -60,7 +60,7 @@ def test_relative_depth_is_validated_as_it_is(flat_world):
     config = replace(STREET, supervision='M', depth_scale=3.0, **flat_world)
     objective = Objective(KnownDepth(2.0), None, config, training_focal=40.0)
 
-    result = validate(objective, config)
+    result = validate(objective.depth, config, objective.training_focal)
 
     assert result.scale == pytest.approx(6)
     assert result.median_scaled.abs_rel == pytest.approx(0, abs=1e-6)
@@ -94,7 +94,7 @@ def test_the_card_says_what_was_trained(tmp_path):
                      accumulate=2, license_weights='mine', network_options={'block_drop': 0.1})
     assembly = assemble(config)
 
-    card = export_card(assembly, config, steps=7)
+    card = export_card(assembly.objective.depth, config, 7, assembly.training_K)
 
     assert card == load_card(tmp_path / 'card') and card.path == tmp_path / 'card' / 'mine.yaml'
     assert (card.name, card.network, card.input_size) == ('mine', 'small_depth', SIZE)
@@ -108,7 +108,9 @@ def test_the_card_says_what_was_trained(tmp_path):
 def test_relative_depth_gets_no_scale(tmp_path):
     config = replace(STREET, output=str(tmp_path), supervision='M', depth_scale=5.4)
 
-    card = export_card(assemble(config), config, steps=1)
+    assembly = assemble(config)
+
+    card = export_card(assembly.objective.depth, config, 1, assembly.training_K)
 
     assert (card.depth_unit, card.depth_scale) == ('relative', None)
 
@@ -116,11 +118,11 @@ def test_relative_depth_gets_no_scale(tmp_path):
 def test_validation_and_node_agree_on_metres(tmp_path, flat_world):
     config = replace(STREET, output=str(tmp_path), depth_scale=5.4, **flat_world)
     assembly = assemble(config)
-    card = export_card(assembly, config, steps=1)
+    card = export_card(assembly.objective.depth, config, 1, assembly.training_K)
     K = np.array([[50.0, 0, 30], [0, 50, 20], [0, 0, 1]])
 
     objective = Objective(KnownDepth(2.0), None, config, assembly.objective.training_focal)
-    found = 12 / validate(objective, config).scale
+    found = 12 / validate(objective.depth, config, objective.training_focal).scale
 
     assert found == pytest.approx(2 * depth_scaling(card, K, (40, 60), SIZE).factor)
     assert 'split_abs_rel_unscaled' in card.metrics
@@ -141,7 +143,7 @@ def test_trained_weights_give_the_same_disparity_stored_and_folded(tmp_path):
     image = batch.to(torch.device('cpu')).target
 
     trained = objective.depth.eval()(image)
-    stored = load_network(export_card(assembly, config, 4))
+    stored = load_network(export_card(assembly.objective.depth, config, 4, assembly.training_K))
 
     torch.testing.assert_close(objective.depth.deploy()(image), trained, atol=1e-5, rtol=0)
     torch.testing.assert_close(stored.deploy()(image), stored(image), atol=1e-5, rtol=0)

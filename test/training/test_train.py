@@ -214,3 +214,34 @@ def assert_same_weights(first: Path, second: Path, tolerance: float) -> None:
     for name in one:
         torch.testing.assert_close(one[name], other[name], atol=tolerance, rtol=0,
                                    msg=lambda text, name=name: f'{name}: {text}')
+
+
+def test_the_average_of_the_weights_is_what_is_exported_and_resumed(tmp_path):
+    options = OptimizerConfig(average=0.5, learning_rate=1e-3)
+    config = street_config(tmp_path / 'straight', steps=4, optimizer=options)
+
+    card = train(config)
+
+    saved = load_checkpoint(tmp_path / 'straight')
+    average = saved['average']['module.heads.0.conv.weight']
+    exported = load_network(card).state_dict()['heads.0.conv.weight']
+    assert not torch.equal(average, saved['objective']['depth.heads.0.conv.weight'])
+    torch.testing.assert_close(exported, average, atol=1e-6, rtol=2e-3)
+    recorder = Recorder()
+    halted = replace(config, output=str(tmp_path / 'halted'))
+    train(halted, [recorder], lambda: len(recorder.records) == 2)
+    train(replace(halted, resume=True))
+    again = load_checkpoint(tmp_path / 'halted')['average']['module.heads.0.conv.weight']
+    torch.testing.assert_close(again, average, atol=1e-6, rtol=0)
+
+
+def test_a_slower_encoder_moves_less(tmp_path):
+    config = street_config(tmp_path, steps=1, optimizer=OptimizerConfig(encoder_factor=0.0))
+    before = assemble(config).objective.state_dict()
+
+    train(config)
+
+    after = load_checkpoint(tmp_path)['objective']
+    moved = {name for name in before if name.endswith('weight')
+             and not torch.equal(before[name], after[name])}
+    assert moved and not [name for name in moved if name.startswith('depth.encoder')]
