@@ -31,11 +31,11 @@ class KnownDepth(nn.Module):
     def __init__(self, depth, levels=1, min_depth=0.1, max_depth=100.0):
         super().__init__()
         disparity = depth_to_disparity(torch.tensor(float(depth)), min_depth, max_depth)
-        self.disparity, self.levels = nn.Parameter(disparity), levels
+        self.value, self.levels = nn.Parameter(disparity), levels
 
     def forward(self, image):
         size = [len(image), 1, *image.shape[2:]]
-        disparities = [self.disparity.expand(*size[:2], size[2] >> level, size[3] >> level)
+        disparities = [self.value.expand(*size[:2], size[2] >> level, size[3] >> level)
                        for level in range(self.levels)]
         return DepthOutput(disparities, []) if self.training else disparities[0]
 
@@ -135,7 +135,7 @@ def test_a_standing_camera_teaches_nothing():
 
     assert (result.panels.mask == 0).all()
     assert result.loss.item() == pytest.approx(0, abs=1e-4)
-    assert found.depth.disparity.grad == 0
+    assert found.depth.value.grad == 0
 
 
 def test_a_moving_camera_is_not_left_out():
@@ -285,10 +285,10 @@ def test_a_teacher_is_matched_by_absolute_difference_and_stays_as_it_is():
     result = found(batch_of(sample(noise())))
     result.loss.sum().backward()
 
-    difference = (found.depth.disparity - teacher.disparity).item()
+    difference = (found.depth.value - teacher.value).item()
     assert result.loss.item() == pytest.approx(abs(difference))
-    assert found.depth.disparity.grad > 0
-    assert not teacher.training and teacher.disparity.grad is None
+    assert found.depth.value.grad > 0
+    assert not teacher.training and teacher.value.grad is None
 
 
 def test_frozen_batch_norms_keep_their_statistics():
