@@ -17,8 +17,9 @@ _LEAST = {
     'loss.levels': 1, 'epochs': 1, 'steps': 0, 'seed': 0, 'threads': 0, 'reading.workers': 0,
     'loss.photometric': 0, 'loss.smoothness': 0, 'loss.hints': 0, 'loss.velocity': 0,
     'loss.distillation': 0, 'loss.consistency': 0, 'optimizer.learning_rate': 0,
-    'optimizer.warmup_steps': 0, 'optimizer.gradient_clip': 0,
+    'optimizer.warmup_steps': 0, 'optimizer.gradient_clip': 0, 'optimizer.encoder_factor': 0,
 }
+_SHARES = ('loss.ssim', 'augmentation.flip', 'augmentation.jitter', 'optimizer.average')
 _SAMPLES = 20
 
 
@@ -32,6 +33,13 @@ def check_config(config: TrainConfig) -> None:
         value = attrgetter(name)(config)
         if not value >= least:
             raise ValueError(f'{name} is {value}; expected {least} or more.')
+    for name in _SHARES:
+        value = attrgetter(name)(config)
+        if not 0 <= value <= 1:
+            raise ValueError(f'{name} is {value}; expected a share from 0 to 1.')
+    if config.optimizer.average == 1:
+        raise ValueError('optimizer.average is 1, which never takes anything in; expected less, '
+                         'e.g. 0.99.')
     if not (config.depth_scale > 0 and 0 < config.min_depth < config.max_depth):
         raise ValueError(
             f'min_depth {config.min_depth}, max_depth {config.max_depth} and depth_scale '
