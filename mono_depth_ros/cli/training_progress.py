@@ -76,6 +76,11 @@ class ProgressWatcher:
         self._say(f'step {step}: validated on {len(result.images)} images: AbsRel '
                   f'{metrics.abs_rel:.3f} median-scaled{metres}, a1 {metrics.a1:.3f}')
 
+    def on_held_out(self, step: int, errors: dict[str, float]) -> None:
+        """Print both errors side by side."""
+        self._say(f'step {step}: held-out images: reprojection {errors["reprojection"]:.4f}, '
+                  f'identity {errors["identity"]:.4f}')
+
     def on_checkpoint(self, step: int) -> None:
         """Say that a kill will now lose nothing."""
         self._say(f'step {step}: checkpoint in {self._config.output}')

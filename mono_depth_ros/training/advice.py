@@ -31,9 +31,9 @@ def advise(config: TrainConfig, history: History, metric: bool) -> list[str]:
         waiting = advise_on_waiting(config, join_spans(history.spans).wait_share)
         advice += [waiting] if waiting else []
         advice += _on_loss(history.spans)
-    if not config.validation_split:
+    if not config.validation_split and not config.held_out:
         advice.append('Nothing was validated, so how good the depth is was not measured: give '
-                      'validation_root and validation_split.')
+                      'validation_root and validation_split, or held_out images.')
     if history.validations:
         advice += _on_validations(history.validations, metric)
     return advice

@@ -143,11 +143,13 @@ class TrainConfig:
         name: the card's name; the network's by default.
         training_data: what the card says of the data.
         license_weights: what the card says of the weights' licence.
+        held_out: a split file of the same data whose images are not trained on; how well they
+            are reprojected is watched, which needs no ground truth.
         validation_root: KITTI folder to validate on, or none.
         validation_split: its split file; of several, separated by commas, the first is watched
             during training, and the card gets the figures of all.
         checkpoint_minutes: time between checkpoints.
-        validate_minutes: time between validations.
+        validate_minutes: time between validations, of both kinds.
         accelerator: auto, cpu or cuda.
         devices: devices per node.
         num_nodes: machines.
@@ -190,6 +192,7 @@ class TrainConfig:
     name: str = ''
     training_data: str = ''
     license_weights: str = ''
+    held_out: str = ''
     validation_root: str = ''
     validation_split: str = ''
     checkpoint_minutes: float = 5.0

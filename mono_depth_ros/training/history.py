@@ -38,6 +38,15 @@ class Validation:
     unscaled: DepthMetrics
 
 
+@dataclass(frozen=True)
+class HeldOutErrors:
+    """How well held-out images were explained after a step."""
+
+    step: int
+    reprojection: float
+    identity: float
+
+
 def validation_of(step: int, result: KittiResult) -> Validation:
     """Shorten a result to what is remembered."""
     return Validation(step, len(result.images), result.ground_truth, result.scale,
@@ -62,6 +71,7 @@ class History:
         self.steps_per_span = -(-steps // MAX_POINTS)
         self.spans: list[Span] = []
         self.validations: list[Validation] = []
+        self.held_out: list[HeldOutErrors] = []
         if step and self._path.is_file():
             self._read(step)
         folder.mkdir(parents=True, exist_ok=True)
@@ -78,13 +88,19 @@ class History:
                             validation]
         self._append(_validation_entry(validation))
 
+    def add_held_out(self, errors: HeldOutErrors) -> None:
+        """Remember held-out errors; those of the same step replace the earlier ones."""
+        self.held_out = [*(e for e in self.held_out if e.step != errors.step), errors]
+        self._append({'held_out': asdict(errors)})
+
     def _append(self, entry: dict[str, Any]) -> None:
         with self._path.open('a', encoding='utf-8') as file:
             file.write(json.dumps(entry) + '\n')
 
     def _rewrite(self) -> None:
         entries = [*({'span': asdict(span)} for span in self.spans),
-                   *(_validation_entry(validation) for validation in self.validations)]
+                   *(_validation_entry(validation) for validation in self.validations),
+                   *({'held_out': asdict(errors)} for errors in self.held_out)]
         unfinished = self._path.with_suffix('.new')
         unfinished.write_text(''.join(json.dumps(entry) + '\n' for entry in entries), 'utf-8')
         unfinished.replace(self._path)
@@ -93,21 +109,26 @@ class History:
         lines = self._path.read_text(encoding='utf-8').splitlines(keepends=True)
         if lines and not lines[-1].endswith('\n'):
             lines.pop()  # a kill came while it was written
-        spans, validations = [], {}
+        spans, validations, held_out = [], {}, {}
         for number, line in enumerate(lines, 1):
             entry = self._parse(line, number)
             if isinstance(entry, Span):
                 spans.append(entry)
+            elif isinstance(entry, HeldOutErrors):
+                held_out[entry.step] = entry
             else:
                 validations[entry.step] = entry
         self.spans = _thin((s for s in spans if s.step <= step), self.steps_per_span)
         self.validations = [v for v in validations.values() if v.step <= step]
+        self.held_out = [errors for errors in held_out.values() if errors.step <= step]
 
-    def _parse(self, line: str, number: int) -> Span | Validation:
+    def _parse(self, line: str, number: int) -> Span | Validation | HeldOutErrors:
         try:
             entry = json.loads(line)
             if 'span' in entry:
                 return Span(**entry['span'])
+            if 'held_out' in entry:
+                return HeldOutErrors(**entry['held_out'])
             values = entry['validation']
             for name in ('median_scaled', 'unscaled'):
                 values[name] = DepthMetrics(**values[name])

@@ -126,6 +126,8 @@ class Objective(nn.Module):
 
     def _disparities(self, batch: Batch) -> list[Tensor]:
         output = self.depth(batch.target_colours)
+        if isinstance(output, Tensor):  # the finest level alone, outside training
+            return [output.float()]
         return [disparity.float() for disparity in output.disparities[:self.config.loss.levels]]
 
     def _terms(self, batch: Batch, disparities: list[Tensor], motion: Tensor,

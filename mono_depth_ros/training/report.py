@@ -12,7 +12,7 @@ from mono_depth_ros.inference.model_card import ModelCard
 from mono_depth_ros.training.advice import advise
 from mono_depth_ros.training.config import TrainConfig
 from mono_depth_ros.training.export import is_metric
-from mono_depth_ros.training.history import History, validation_of
+from mono_depth_ros.training.history import HeldOutErrors, History, validation_of
 from mono_depth_ros.training.objective import Panels
 from mono_depth_ros.training.pictures import draw_panels
 from mono_depth_ros.training.report_page import Report, write_page
@@ -46,6 +46,12 @@ class ReportWatcher:
         """Remember the metrics and write the report."""
         assert self._run is not None
         self._run.history.add_validation(validation_of(step, result))
+        self._run.write('running')
+
+    def on_held_out(self, step: int, errors: dict[str, float]) -> None:
+        """Remember the errors and write the report."""
+        assert self._run is not None
+        self._run.history.add_held_out(HeldOutErrors(step, **errors))
         self._run.write('running')
 
     def on_checkpoint(self, step: int) -> None:
@@ -92,7 +98,7 @@ class _Run:
         page = write_page(Report(
             config=config, step=self._step, steps=self._steps, samples=self._samples,
             hardware=_hardware(panels), state=state, spans=history.spans,
-            validations=history.validations, metric=self._metric,
+            validations=history.validations, held_out=history.held_out, metric=self._metric,
             advice=advise(config, history, self._metric), pictures=pictures, card=card))
         unfinished = self._path.with_suffix('.new')
         unfinished.write_text(page, encoding='utf-8')

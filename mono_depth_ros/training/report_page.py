@@ -17,7 +17,7 @@ from mono_depth_ros.evaluation.metrics import DepthMetrics
 from mono_depth_ros.inference.model_card import ModelCard
 from mono_depth_ros.training.charts import Curve, draw_chart, short
 from mono_depth_ros.training.config import TrainConfig
-from mono_depth_ros.training.history import Validation
+from mono_depth_ros.training.history import HeldOutErrors, Validation
 from mono_depth_ros.training.pictures import Picture
 from mono_depth_ros.training.report_style import STYLE
 from mono_depth_ros.training.spans import Span, join_spans
@@ -44,6 +44,7 @@ class Report:
         state: 'running', 'finished' or 'ended early'.
         spans: the course of the steps.
         validations: in their order.
+        held_out: errors of images that were not trained on, in their order.
         metric: whether the supervision knows metres.
         advice: warnings in words.
         pictures: of a late step, (H, W, 3) RGB by panel.
@@ -58,6 +59,7 @@ class Report:
     state: str
     spans: Sequence[Span]
     validations: Sequence[Validation]
+    held_out: Sequence[HeldOutErrors]
     metric: bool
     advice: Sequence[str]
     pictures: Mapping[str, Picture] = field(default_factory=dict)
@@ -71,7 +73,8 @@ def write_page(report: Report) -> str:
         f'<h1>{escape(name)}</h1>\n<p class="state">Training {report.state}: step {report.step} '
         f'of {report.steps}, on {escape(report.hardware)}</p>\n',
         _tiles(report), _advice(report.advice), _curves(report.spans), _validation(report),
-        _pictures(report.pictures), _card(report.card), _data(report), _config(report.config),
+        _held_out(report.held_out), _pictures(report.pictures), _card(report.card),
+        _data(report), _config(report.config),
     ]
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -177,6 +180,18 @@ def _validation(report: Report) -> str:
     charts = ''.join(_metric_chart(report, name) for name in ('abs_rel', 'rmse', 'a1'))
     return _section(
         'Validation', f'{table}<p>{escape(note)}</p><div class="grid">{charts}</div>')
+
+
+def _held_out(errors: Sequence[HeldOutErrors]) -> str:
+    if not errors:
+        return ''
+    steps, last = [error.step for error in errors], errors[-1]
+    curves = [Curve('reprojection', steps, [error.reprojection for error in errors]),
+              Curve('identity', steps, [error.identity for error in errors])]
+    chart = draw_chart('Held-out images: warped sources, and sources as they are', curves)
+    note = (f'After step {last.step}: reprojection {last.reprojection:.4f}, identity '
+            f'{last.identity:.4f}.')
+    return _section('Held-out images', f'<p>{note}</p><div class="grid">{chart}</div>')
 
 
 def _metric_table(rows: Mapping[str, Mapping[str, float]]) -> str:

@@ -63,6 +63,12 @@ class TensorBoardWatcher:
         self._add_scalar('validation/scale', result.scale, step)
         self._flush()
 
+    def on_held_out(self, step: int, errors: dict[str, float]) -> None:
+        """Write the errors."""
+        for name, value in errors.items():
+            self._add_scalar(f'held_out/{name}', value, step)
+        self._flush()
+
     def on_checkpoint(self, step: int) -> None:
         """Bring everything to the disk."""
         self._flush()

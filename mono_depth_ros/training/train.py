@@ -30,6 +30,7 @@ from mono_depth_ros.training.batch import AugmentedData, Batch, StepSampler, col
 from mono_depth_ros.training.checkpoints import load_checkpoint, save_checkpoint
 from mono_depth_ros.training.config import TrainConfig
 from mono_depth_ros.training.export import export_card, validate
+from mono_depth_ros.training.held_out import HeldOut
 from mono_depth_ros.training.objective import Objective, Panels, StepResult
 from mono_depth_ros.training.schedule import learning_rate
 
@@ -76,6 +77,9 @@ class Watcher(Protocol):
 
     def on_validation(self, step: int, result: KittiResult) -> None:
         """Learn of a validation."""
+
+    def on_held_out(self, step: int, errors: dict[str, float]) -> None:
+        """Learn how well held-out images are explained."""
 
     def on_checkpoint(self, step: int) -> None:
         """Learn that a kill will now lose nothing."""
@@ -134,7 +138,7 @@ def train(config: TrainConfig, watchers: Sequence[Watcher] = (),
                 watcher.on_checkpoint(state.step)
         if stopped:
             return None
-        if config.validation_split and time.monotonic() - validated > 60 * config.validate_minutes:
+        if time.monotonic() - validated > 60 * config.validate_minutes:
             _validate(state, watchers)
             validated = time.monotonic()
     return _finish(state, watchers) if fabric.is_global_zero else None
@@ -149,6 +153,7 @@ class _State:
         self.global_batch = config.batch_size * config.accumulate * world
         self.steps_per_epoch = len(assembly.data) / self.global_batch
         self.steps = config.steps or max(1, round(config.epochs * self.steps_per_epoch))
+        self.held_out = HeldOut(config) if config.held_out else None
         self.step = 0
         self.recent: list[float] = []
         optimizer = _optimizer(assembly.objective, config)
@@ -299,16 +304,20 @@ def _record(state: _State, results: list[StepResult], rate: float, seconds: floa
 
 
 def _validate(state: _State, watchers: Sequence[Watcher]) -> None:
-    focal = state.assembly.objective.training_focal
-    result = validate(state.network, state.config, focal)
-    for watcher in watchers:
-        watcher.on_validation(state.step, result)
+    objective = state.assembly.objective
+    if state.config.validation_split:
+        result = validate(state.network, state.config, objective.training_focal)
+        for watcher in watchers:
+            watcher.on_validation(state.step, result)
+    if state.held_out:
+        errors = state.held_out.errors(state.network, objective)
+        for watcher in watchers:
+            watcher.on_held_out(state.step, errors)
 
 
 def _finish(state: _State, watchers: Sequence[Watcher]) -> ModelCard:
     save_checkpoint(Path(state.config.output), state.to_save())
-    if state.config.validation_split:
-        _validate(state, watchers)
+    _validate(state, watchers)
     card = export_card(state.network, state.config, state.steps, state.assembly.training_K)
     for watcher in watchers:
         watcher.on_end(card)

@@ -47,6 +47,9 @@ class Recorder:
     def on_validation(self, step, result) -> None:
         self.validations[step] = result
 
+    def on_held_out(self, step, errors) -> None:
+        self.held_out = errors
+
     def on_checkpoint(self, step) -> None:
         pass
 

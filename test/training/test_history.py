@@ -3,7 +3,7 @@
 import pytest
 
 from mono_depth_ros.evaluation.metrics import DepthMetrics
-from mono_depth_ros.training.history import FILE_NAME, History, Validation
+from mono_depth_ros.training.history import FILE_NAME, HeldOutErrors, History, Validation
 from mono_depth_ros.training.spans import Span
 
 METRICS = DepthMetrics(0.2, 1.0, 5.0, 0.25, 0.7, 0.9, 0.95)
@@ -82,3 +82,11 @@ def test_a_damaged_history_is_refused_with_its_line(tmp_path, line):
 
     with pytest.raises(ValueError, match=r"Line 1 of '.*history\.jsonl' is neither.*Delete"):
         History(tmp_path, 1, 6)
+
+
+def test_held_out_errors_are_taken_up_again(tmp_path):
+    history = History(tmp_path, 0, 10)
+    history.add_held_out(HeldOutErrors(2, 0.2, 0.3))
+    history.add_held_out(HeldOutErrors(4, 0.1, 0.3))
+
+    assert History(tmp_path, 3, 10).held_out == [HeldOutErrors(2, 0.2, 0.3)]

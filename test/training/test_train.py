@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from kitti_folder import DRIVE, write_day, write_image
 
+from mono_depth_ros.datasets import splits
+from mono_depth_ros.datasets.splits import SplitEntry
+from mono_depth_ros.datasets.street import Street, render_frame
 from mono_depth_ros.inference.checkpoint import load_network
 from mono_depth_ros.inference.model_card import load_card
 from mono_depth_ros.training.assembly import assemble
@@ -40,14 +44,17 @@ class Recorder:
         self.records: list[StepRecord] = []
         self.checkpoints: list[int] = []
 
-    def on_start(self, *_) -> None:
-        pass
+    def on_start(self, config, step, steps, samples) -> None:
+        self.samples = samples
 
     def on_step(self, record) -> None:
         self.records.append(record)
 
     def on_validation(self, *_) -> None:
         pass
+
+    def on_held_out(self, step, errors) -> None:
+        self.held_out = errors
 
     def on_checkpoint(self, step) -> None:
         self.checkpoints.append(step)
@@ -245,3 +252,22 @@ def test_a_slower_encoder_moves_less(tmp_path):
     moved = {name for name in before if name.endswith('weight')
              and not torch.equal(before[name], after[name])}
     assert moved and not [name for name in moved if name.startswith('depth.encoder')]
+
+
+def test_held_out_images_are_watched_without_being_trained_on(tmp_path):
+    write_day(tmp_path, SIZE)
+    for number in range(4):
+        write_image(tmp_path, number, render_frame(Street(), number, SIZE).image)
+    for name, number in (('train', 1), ('val', 2)):
+        entry = SplitEntry(DRIVE, number, 'l')
+        splits.write_split(tmp_path / f'{name}.txt', [entry])
+    recorder = Recorder()
+    config = street_config(
+        tmp_path / 'run', steps=2, data='kitti_raw', root=str(tmp_path),
+        reading=DataConfig(workers=0), split=str(tmp_path / 'train.txt'),
+        held_out=str(tmp_path / 'val.txt'))
+
+    train(config, [recorder])
+
+    assert recorder.samples == 1
+    assert 0 < recorder.held_out['reprojection'] < 0.5 and recorder.held_out['identity'] > 0
