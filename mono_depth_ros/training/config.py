@@ -39,7 +39,8 @@ class LossConfig:
         ssim: share of structural similarity in it, the rest is absolute difference.
         auto_mask: leave out pixels that look the same without any motion.
         smoothness: weight of the edge-aware smoothness; halved from level to level.
-        hints: weight of |log depth - log hint| where stereo matching has a hint.
+        hints: weight of |log depth - log hint| where stereo matching has a hint; an error that
+            all pixels share counts less.
         velocity: weight of |distance found - distance measured| [1/unit].
         distillation: weight of |disparity - the teacher's disparity|.
         consistency: weight of the agreement between resolutions (multi_resolution).
@@ -110,7 +111,7 @@ class TrainConfig:
     Attributes:
         network: name of a registered network.
         network_options: its options.
-        pose_network: finds the camera's motion; none where every pose is known.
+        pose_network: finds the camera's motion; none for supervision S and T, which need no motion.
         pose_reduction: the pose network sees images smaller by this factor.
         encoder_weights: ImageNet weights of the encoder: a file, 'package' for those of an
             installed package, or none.

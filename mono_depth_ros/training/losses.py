@@ -64,16 +64,23 @@ def smoothness(disparity: Tensor, image: Tensor) -> Tensor:
     return total
 
 
-def hint_error(depth: Tensor, hint: Tensor) -> Tensor:
-    """Return |log depth - log hint|, its mean over the pixels that have a hint.
+def hint_error(depth: Tensor, hint: Tensor, shared: float = 0.85) -> Tensor:
+    """Return |e - shared * mean(e)|, e = log depth - log hint, its mean over pixels with a hint.
+
+    An error that all pixels share moves with every weight of a decoder's end, and its gradient
+    would drown all others (Eigen et al. 2014, Eq. 4, balances the same with its lambda).
 
     Args:
         depth: (B, 1, H, W) in the unit of the hint.
         hint: (B, 1, H, W), NaN where unknown.
+        shared: how much of an image's common error is forgiven, 0 to below 1.
 
     Returns:
         (B,), 0 for samples without any hint.
     """
     known = hint.isfinite()
-    error = (depth.log() - torch.where(known, hint, 1.0).log()).abs() * known
-    return error.sum((1, 2, 3)) / known.sum((1, 2, 3)).clamp(min=1)
+    count = known.sum((1, 2, 3)).clamp(min=1)
+    error = (depth.log() - torch.where(known, hint, 1.0).log()) * known
+    common = error.sum((1, 2, 3)) / count
+    rest = (error - shared * common[:, None, None, None]).abs() * known
+    return rest.sum((1, 2, 3)) / count

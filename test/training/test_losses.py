@@ -69,7 +69,7 @@ def test_a_hint_counts_by_its_ratio_and_only_where_there_is_one():
     depth = torch.tensor([[2.0, 8.0], [5.0, 3.0]], requires_grad=True)
     hint = torch.tensor([[4.0, 4.0], [nan, 3.0]])
 
-    error = hint_error(depth[None, None], hint[None, None])
+    error = hint_error(depth[None, None], hint[None, None], shared=0.0)
     error.sum().backward()
 
     assert error.tolist() == pytest.approx([2 * log(2) / 3])
@@ -81,8 +81,18 @@ def test_a_sample_without_hints_has_no_error_and_no_nan():
     hint = torch.full((2, 1, 2, 3), nan)
     hint[1] = torch.e
 
-    error = hint_error(depth, hint)
+    error = hint_error(depth, hint, shared=0.0)
     error.sum().backward()
 
     assert error.tolist() == pytest.approx([0, 1])
     assert (depth.grad[0] == 0).all() and depth.grad.isfinite().all()
+
+
+def test_an_error_that_all_pixels_share_counts_less():
+    hint = torch.ones(1, 1, 1, 2)
+    too_far = torch.tensor([3.0, 3.0]).exp()[None, None, None]
+    apart = torch.tensor([3.0, 1.0]).exp()[None, None, None]
+
+    assert hint_error(too_far, hint, shared=0.75).item() == pytest.approx(0.75)
+    # 3 - 1.5 and 1 - 1.5
+    assert hint_error(apart, hint, shared=0.75).item() == pytest.approx((1.5 + 0.5) / 2)
