@@ -19,7 +19,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from mono_depth_ros.evaluation.kitti import KittiResult
@@ -189,8 +189,12 @@ def _average(network: DepthNetwork, config: TrainConfig) -> AveragedModel | None
     decay = config.optimizer.average
     if decay == 0:
         return None
-    past = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-    return AveragedModel(network, multi_avg_fn=past)
+
+    def blend(past: Tensor, now: Tensor, count: Tensor | int) -> Tensor:
+        kept = min(decay, (1 + int(count)) / (10 + int(count)))  # early weights are soon forgotten
+        return past * kept + now * (1 - kept)
+
+    return AveragedModel(network, avg_fn=blend)
 
 
 def _load_weights(objective: Objective, saved: dict[str, Any], config: TrainConfig) -> None:
