@@ -65,7 +65,7 @@ def smoothness(disparity: Tensor, image: Tensor) -> Tensor:
 
 
 def hint_error(depth: Tensor, hint: Tensor, shared: float = 0.85) -> Tensor:
-    """Return |e - shared * mean(e)|, e = log depth - log hint, its mean over pixels with a hint.
+    """Return shared |e - mean(e)| + (1 - shared) |e|, e = log depth - log hint, pixels' mean.
 
     An error that all pixels share moves with every weight of a decoder's end, and its gradient
     would drown all others (Eigen et al. 2014, Eq. 4, balances the same with its lambda).
@@ -81,6 +81,6 @@ def hint_error(depth: Tensor, hint: Tensor, shared: float = 0.85) -> Tensor:
     known = hint.isfinite()
     count = known.sum((1, 2, 3)).clamp(min=1)
     error = (depth.log() - torch.where(known, hint, 1.0).log()) * known
-    common = error.sum((1, 2, 3)) / count
-    rest = (error - shared * common[:, None, None, None]).abs() * known
-    return rest.sum((1, 2, 3)) / count
+    common = (error.sum((1, 2, 3)) / count)[:, None, None, None]
+    own = (error - common).abs() * known
+    return (shared * own + (1 - shared) * error.abs()).sum((1, 2, 3)) / count

@@ -94,5 +94,14 @@ def test_an_error_that_all_pixels_share_counts_less():
     apart = torch.tensor([3.0, 1.0]).exp()[None, None, None]
 
     assert hint_error(too_far, hint, shared=0.75).item() == pytest.approx(0.75)
-    # 3 - 1.5 and 1 - 1.5
-    assert hint_error(apart, hint, shared=0.75).item() == pytest.approx((1.5 + 0.5) / 2)
+    # 1 from their mean, 2 from the hint
+    assert hint_error(apart, hint, shared=0.75).item() == pytest.approx(0.75 * 1 + 0.25 * 2)
+
+
+def test_a_few_wild_hints_do_not_move_the_others():
+    hint = torch.tensor([1.0, 1.0, 1.0, 100.0])[None, None, None]
+    depth = torch.ones(1, 1, 1, 4)
+
+    losses = [hint_error(depth * factor, hint).item() for factor in (0.9, 1.0, 1.1)]
+
+    assert losses[1] == min(losses)
