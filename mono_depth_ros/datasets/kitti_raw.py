@@ -31,6 +31,7 @@ class KittiRaw:
         hints: add depth from stereo matching wherever the partner exists.
         keep: keep decoded images in memory, for data that fits.
         both_sides: take the other camera's image of every line as a target too, where it exists.
+        known_poses: give neighbours their place from odometry's poses.txt, where a drive has it.
 
     Raises:
         FileNotFoundError, ValueError: root or split is missing or wrong.
@@ -38,7 +39,8 @@ class KittiRaw:
 
     def __init__(self, root: str | Path, split: str | Path | Sequence[str | Path],
                  offsets: Sequence[int] = (-1, 1), stereo: bool = False, hints: bool = False,
-                 keep: bool = False, both_sides: bool = False) -> None:
+                 keep: bool = False, both_sides: bool = False,
+                 known_poses: bool = False) -> None:
         self.root = Path(root).expanduser()
         if not self.root.is_dir():
             raise FileNotFoundError(
@@ -48,6 +50,7 @@ class KittiRaw:
         self.entries = [entry for path in splits for entry in read_split(path)]
         if both_sides:
             self.entries += self._other_sides()
+        self.known_poses = known_poses
         self.offsets = tuple(offsets)
         self.stereo = stereo
         self.hints = hints
@@ -98,9 +101,14 @@ class KittiRaw:
         paths = {offset: self._image_path(entry._replace(index=entry.index + offset), path)
                  for offset in self.offsets}
         poses = _read_poses(path.parents[2] / 'poses.txt')
-        return [Source(self._read(neighbour, camera), offset,
-                       distance=_distance(poses, entry.index, offset))
-                for offset, neighbour in paths.items() if neighbour]
+        sources = []
+        for offset, neighbour in paths.items():
+            if neighbour:
+                motion = _motion(poses, entry.index, offset, camera.x)
+                distance = None if motion is None else float(np.linalg.norm(motion[:3, 3]))
+                sources.append(Source(self._read(neighbour, camera), offset,
+                                      motion if self.known_poses else None, distance))
+        return sources
 
     def _partner(self, entry: SplitEntry, path: Path, camera: KittiCamera) -> Source | None:
         if not (self.stereo or self.hints):
@@ -190,7 +198,13 @@ def _read_poses(path: Path) -> Matrix | None:
         raise ValueError(f"'{path}': expected 12 numbers per line, {error}") from error
 
 
-def _distance(poses: Matrix | None, index: int, offset: int) -> float | None:
+def _motion(poses: Matrix | None, index: int, offset: int, x: float) -> Matrix | None:
+    """Return source_from_target (4, 4) of a camera that sits x to the right of the poses'."""
     if poses is None or not 0 <= index + offset < len(poses) or index >= len(poses):
         return None
-    return float(np.linalg.norm(poses[index + offset, :, 3] - poses[index, :, 3]))
+    target, source = np.eye(4), np.eye(4)
+    target[:3], source[:3] = poses[index], poses[index + offset]
+    camera_from_body = np.eye(4)
+    camera_from_body[0, 3] = -x
+    motion = camera_from_body @ np.linalg.inv(source) @ target @ np.linalg.inv(camera_from_body)
+    return np.asarray(motion)

@@ -23,16 +23,16 @@ class StreetData:
         seed: which street.
         spacing: frames between targets.
         first: the first target.
-        poses_known: give the neighbours' exact poses, as a tracking system would.
+        known_poses: give the neighbours' exact poses, as a tracking system would.
         keep: keep rendered frames in memory.
     """
 
     def __init__(self, size: tuple[int, int], offsets: Sequence[int] = (-1, 1),
                  stereo: bool = False, frames: int = 60, seed: int = 0, spacing: int = 1,
-                 first: int = 1, poses_known: bool = False, keep: bool = True) -> None:
+                 first: int = 1, known_poses: bool = False, keep: bool = True) -> None:
         self.size, self.offsets, self.stereo = size, tuple(offsets), stereo
         self.frames, self.street = frames, Street(seed)
-        self.spacing, self.first, self.poses_known = spacing, first, poses_known
+        self.spacing, self.first, self.known_poses = spacing, first, known_poses
         self._kept: dict[int, TrainingSample] | None = {} if keep else None
 
     def __len__(self) -> int:
@@ -68,7 +68,7 @@ class StreetData:
     def _neighbour(self, number: int, offset: int) -> Source:
         frame = render_frame(self.street, street_pose(number + offset), self.size)
         source_from_target = self.motion(number, offset)
-        return Source(frame.image, offset, source_from_target if self.poses_known else None,
+        return Source(frame.image, offset, source_from_target if self.known_poses else None,
                       float(np.linalg.norm(source_from_target[:3, 3])))
 
     def motion(self, number: int, offset: int) -> Matrix:

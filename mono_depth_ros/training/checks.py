@@ -65,8 +65,6 @@ def _check_supervision(config: TrainConfig) -> None:
     if not loss.photometric + loss.hints + loss.distillation > 0:
         raise ValueError('No part of the loss looks at depth; give loss.photometric (the usual '
                          'one), loss.hints or loss.distillation a weight.')
-    if supervision in ('M', 'MS') and config.pose_network == 'none':
-        raise ValueError(f'supervision {supervision} needs a pose_network.')
     if supervision not in ('S', 'MS') and (loss.hints > 0 or config.stereo_split):
         raise ValueError('loss.hints and stereo_split need stereo pairs: supervision S or MS.')
     if loss.hints > 0 and config.data != 'kitti_raw':
@@ -85,6 +83,11 @@ def check_promises(config: TrainConfig, data: TrainingData) -> None:
         raise ValueError(
             f'supervision {config.supervision} needs stereo partners, but the data have none '
             f'({_SAMPLES} samples looked at); use M, or give a stereo_split.')
+    if config.pose_network == 'none' and _any_source(
+            data, lambda s: s.source_from_target is None):
+        raise ValueError(
+            f'supervision {config.supervision} needs a pose_network: the data do not say how the '
+            'camera moved. (KITTI drives with a poses.txt do: reading.options.known_poses true.)')
     if config.loss.velocity > 0 and not _any_source(
             data, lambda s: s.offset != 0 and s.distance is not None):
         raise ValueError(

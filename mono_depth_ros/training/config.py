@@ -111,7 +111,8 @@ class TrainConfig:
     Attributes:
         network: name of a registered network.
         network_options: its options.
-        pose_network: finds the camera's motion; none for supervision S and T, which need none.
+        pose_network: finds the camera's motion; none for supervision S and T, and where the data
+            know every pose, which makes depth metric.
         pose_reduction: the pose network sees images smaller by this factor.
         encoder_weights: ImageNet weights of the encoder: a file, 'package' for those of an
             installed package, or none.

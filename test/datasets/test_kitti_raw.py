@@ -292,3 +292,25 @@ def test_real_gray_drives_have_measured_distances():
     assert sample.target.shape == (370, 1226, 3)
     assert [source.distance for source in sample.sources] == pytest.approx([1.1994, 1.1856],
                                                                            abs=1e-4)
+
+
+def test_neighbours_are_where_odometry_says(tmp_path):
+    write_day(tmp_path, SIZE)
+    write_gray_drive(tmp_path)
+    quarter = np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])  # turns the camera to the right
+    poses = np.stack([np.eye(4)[:3]] * 3)
+    poses[1, :, 3] = 0, 0, 2
+    poses[2, :, :3], poses[2, :, 3] = quarter, (0, 0, 3)
+    np.savetxt(tmp_path / DRIVE / 'poses.txt', poses.reshape(3, 12))
+
+    left = kitti(tmp_path, 1, known_poses=True)[0].sources
+    right = kitti(tmp_path, 1, 'r', known_poses=True)[0].sources
+
+    # the earlier camera sees this one 2 m ahead; the later, turned one sees it 1 m to its left
+    assert left[0].source_from_target[:3, 3] == pytest.approx([0, 0, 2])
+    assert left[1].source_from_target[:3, 3] == pytest.approx([1, 0, 0])
+    assert left[1].source_from_target[:3, :3] == pytest.approx(quarter.T)
+    # the right cameras are 0.5 m from the left ones; turning swings them back as well
+    assert right[0].source_from_target[:3, 3] == pytest.approx([0, 0, 2])
+    assert right[1].source_from_target[:3, 3] == pytest.approx([1 - 0.5, 0, 0.5])
+    assert kitti(tmp_path, 1)[0].sources[0].source_from_target is None

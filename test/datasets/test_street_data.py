@@ -24,7 +24,7 @@ def test_samples_are_frames_of_the_drive_with_their_neighbours():
 
 
 def test_neighbours_have_a_distance_and_a_pose_only_where_it_is_asked_for():
-    tracked = StreetData(SIZE, frames=1, poses_known=True)[0].sources
+    tracked = StreetData(SIZE, frames=1, known_poses=True)[0].sources
     untracked = StreetData(SIZE, frames=1)[0].sources
 
     assert all(source.source_from_target is None for source in untracked)
@@ -37,7 +37,7 @@ def test_neighbours_have_a_distance_and_a_pose_only_where_it_is_asked_for():
 @pytest.mark.parametrize('place', [0, 1, 2])
 def test_poses_warp_sources_to_their_target(place):
     size = (192, 640)
-    sample = StreetData(size, stereo=True, frames=1, first=40, poses_known=True)[0]
+    sample = StreetData(size, stereo=True, frames=1, first=40, known_poses=True)[0]
     source = sample.sources[place]
     target = render_frame(Street(), 40, size)
     pose = target.world_from_camera @ np.linalg.inv(source.source_from_target)

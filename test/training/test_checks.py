@@ -57,7 +57,6 @@ def test_values_out_of_range_are_named(changes, message):
     ({'teacher': 'card'}, r'A teacher is given, but loss\.distillation is 0'),
     ({'supervision': 'T', 'teacher': 'card'}, r'set loss\.photometric 0'),
     ({'loss': LossConfig(photometric=0.0)}, 'No part of the loss looks at depth'),
-    ({'pose_network': 'none'}, 'supervision M needs a pose_network'),
     ({'loss': LossConfig(hints=1.0)}, 'need stereo pairs: supervision S or MS'),
     ({'stereo_split': 'pairs.txt'}, 'need stereo pairs: supervision S or MS'),
     ({'loss': LossConfig(hints=1.0), 'supervision': 'MS', 'data': 'street'},
@@ -99,3 +98,13 @@ def test_the_baseline_of_a_partner_is_no_measured_motion():
 
     with pytest.raises(ValueError, match='measured distances'):
         check_promises(config, data(5, offset=0, distance=0.54))
+
+
+def test_without_a_pose_network_every_pose_must_be_known():
+    config = changed(pose_network='none')
+
+    with pytest.raises(ValueError, match=r'M needs a pose_network: .*known_poses true'):
+        check_promises(config, data(5))
+    with pytest.raises(ValueError, match='needs a pose_network'):
+        check_promises(config, data(5, source_from_target=np.eye(4)))
+    check_promises(config, data(1, source_from_target=np.eye(4)))

@@ -271,3 +271,11 @@ def test_held_out_images_are_watched_without_being_trained_on(tmp_path):
 
     assert recorder.samples == 1
     assert 0 < recorder.held_out['reprojection'] < 0.5 and recorder.held_out['identity'] > 0
+
+
+def test_known_poses_need_no_pose_network_and_are_metres(tmp_path):
+    config = street_config(
+        tmp_path, steps=1, pose_network='none',
+        reading=DataConfig(workers=0, options={'frames': 3, 'known_poses': True}))
+
+    assert train(config).depth_unit == 'metric'
