@@ -21,13 +21,19 @@ class Teacher(nn.Module):
         training_focal: fy of the student's training camera at network size [px].
 
     Raises:
-        ValueError: the card is untrained.
+        ValueError: the card is untrained, or has no metres where the student does.
     """
 
     def __init__(self, card: ModelCard, config: TrainConfig, training_focal: float) -> None:
         super().__init__()
         if not card.is_trained:
             raise ValueError(f"The teacher '{card.name}' is untrained: there is nothing to learn.")
+        has_metres = config.supervision in ('S', 'MS') or config.loss.velocity > 0
+        if has_metres and card.depth_unit != 'metric':
+            raise ValueError(
+                f"The teacher '{card.name}' is relative, but the student's other supervision "
+                f'({config.supervision}) knows metres; the two contradict each other. Take a '
+                'metric teacher, or supervision T or M.')
         self.card, self.config, self.training_focal = card, config, training_focal
         self.network = load_network(card).eval().requires_grad_(False)
 

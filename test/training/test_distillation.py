@@ -79,6 +79,14 @@ def test_depth_out_of_the_student_s_range_is_its_nearest_or_farthest(card):
     assert torch.equal(disparity, torch.zeros_like(disparity))
 
 
+def test_a_relative_teacher_beside_a_stereo_partner_is_refused(card):
+    relative = replace(card, depth_unit='relative')
+
+    with pytest.raises(ValueError, match="'teacher' is relative.*metric teacher"):
+        Teacher(relative, replace(STUDENT, supervision='S'), 80)
+    Teacher(card, replace(STUDENT, supervision='S'), 80)
+
+
 def test_an_untrained_teacher_is_refused(card):
     untrained = replace(card, weights=None, sha256=None, seed=0, depth_unit='relative')
 
