@@ -82,7 +82,7 @@ def test_depth_out_of_the_student_s_range_is_its_nearest_or_farthest(card):
 def test_a_relative_teacher_beside_a_stereo_partner_is_refused(card):
     relative = replace(card, depth_unit='relative')
 
-    with pytest.raises(ValueError, match="'teacher' is relative.*metric teacher"):
+    with pytest.raises(ValueError, match=r"'teacher' is relative.*metric teacher"):
         Teacher(relative, replace(STUDENT, supervision='S'), 80)
     Teacher(card, replace(STUDENT, supervision='S'), 80)
 
