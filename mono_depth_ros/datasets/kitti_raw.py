@@ -152,13 +152,8 @@ class KittiRaw:
         kinds = [COLOUR, GRAY]
         if like:
             kinds = [COLOUR] if int(like.parent.parent.name[-2:]) >= 2 else [GRAY]
-        for kind in kinds:
-            folder = self.root / entry.folder / f'image_{kind[entry.side]:02}' / 'data'
-            for ending in ENDINGS:
-                path = folder / f'{entry.index:010}{ending}'
-                if path.is_file():
-                    return path
-        return None
+        paths = (find_image(self.root, entry, kind[entry.side]) for kind in kinds)
+        return next((path for path in paths if path), None)
 
     def _camera(self, path: Path) -> KittiCamera:
         return _read_camera_once(path.parents[3] / FILE_NAME, int(path.parent.parent.name[-2:]))
@@ -176,6 +171,13 @@ class KittiRaw:
         if self._kept is not None:
             self._kept[path] = image
         return image
+
+
+def find_image(root: Path, entry: SplitEntry, camera: int) -> Path | None:
+    """Return the file of a frame as a camera (0 to 3) took it, None where there is none."""
+    folder = root / entry.folder / f'image_{camera:02}' / 'data'
+    paths = (folder / f'{entry.index:010}{ending}' for ending in ENDINGS)
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _other_side(entry: SplitEntry) -> SplitEntry:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, read_camera
+from mono_depth_ros.datasets.kitti_raw import COLOUR, ENDINGS, find_image
 from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.evaluation.velodyne import read_scan, velodyne_depth, velodyne_projection
 
@@ -23,8 +24,6 @@ GROUND_TRUTHS = {'lidar': True, 'projected': True, 'dense': False}
 MIN_DEPTH, MAX_DEPTH = 1e-3, 80.0  # [m]
 
 _PNG_FOLDERS = {'projected': 'velodyne_raw', 'dense': 'groundtruth'}
-_CAMERAS = {'l': 2, 'r': 3}
-_ENDINGS = ('.png', '.jpg')
 _GARG_ROWS = (0.40810811, 0.99189189)
 _GARG_COLUMNS = (0.03594771, 0.96405229)
 _PNG_UNITS_PER_METRE = 256
@@ -83,7 +82,7 @@ def read_frame(root: Path, entry: SplitEntry, kind: str) -> Frame:
             f"Frame '{entry}' has no true depth ({kind}) where it is evaluated. Drop its line "
             'from the split.'
         )
-    K = read_camera(_day(root, entry) / FILE_NAME, _CAMERAS[entry.side]).K
+    K = read_camera(_day(root, entry) / FILE_NAME, COLOUR[entry.side]).K
     return Frame(str(entry), image, K, depth, mask)
 
 
@@ -102,7 +101,7 @@ def read_depth(root: Path, entry: SplitEntry, kind: str) -> Array:
             f'{_what_there_is(root, entry)}'
         )
     if kind == 'lidar':
-        day, camera = _day(root, entry), _CAMERAS[entry.side]
+        day, camera = _day(root, entry), COLOUR[entry.side]
         size = read_camera(day / FILE_NAME, camera).size
         return velodyne_depth(read_scan(path), velodyne_projection(day, camera), size)
     return _read_png(path)
@@ -140,22 +139,22 @@ def _image_path(root: Path, entry: SplitEntry) -> Path:
             f"Drive '{drive}' of frame '{entry}' does not exist. Unpack it below '{root}', or "
             'drop its lines from the split.'
         )
-    folder = drive / f'image_{_CAMERAS[entry.side]:02}' / 'data'
-    paths = [folder / f'{entry.index:010}{ending}' for ending in _ENDINGS]
-    found = [path for path in paths if path.is_file()]
-    if not found:
+    camera = COLOUR[entry.side]
+    path = find_image(root, entry, camera)
+    if path is None:
+        missing = drive / f'image_{camera:02}' / 'data' / f'{entry.index:010}{ENDINGS[0]}'
         raise FileNotFoundError(
-            f"Image '{paths[0]}' (or {', '.join(_ENDINGS[1:])}) of frame '{entry}' does not "
+            f"Image '{missing}' (or {', '.join(ENDINGS[1:])}) of frame '{entry}' does not "
             'exist. Unpack the whole drive, or drop the line from the split.'
         )
-    return found[0]
+    return path
 
 
 def _depth_path(root: Path, entry: SplitEntry, kind: str) -> Path:
     drive = root / entry.folder
     if kind == 'lidar':
         return drive / 'velodyne_points' / 'data' / f'{entry.index:010}.bin'
-    camera = f'image_{_CAMERAS[entry.side]:02}'
+    camera = f'image_{COLOUR[entry.side]:02}'
     return drive / 'proj_depth' / _PNG_FOLDERS[kind] / camera / f'{entry.index:010}.png'
 
 
