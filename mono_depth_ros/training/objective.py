@@ -187,7 +187,7 @@ class Objective(nn.Module):
         compare = ReprojectionError(batch.target, options.ssim).select(batch.sample_of)
         still = self._unmoved(batch, compare) if options.auto_mask else None
         K = batch.K[batch.sample_of]
-        losses, seen = [], []
+        losses = []
         for level, disparity in enumerate(disparities):
             full = disparity if level == 0 else F.interpolate(
                 disparity, batch.target.shape[-2:], mode='bilinear', align_corners=False)
@@ -196,11 +196,9 @@ class Objective(nn.Module):
             moved = _nearest_source(compare(warped), batch)
             least = moved if still is None else torch.minimum(moved, still)
             losses.append(_mean(least, within))
-            mask = torch.ones_like(moved) if still is None else (moved < still).float()
-            errors = {'reprojection': moved} if still is None else {
-                'reprojection': moved, 'identity': still}
-            seen.append(Seen(warped[0], mask, errors))
-        return torch.stack(losses).mean(0), seen[0]
+            if level == 0:
+                seen = _seen(warped, moved, still)
+        return torch.stack(losses).mean(0), seen
 
     @torch.no_grad()
     def _unmoved(self, batch: Batch, compare: ReprojectionError) -> Tensor:
@@ -240,6 +238,13 @@ def _nearest_source(errors: Tensor, batch: Batch) -> Tensor:
     table = errors.new_full((len(batch.target), slots, *errors.shape[2:]), torch.inf)
     table = table.index_put((batch.sample_of, batch.slot_of), errors[:, 0])
     return table.min(1, keepdim=True).values
+
+
+def _seen(warped: Tensor, moved: Tensor, still: Tensor | None) -> Seen:
+    if still is None:
+        return Seen(warped[0], torch.ones_like(moved), {'reprojection': moved})
+    errors = {'reprojection': moved, 'identity': still}
+    return Seen(warped[0], (moved < still).float(), errors)
 
 
 def _shrunk(image: Tensor, like: Tensor) -> Tensor:
