@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mono_depth_ros.datasets.sample import Matrix, Source, TrainingSample
+from mono_depth_ros.datasets.stereo_hints import stereo_hint
 from mono_depth_ros.datasets.street import Street, render_frame, street_pose
 
 BASELINE = 0.54  # [m], KITTI's
@@ -25,14 +26,17 @@ class StreetData:
         first: the first target.
         known_poses: give the neighbours' exact poses, as a tracking system would.
         keep: keep rendered frames in memory.
+        hints: match stereo pairs for depth hints, as is done with images of real cameras.
     """
 
     def __init__(self, size: tuple[int, int], offsets: Sequence[int] = (-1, 1),
                  stereo: bool = False, frames: int = 60, seed: int = 0, spacing: int = 1,
-                 first: int = 1, known_poses: bool = False, keep: bool = True) -> None:
+                 first: int = 1, known_poses: bool = False, keep: bool = True,
+                 hints: bool = False) -> None:
         self.size, self.offsets, self.stereo = size, tuple(offsets), stereo
         self.frames, self.street = frames, Street(seed)
         self.spacing, self.first, self.known_poses = spacing, first, known_poses
+        self.hints = hints
         self._kept: dict[int, TrainingSample] | None = {} if keep else None
 
     def __len__(self) -> int:
@@ -53,14 +57,17 @@ class StreetData:
         pose = street_pose(number)
         target = render_frame(self.street, pose, self.size)
         sources = [self._neighbour(number, offset) for offset in self.offsets]
+        hint = None
         if self.stereo:
             partner_from_target = np.eye(4)
             partner_from_target[0, 3] = -BASELINE
             view = pose @ np.linalg.inv(partner_from_target)
             image = render_frame(self.street, view, self.size).image
             sources.append(Source(image, 0, partner_from_target, BASELINE))
+            if self.hints:
+                hint = stereo_hint(target.image, image, float(target.K[0, 0]), -BASELINE)
         sample = TrainingSample(target.image, tuple(sources), target.K,
-                                f'street {self.street.seed} frame {number}')
+                                f'street {self.street.seed} frame {number}', hint)
         if self._kept is not None:
             self._kept[index] = sample
         return sample

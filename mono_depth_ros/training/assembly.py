@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,23 @@ def assemble(config: TrainConfig) -> Assembly:
 
 
 def open_data(config: TrainConfig) -> TrainingData:
-    """Open the data set that a configuration names."""
+    """Open the data that a configuration names, one set after the other.
+
+    Raises:
+        FileNotFoundError, ValueError: a data set is not there, or is not as asked for.
+    """
+    others = (replace(config, data=other.data, root=other.root, split=other.split,
+                      stereo_split=other.stereo_split,
+                      reading=replace(config.reading, options=other.options))
+              for other in config.also)
+    return _joined([_open_one(config), *(_open_one(other) for other in others)])
+
+
+def _joined(parts: list[TrainingData]) -> TrainingData:
+    return parts[0] if len(parts) == 1 else ConcatDataset(parts)  # type: ignore[arg-type]
+
+
+def _open_one(config: TrainConfig) -> TrainingData:
     if not config.root and config.data != 'street':
         raise ValueError(f"root is empty; expected where the data '{config.data}' are: --root.")
     stereo = config.supervision in ('S', 'MS')
@@ -90,7 +106,7 @@ def _open_kitti(config: TrainConfig, offsets: Offsets, stereo: bool,
         return KittiRaw(config.root, paths, offsets, stereo, config.loss.hints > 0,
                         config.reading.keep, **options)
 
-    parts = []
+    parts: list[TrainingData] = []
     if config.split:
         parts.append(read(config.split, offsets, stereo))
     if config.stereo_split:
@@ -98,7 +114,7 @@ def _open_kitti(config: TrainConfig, offsets: Offsets, stereo: bool,
     if not parts:
         raise ValueError("kitti_raw needs a 'split' (or 'stereo_split') file; prepare_split makes "
                          'one from the drives under root.')
-    return parts[0] if len(parts) == 1 else ConcatDataset(parts)  # type: ignore[arg-type]
+    return _joined(parts)
 
 
 def _open_rosbag(config: TrainConfig, offsets: Offsets, stereo: bool,
@@ -130,7 +146,7 @@ def _open_ddad(config: TrainConfig, offsets: Offsets, stereo: bool,
 
 def _open_street(config: TrainConfig, offsets: Offsets, stereo: bool,
                  options: Options) -> TrainingData:
-    return StreetData(config.input_size, offsets, stereo, **options)
+    return StreetData(config.input_size, offsets, stereo, hints=config.loss.hints > 0, **options)
 
 
 def _refuse_stereo(config: TrainConfig, stereo: bool) -> None:

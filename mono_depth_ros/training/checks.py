@@ -20,6 +20,7 @@ _LEAST = {
     'optimizer.warmup_steps': 0, 'optimizer.gradient_clip': 0, 'optimizer.encoder_factor': 0,
 }
 _SHARES = ('loss.ssim', 'augmentation.flip', 'augmentation.jitter', 'optimizer.average')
+_WITH_HINTS = {'kitti_raw', 'street'}
 _SAMPLES = 20
 
 
@@ -67,8 +68,9 @@ def _check_supervision(config: TrainConfig) -> None:
                          'one), loss.hints or loss.distillation a weight.')
     if supervision not in ('S', 'MS') and (loss.hints > 0 or config.stereo_split):
         raise ValueError('loss.hints and stereo_split need stereo pairs: supervision S or MS.')
-    if loss.hints > 0 and config.data != 'kitti_raw':
-        raise ValueError(f"data '{config.data}' has no depth hints: set loss.hints 0.")
+    names = [config.data, *(other.data for other in config.also)]
+    if loss.hints > 0 and not _WITH_HINTS.intersection(names):
+        raise ValueError(f"data '{', '.join(names)}' has no depth hints: set loss.hints 0.")
     if supervision not in ('M', 'MS') and loss.velocity > 0:
         raise ValueError('loss.velocity needs neighbours in time: supervision M or MS.')
 

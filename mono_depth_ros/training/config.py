@@ -104,6 +104,28 @@ class DataConfig:
     workers: int = 2
 
 
+DataName = Literal['kitti_raw', 'rosbag', 'image_sequence', 'cityscapes', 'ddad', 'street']
+
+
+@dataclass(frozen=True)
+class OtherData:
+    """More data beside the first; its fields mean what TrainConfig's of the same name do.
+
+    Attributes:
+        data: which kind of data set.
+        root: its folder or file.
+        split: its split file, where it takes one.
+        stereo_split: more lines, of frames with a stereo partner alone.
+        options: keywords of the data set.
+    """
+
+    data: DataName = 'kitti_raw'
+    root: str = ''
+    split: str = ''
+    stereo_split: str = ''
+    options: dict[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """One training run.
@@ -132,6 +154,7 @@ class TrainConfig:
         root: its folder or file.
         split: its split file, where it takes one; several are separated by commas.
         stereo_split: more lines, of frames that have a stereo partner but no neighbours in time.
+        also: more data to learn from, each with its own root, split and options.
         reading: how samples are read.
         augmentation: how they are varied.
         loss: what is minimised.
@@ -176,11 +199,11 @@ class TrainConfig:
     supervision: Literal['M', 'S', 'MS', 'T'] = 'M'
     multi_resolution: bool = False
     freeze_batch_norm: bool = False
-    data: Literal['kitti_raw', 'rosbag', 'image_sequence', 'cityscapes', 'ddad',
-                  'street'] = 'kitti_raw'
+    data: DataName = 'kitti_raw'
     root: str = ''
     split: str = ''
     stereo_split: str = ''
+    also: list[OtherData] = field(default_factory=list)
     reading: DataConfig = field(default_factory=DataConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     loss: LossConfig = field(default_factory=LossConfig)

@@ -16,7 +16,7 @@ AS_THEY_ARE = AugmentationConfig(flip=0.0, jitter=0.0)
 
 
 class HeldOut:
-    """The held-out lines of a training's data.
+    """The held-out lines of a training's (first) data.
 
     Args:
         config: of the training; `held_out` names the split file.
@@ -27,7 +27,8 @@ class HeldOut:
 
     def __init__(self, config: TrainConfig) -> None:
         loss = LossConfig(levels=1, ssim=config.loss.ssim, smoothness=0.0)
-        self.config = replace(config, split=config.held_out, stereo_split='', loss=loss)
+        self.config = replace(config, split=config.held_out, stereo_split='', also=[],
+                              loss=loss)
         data = open_data(self.config)
         self.count = len(data)
         self.data = AugmentedData(data, config.input_size, AS_THEY_ARE, config.seed)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace
 
 from mono_depth_ros.networks.registry import did_you_mean
 from mono_depth_ros.resources import share_file
-from mono_depth_ros.training.config import TrainConfig
+from mono_depth_ros.training.config import OtherData, TrainConfig
 
 
 def list_recipes() -> list[str]:
@@ -75,8 +75,26 @@ def _parser() -> ArgumentParser:
 
 def _build(kind: Any, values: dict[str, Any]) -> Any:
     hints = get_type_hints(kind)
-    return kind(**{name: _build(hints[name], value) if is_dataclass(hints[name]) else value
-                   for name, value in values.items()})
+    return kind(**{name: _value(hints[name], value) for name, value in values.items()})
+
+
+def _value(kind: Any, value: Any) -> Any:
+    if is_dataclass(kind):
+        return _build(kind, value)
+    if _entry_kind(kind):
+        return [_build(_entry_kind(kind), _plain(entry)) for entry in value]
+    return value
+
+
+def _entry_kind(kind: Any) -> Any:
+    """Return the dataclass that a list is of, or None."""
+    entries = get_args(kind)
+    return entries[0] if get_origin(kind) is list and is_dataclass(entries[0]) else None
+
+
+def _plain(entry: Any) -> dict[str, Any]:
+    """Return an entry of a list as a mapping: the parser may have built it already."""
+    return asdict(entry) if isinstance(entry, OtherData) else dict(entry)
 
 
 def _recipes_folder() -> Path:
@@ -114,6 +132,12 @@ def _check_keys(entries: Mapping[str, Any], kind: Any, where: str) -> None:
             if not isinstance(value, Mapping):
                 raise ValueError(f"{where}: '{key}' is {value!r}; expected keys and values.")
             _check_keys(value, hints[key], f'{where}: {key}')
+        elif _entry_kind(hints[key]):
+            if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
+                raise ValueError(f"{where}: '{key}' is {value!r}; expected a list of keys and "
+                                 'values.')
+            for one in value:
+                _check_keys(one, _entry_kind(hints[key]), f'{where}: {key}')
 
 
 def _check_options(arguments: Sequence[str]) -> None:

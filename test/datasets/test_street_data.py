@@ -57,6 +57,16 @@ def test_the_partner_stands_on_the_right():
     assert partner.source_from_target[0, 3] == -BASELINE
 
 
+def test_hints_are_near_the_true_depth():
+    sample = StreetData(SIZE, offsets=(), stereo=True, frames=1, hints=True)[0]
+    truth = render_frame(Street(), 1, SIZE).depth
+    found = np.isfinite(sample.depth_hint) & (truth < 20)
+
+    assert found.mean() > 0.2
+    assert np.median(np.abs(sample.depth_hint / truth - 1)[found]) < 0.05
+    assert StreetData(SIZE, offsets=(), stereo=True, frames=1)[0].depth_hint is None
+
+
 def test_the_data_end():
     data = StreetData((32, 64), offsets=(), frames=2)
 

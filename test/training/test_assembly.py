@@ -13,7 +13,7 @@ from mono_depth_ros.inference.checkpoint import save_weights
 from mono_depth_ros.inference.model_card import write_card
 from mono_depth_ros.networks import create_network
 from mono_depth_ros.training.assembly import assemble, open_data
-from mono_depth_ros.training.config import DataConfig, LossConfig, TrainConfig
+from mono_depth_ros.training.config import DataConfig, LossConfig, OtherData, TrainConfig
 
 STREET = TrainConfig(data='street', input_size=(64, 96), loss=LossConfig(levels=1),
                      reading=DataConfig(options={'frames': 2}))
@@ -96,6 +96,19 @@ def test_pairs_without_neighbours_are_added_to_the_samples(kitti, tmp_path):
 
 def test_several_split_files_are_parted_by_commas(kitti):
     assert len(open_data(replace(kitti, split=f'{kitti.split}, {kitti.split}'))) == 2
+
+
+def test_more_data_come_after_the_first_each_with_its_own_options(kitti):
+    street = OtherData(data='street', options={'frames': 2, 'seed': 3})
+    again = OtherData(root=kitti.root, split=kitti.split, options={'keep': True})
+    config = replace(kitti, also=[street], reading=DataConfig(options={'known_poses': True}))
+
+    data = open_data(config)
+
+    assert [data[number].name for number in range(3)] == [
+        f'{DRIVE} 1 l', 'street 3 frame 1', 'street 3 frame 2']
+    with pytest.raises(ValueError, match=r"'keep': True.*do not fit"):
+        open_data(replace(kitti, also=[again]))
 
 
 @pytest.mark.parametrize('supervision, has_pose', [('M', True), ('S', False)])

@@ -59,8 +59,8 @@ def test_values_out_of_range_are_named(changes, message):
     ({'loss': LossConfig(photometric=0.0)}, 'No part of the loss looks at depth'),
     ({'loss': LossConfig(hints=1.0)}, 'need stereo pairs: supervision S or MS'),
     ({'stereo_split': 'pairs.txt'}, 'need stereo pairs: supervision S or MS'),
-    ({'loss': LossConfig(hints=1.0), 'supervision': 'MS', 'data': 'street'},
-     "data 'street' has no depth hints"),
+    ({'loss': LossConfig(hints=1.0), 'supervision': 'MS', 'data': 'rosbag'},
+     "data 'rosbag' has no depth hints"),
     ({'loss': LossConfig(velocity=1.0), 'supervision': 'S'}, 'needs neighbours in time'),
 ])
 def test_combinations_that_make_no_sense_are_refused(changes, message):

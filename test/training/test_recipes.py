@@ -7,7 +7,7 @@ import pytest
 from mono_depth_ros.networks.pose import create_pose_network, list_pose_networks
 from mono_depth_ros.networks.registry import create_network, list_networks
 from mono_depth_ros.training.checks import check_config
-from mono_depth_ros.training.config import LossConfig, TrainConfig
+from mono_depth_ros.training.config import LossConfig, OtherData, TrainConfig
 from mono_depth_ros.training.recipes import config_from, list_recipes, parse_config
 
 PAPERS = ['hr_depth', 'lite_hr_depth', 'lite_hr_depth_distilled', 'lka_depth', 'monodepth2',
@@ -70,6 +70,26 @@ def test_the_command_line_wins_over_the_recipe_and_leaves_the_rest():
     plain = parse_config(['--recipe=small_depth'])
     assert config == replace(plain, loss=replace(plain.loss, levels=1), root='/kitti',
                              input_size=(64, 96), resume=True)
+
+
+def test_more_data_are_a_list_in_recipes_and_on_the_command_line(tmp_path):
+    street = OtherData(data='street', options={'frames': 3})
+    text = 'also:\n- {data: street, options: {frames: 3}}\n'
+
+    from_recipe = parse_config(recipe(tmp_path, text))
+    from_line = parse_config(['--also', '[{data: street, options: {frames: 3}}]'])
+
+    assert from_recipe.also == from_line.also == [street]
+    assert config_from(asdict(from_line)) == from_line
+
+
+@pytest.mark.parametrize('also, message', [
+    ('[{dta: street}]', "unknown key 'dta'. Did you mean 'data'"),
+    ('{data: street}', 'expected a list'),
+])
+def test_more_data_that_are_written_wrong_are_refused(tmp_path, also, message):
+    with pytest.raises(ValueError, match=message):
+        parse_config(recipe(tmp_path, f'also: {also}\n'))
 
 
 def test_the_place_of_the_recipe_does_not_matter():
