@@ -42,7 +42,9 @@ class LossConfig:
         hints: weight of |log depth - log hint| where stereo matching has a hint; an error that
             all pixels share counts less.
         velocity: weight of |distance found - distance measured| [1/unit].
-        distillation: weight of |disparity - the teacher's disparity|.
+        distillation: weight of |disparity - the teacher's|.
+        distillation_of: compare disparity (HR-Depth), or log_depth, to which near and far count
+            alike.
         consistency: weight of the agreement between resolutions (multi_resolution).
     """
 
@@ -54,6 +56,7 @@ class LossConfig:
     hints: float = 0.0
     velocity: float = 0.0
     distillation: float = 0.0
+    distillation_of: Literal['disparity', 'log_depth'] = 'disparity'
     consistency: float = 1.0
 
 

@@ -226,10 +226,17 @@ class Objective(nn.Module):
 
     def _distillation(self, batch: Batch, disparities: list[Tensor]) -> Tensor:
         assert self.teacher is not None
-        taught = self.teacher.disparity(batch.target_colours, batch.K)
-        losses = [(disparity - _shrunk(taught, disparity)).abs().mean((1, 2, 3))
+        # The teacher sees colours as they are: the student learns not to mind their change.
+        taught = self._compared(self.teacher.disparity(batch.target, batch.K))
+        losses = [(self._compared(disparity) - _shrunk(taught, disparity)).abs().mean((1, 2, 3))
                   for disparity in disparities]
         return torch.stack(losses).mean(0)
+
+    def _compared(self, disparity: Tensor) -> Tensor:
+        """Return what student and teacher are compared in."""
+        if self.config.loss.distillation_of == 'disparity':
+            return disparity
+        return disparity_to_depth(disparity, self.config.min_depth, self.config.max_depth).log()
 
 
 def _nearest_source(errors: Tensor, batch: Batch) -> Tensor:

@@ -291,6 +291,34 @@ def test_a_teacher_is_matched_by_absolute_difference_and_stays_as_it_is():
     assert not teacher.training and teacher.value.grad is None
 
 
+def test_a_teacher_may_be_matched_in_log_depth():
+    alone = LossConfig(levels=2, photometric=0.0, smoothness=0.0, distillation=1.0,
+                       distillation_of='log_depth')
+
+    result = objective(10.0, loss=alone, levels=2, teacher=KnownTeacher(20.0))(
+        batch_of(sample(noise())))
+
+    assert result.loss.item() == pytest.approx(log(2), rel=1e-4)
+
+
+def test_a_teacher_sees_colours_as_they_are():
+    class Seen(KnownTeacher):
+        def disparity(self, image, K):
+            self.seen = image
+            return super().disparity(image, K)
+
+    options = replace(PLAIN, jitter=1.0)
+    drawn = AugmentedData([sample(noise())], SIZE, options, 0)[Draw(0, 0, 0)]
+    batch = collate([drawn]).to(torch.device('cpu'))
+    teacher = Seen(20.0)
+
+    objective(10.0, loss=LossConfig(levels=1, distillation=1.0, photometric=0.0),
+              teacher=teacher)(batch)
+
+    assert not torch.equal(batch.target, batch.target_colours)
+    assert torch.equal(teacher.seen, batch.target)
+
+
 def test_frozen_batch_norms_keep_their_statistics():
     found = objective(freeze_batch_norm=True)
     found.depth.norm = nn.BatchNorm2d(3)
