@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
 import cv2
@@ -98,6 +98,37 @@ def mirror(sample: TrainingSample) -> TrainingSample:
     K = flip_intrinsics(torch.from_numpy(sample.K), sample.target.shape[1]).numpy()
     hint = None if sample.depth_hint is None else _flipped(sample.depth_hint)
     return TrainingSample(_flipped(sample.target), sources, K, sample.name, hint)
+
+
+def mix(sample: AugmentedSample, other: AugmentedSample,
+        random: np.random.Generator) -> AugmentedSample:
+    """Show another sample, of the same size, in a strip of a fifth to three fifths of the columns.
+
+    The strip's hint counts at the sample's focal length; sources and K stay the sample's own.
+    """
+    width = sample.sample.target.shape[1]
+    columns = round(width * random.uniform(0.2, 0.6))
+    left = int(random.integers(width - columns + 1))
+    strip = slice(left, left + columns)
+
+    def paste(image: NDArray[Pixels], strange: NDArray[Pixels]) -> NDArray[Pixels]:
+        mixed = image.copy()
+        mixed[:, strip] = strange[:, strip]
+        return mixed
+
+    first, second = sample.sample, other.sample
+    focal_ratio = first.K[1, 1] / second.K[1, 1]
+    hint = paste(_hint_of(first), (_hint_of(second) * focal_ratio).astype(np.float32))
+    mixed = replace(first, target=paste(first.target, second.target), depth_hint=hint,
+                    name=f'{first.name} with a strip of {second.name}')
+    return replace(sample, sample=mixed,
+                   target_colours=paste(sample.target_colours, other.target_colours))
+
+
+def _hint_of(sample: TrainingSample) -> NDArray[np.float32]:
+    if sample.depth_hint is None:
+        return np.full(sample.target.shape[:2], np.nan, np.float32)
+    return sample.depth_hint
 
 
 def check_zoom(zoom: tuple[float, float]) -> None:

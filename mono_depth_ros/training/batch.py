@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mono_depth_ros.datasets.sample import Image, TrainingData, TrainingSample
-from mono_depth_ros.training.augmentation import AugmentedSample, augment
+from mono_depth_ros.training.augmentation import AugmentedSample, augment, mix
 from mono_depth_ros.training.config import AugmentationConfig
 from mono_depth_ros.training.multi_resolution import (
     Resolution,
@@ -158,6 +158,10 @@ class AugmentedData(Dataset[Any]):
         """Return an augmented sample, and a seed for what is random later."""
         random = np.random.default_rng((self.seed, draw.step, draw.place))
         augmented = self.augment(self.data[draw.number], self.size, self.options, random)
+        if isinstance(augmented, AugmentedSample) and random.random() < self.options.mix:
+            other = self.data[int(random.integers(len(self.data)))]
+            strange = augment(other, self.size, self.options, random)
+            augmented = mix(augmented, strange, random)
         return augmented, int(random.integers(2**31))
 
 

@@ -19,7 +19,8 @@ _LEAST = {
     'loss.distillation': 0, 'loss.consistency': 0, 'optimizer.learning_rate': 0,
     'optimizer.warmup_steps': 0, 'optimizer.gradient_clip': 0, 'optimizer.encoder_factor': 0,
 }
-_SHARES = ('loss.ssim', 'augmentation.flip', 'augmentation.jitter', 'optimizer.average')
+_SHARES = ('loss.ssim', 'augmentation.flip', 'augmentation.jitter', 'augmentation.mix',
+           'optimizer.average')
 _WITH_HINTS = {'kitti_raw', 'street'}
 _SAMPLES = 20
 
@@ -51,6 +52,9 @@ def check_config(config: TrainConfig) -> None:
             f'reading.offsets {config.reading.offsets} compare a frame with itself; expected '
             'neighbours such as [-1, 1]. The stereo partner comes with supervision S or MS.')
     check_zoom(config.augmentation.zoom)
+    if config.augmentation.mix > 0 and (config.loss.photometric > 0 or config.multi_resolution):
+        raise ValueError('augmentation.mix shows two scenes at once, which no warp explains: set '
+                         'loss.photometric 0 and multi_resolution false, or mix 0.')
     _check_supervision(config)
 
 

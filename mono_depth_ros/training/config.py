@@ -18,6 +18,8 @@ class AugmentationConfig:
         saturation: largest relative change.
         hue: largest change, as a share of the colour circle.
         zoom: smallest and largest enlargement; a window of the image is cut out at random.
+        mix: share of the samples that show another one within a strip of columns (CutMix, along
+            the axis that leaves the ground in place); for hints or a teacher, not for warping.
     """
 
     flip: float = 0.5
@@ -27,6 +29,7 @@ class AugmentationConfig:
     saturation: float = 0.2
     hue: float = 0.1
     zoom: tuple[float, float] = (1.0, 1.0)
+    mix: float = 0.0
 
 
 @dataclass(frozen=True)

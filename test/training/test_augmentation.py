@@ -10,7 +10,15 @@ from true_views import reconstruction_error, view
 from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.datasets.street import Street, render_frame, street_intrinsics
 from mono_depth_ros.datasets.street_data import BASELINE
-from mono_depth_ros.training.augmentation import Window, augment, cut, mirror, resize
+from mono_depth_ros.training.augmentation import (
+    AugmentedSample,
+    Window,
+    augment,
+    cut,
+    mirror,
+    mix,
+    resize,
+)
 from mono_depth_ros.training.config import AugmentationConfig
 
 PLAIN = AugmentationConfig(flip=0.0, jitter=0.0)
@@ -253,3 +261,23 @@ def test_the_same_chance_gives_the_same_sample():
     assert np.array_equal(first.target_colours, again.target_colours)
     assert np.array_equal(first.sample.K, again.sample.K)
     assert not np.array_equal(first.sample.K, other.sample.K)
+
+
+def test_a_mixed_sample_shows_a_strip_of_another_with_its_depth_at_the_first_focal_length():
+    def augmented(value, hint, focal):
+        K = np.diag([focal, focal, 1.0])
+        image = np.full((8, 100, 3), value, np.uint8)
+        hints = None if hint is None else np.full((8, 100), hint, np.float32)
+        sample = TrainingSample(image, (Source(image, 0),), K, f'scene {value}', hints)
+        return AugmentedSample(sample, image + 1, (image + 1,))
+
+    mixed = mix(augmented(10, None, 50.0), augmented(20, 7.0, 25.0), np.random.default_rng(0))
+
+    strip = mixed.sample.target[0, :, 0] == 20
+    assert 20 <= strip.sum() <= 60 and np.ptp(np.flatnonzero(strip)) == strip.sum() - 1
+    assert (mixed.sample.target[:, ~strip] == 10).all()
+    np.testing.assert_array_equal(mixed.target_colours, mixed.sample.target + 1)
+    np.testing.assert_array_equal(np.isfinite(mixed.sample.depth_hint[3]), strip)
+    assert (mixed.sample.depth_hint[:, strip] == 14).all()
+    assert mixed.sample.K[0, 0] == 50 and (mixed.sample.sources[0].image == 10).all()
+    assert mixed.sample.name == 'scene 10 with a strip of scene 20'

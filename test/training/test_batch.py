@@ -158,6 +158,15 @@ def test_what_is_not_known_is_nan():
     assert batch.hint.shape == (2, 1, *SIZE)
 
 
+def test_as_many_samples_as_asked_for_show_a_strip_of_another():
+    data = AugmentedData(Noise(), SIZE, AugmentationConfig(flip=0.0, jitter=0.0, mix=0.5), seed=0)
+
+    names = [data[Draw(0, place, 1)][0].sample.name for place in range(60)]
+
+    assert 18 <= sum('with a strip of' in name for name in names) <= 42
+    assert len(set(names)) == 8
+
+
 def test_bytes_become_the_unit_range_on_their_device_and_only_once():
     batch = batch_of(4)
 

@@ -61,6 +61,7 @@ def test_values_out_of_range_are_named(changes, message):
     ({'stereo_split': 'pairs.txt'}, 'need stereo pairs: supervision S or MS'),
     ({'loss': LossConfig(hints=1.0), 'supervision': 'MS', 'data': 'rosbag'},
      "data 'rosbag' has no depth hints"),
+    ({'augmentation': AugmentationConfig(mix=0.5)}, r'augmentation\.mix shows two scenes at once'),
     ({'loss': LossConfig(velocity=1.0), 'supervision': 'S'}, 'needs neighbours in time'),
 ])
 def test_combinations_that_make_no_sense_are_refused(changes, message):
