@@ -109,20 +109,15 @@ def mix(sample: AugmentedSample, other: AugmentedSample,
     width = sample.sample.target.shape[1]
     columns = round(width * random.uniform(0.2, 0.6))
     left = int(random.integers(width - columns + 1))
-    strip = slice(left, left + columns)
-
-    def paste(image: NDArray[Pixels], strange: NDArray[Pixels]) -> NDArray[Pixels]:
-        mixed = image.copy()
-        mixed[:, strip] = strange[:, strip]
-        return mixed
-
+    strip = np.zeros(width, bool)
+    strip[left:left + columns] = True
     first, second = sample.sample, other.sample
-    focal_ratio = first.K[1, 1] / second.K[1, 1]
-    hint = paste(_hint_of(first), (_hint_of(second) * focal_ratio).astype(np.float32))
-    mixed = replace(first, target=paste(first.target, second.target), depth_hint=hint,
+    hint = _hint_of(second) * np.float32(first.K[1, 1] / second.K[1, 1])
+    mixed = replace(first, target=np.where(strip[:, None], second.target, first.target),
+                    depth_hint=np.where(strip, hint, _hint_of(first)),
                     name=f'{first.name} with a strip of {second.name}')
-    return replace(sample, sample=mixed,
-                   target_colours=paste(sample.target_colours, other.target_colours))
+    colours = np.where(strip[:, None], other.target_colours, sample.target_colours)
+    return replace(sample, sample=mixed, target_colours=colours)
 
 
 def _hint_of(sample: TrainingSample) -> NDArray[np.float32]:
