@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812
 from headline import headline
 
 from mono_depth_ros.datasets.street import Street, render_frame, street_pose
@@ -28,13 +29,16 @@ from mono_depth_ros.training.config import (
     DataConfig,
     LossConfig,
     OptimizerConfig,
+    OtherData,
     TrainConfig,
 )
 from mono_depth_ros.training.train import StepRecord, train
 from mono_depth_ros.training.view_synthesis import find_motion
 
 SIZE, STEPS, FARTHEST = (96, 320), 1500, 80.0
-TRAINING_STREET, HELD_OUT_STREET, HELD_OUT_FRAMES = 0, 7, 20
+POSE_REDUCTION = 2
+TRAINING_STREETS, FRAMES, SPACING = (0, 1, 2, 3), 40, 3
+HELD_OUT_STREET, HELD_OUT_FRAMES = 7, 20
 
 
 def main() -> None:
@@ -49,11 +53,15 @@ def main() -> None:
 
 
 def street_recipe(folder: Path, steps: int) -> TrainConfig:
+    first, *others = ({'frames': FRAMES, 'spacing': SPACING, 'seed': seed}
+                      for seed in TRAINING_STREETS)
     return TrainConfig(
         network='small_depth', network_options={'block_drop': 0.0}, data='street',
         supervision='M', input_size=SIZE, min_depth=1.0, max_depth=100.0,
-        pose_network='resnet18_pair', batch_size=8, steps=steps, output=str(folder),
-        reading=DataConfig(workers=0, options={'frames': 120, 'seed': TRAINING_STREET}),
+        pose_network='resnet18_pair', pose_reduction=POSE_REDUCTION, batch_size=4, steps=steps,
+        output=str(folder),
+        reading=DataConfig(workers=0, options=first),
+        also=[OtherData(data='street', options=options) for options in others],
         augmentation=AugmentationConfig(jitter=0.5), loss=LossConfig(levels=3),
         optimizer=OptimizerConfig(name='adamw', learning_rate=1e-3, schedule='cosine',
                                   warmup_steps=50),
@@ -89,7 +97,7 @@ def report(config: TrainConfig, network: torch.nn.Module, minutes: float) -> Non
         disparity = network(images)[:, 0].numpy()
     depths = disparity_to_depth(disparity, config.min_depth, config.max_depth)
     truths = [frame.depth for frame in held_out]
-    profile = row_prior(config)
+    profile = row_prior()
     prior = [np.broadcast_to(1 / profile[:, None], SIZE)] * len(truths)
     ranks = [spearman(d[t < FARTHEST], t[t < FARTHEST]) for d, t in zip(depths, truths)]
     learnt, guessed = error(depths, truths), error(prior, truths)
@@ -102,10 +110,10 @@ def report(config: TrainConfig, network: torch.nn.Module, minutes: float) -> Non
     print(f'  direction of motion, error  {motion_error(config):.1f} degrees (bar: 5 or less)')
 
 
-def row_prior(config: TrainConfig) -> np.ndarray:
-    """Return the mean inverse depth (H,) of every row of the training street [1/m]."""
-    depths = [render_frame(Street(TRAINING_STREET), number, SIZE).depth
-              for number in range(1, 121, 3)]
+def row_prior() -> np.ndarray:
+    """Return the mean inverse depth (H,) of every row of the streets trained on [1/m]."""
+    depths = [render_frame(Street(seed), 1 + number * SPACING, SIZE).depth
+              for seed in TRAINING_STREETS for number in range(0, FRAMES, 4)]
     return np.mean([1 / depth for depth in depths], axis=(0, 2)).clip(1 / FARTHEST)
 
 
@@ -129,7 +137,7 @@ def motion_error(config: TrainConfig) -> float:
     angles = []
     for number in range(len(data)):
         sample = data[number]
-        target, source = (to_network_input([image], SIZE)
+        target, source = (F.avg_pool2d(to_network_input([image], SIZE), POSE_REDUCTION)
                           for image in (sample.target, sample.sources[0].image))
         with torch.inference_mode():
             found = find_motion(pose, target, source, torch.tensor([1]))[0, :3, 3].numpy()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 from pathlib import Path
 
 import torch
 
 from mono_depth_ros.evaluation.kitti import KittiResult
 from mono_depth_ros.inference.model_card import ModelCard
+from mono_depth_ros.machine import processor_name
 from mono_depth_ros.training.advice import advise
 from mono_depth_ros.training.config import TrainConfig
 from mono_depth_ros.training.export import is_metric
@@ -107,17 +107,7 @@ class _Run:
 
 def _hardware(panels: Panels | None) -> str:
     threads = torch.get_num_threads()
-    processor = f'{_processor()}, {threads} thread{"s" if threads > 1 else ""}'
+    processor = f'{processor_name()}, {threads} thread{"s" if threads > 1 else ""}'
     if panels is None or panels.target.device.type != 'cuda':
         return processor
     return f'{torch.cuda.get_device_name(panels.target.device)} ({processor})'
-
-
-def _processor() -> str:
-    """Return the processor's name; Linux has it in a file, others tell the platform module."""
-    information = Path('/proc/cpuinfo')
-    if information.is_file():
-        for line in information.read_text(encoding='utf-8').splitlines():
-            if line.startswith('model name'):
-                return line.partition(':')[2].strip()
-    return platform.processor() or platform.machine()

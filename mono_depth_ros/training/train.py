@@ -165,6 +165,7 @@ class _State:
         self.average = _average(assembly.objective.depth, config)
         if saved:
             self.optimizer.load_state_dict(saved['optimizer'])
+            torch.set_rng_state(saved['random'])
             if self.average:
                 self.average.load_state_dict(saved['average'])
 
