@@ -40,11 +40,13 @@ class AugmentedSample:
         sample: target, sources, K and hint at network size, colours as they were.
         target_colours: (H, W, 3) uint8 RGB target for the networks.
         source_colours: the same for every source.
+        strip: first column, and the one after the last, in which another scene is shown.
     """
 
     sample: TrainingSample
     target_colours: Image
     source_colours: tuple[Image, ...]
+    strip: tuple[int, int] = (0, 0)
 
 
 Recolour = Callable[[TrainingSample], AugmentedSample]
@@ -104,7 +106,8 @@ def mix(sample: AugmentedSample, other: AugmentedSample,
         random: np.random.Generator) -> AugmentedSample:
     """Show another sample, of the same size, in a strip of a fifth to three fifths of the columns.
 
-    The strip's hint counts at the sample's focal length; sources and K stay the sample's own.
+    The strip's hint counts at the sample's focal length. Sources stay those of the sample: they
+    explain what is outside the strip, a hint or a teacher what is in it.
     """
     width = sample.sample.target.shape[1]
     columns = round(width * random.uniform(0.2, 0.6))
@@ -117,7 +120,7 @@ def mix(sample: AugmentedSample, other: AugmentedSample,
                     depth_hint=np.where(strip, hint, _hint_of(first)),
                     name=f'{first.name} with a strip of {second.name}')
     colours = np.where(strip[:, None], other.target_colours, sample.target_colours)
-    return replace(sample, sample=mixed, target_colours=colours)
+    return replace(sample, sample=mixed, target_colours=colours, strip=(left, left + columns))
 
 
 def _hint_of(sample: TrainingSample) -> NDArray[np.float32]:

@@ -39,6 +39,7 @@ class Batch:
         distance: (N,) how far the camera moved [m], NaN where unknown.
         K: (B, 3, 3) [px].
         hint: (B, 1, H, W) depth [m], NaN where unknown.
+        strip: (B, 2) first column, and the one after the last, that show another scene.
         seed: (B,) for what is random on the device.
         names: the samples' names.
         others: the same samples at other resolutions.
@@ -55,6 +56,7 @@ class Batch:
     distance: Tensor
     K: Tensor
     hint: Tensor
+    strip: Tensor
     seed: Tensor
     names: list[str]
     others: list[OtherResolution] = field(default_factory=list)
@@ -206,6 +208,7 @@ def _stack(drawn: list[tuple[AugmentedSample, int]]) -> Batch:
         distance=torch.tensor(distances, dtype=torch.float32),
         K=torch.tensor(np.stack([sample.K for sample in samples]), dtype=torch.float32),
         hint=torch.stack([_hint(sample) for sample in samples]),
+        strip=torch.tensor([augmented.strip for augmented, _ in drawn]),
         seed=torch.tensor([seed for _, seed in drawn]),
         names=[sample.name for sample in samples])
 

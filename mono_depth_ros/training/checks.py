@@ -52,9 +52,10 @@ def check_config(config: TrainConfig) -> None:
             f'reading.offsets {config.reading.offsets} compare a frame with itself; expected '
             'neighbours such as [-1, 1]. The stereo partner comes with supervision S or MS.')
     check_zoom(config.augmentation.zoom)
-    if config.augmentation.mix > 0 and (config.loss.photometric > 0 or config.multi_resolution):
-        raise ValueError('augmentation.mix shows two scenes at once, which no warp explains: set '
-                         'loss.photometric 0 and multi_resolution false, or mix 0.')
+    if config.augmentation.mix > 0 and (config.multi_resolution or not
+                                        config.loss.hints + config.loss.distillation > 0):
+        raise ValueError('augmentation.mix shows two scenes at once, which no warp explains: give '
+                         'loss.hints or a teacher, without multi_resolution, or set mix 0.')
     _check_supervision(config)
 
 

@@ -19,7 +19,7 @@ class AugmentationConfig:
         hue: largest change, as a share of the colour circle.
         zoom: smallest and largest enlargement; a window of the image is cut out at random.
         mix: share of the samples that show another one within a strip of columns (CutMix, along
-            the axis that leaves the ground in place); for hints or a teacher, not for warping.
+            the axis that leaves the ground in place); hints or a teacher explain them.
     """
 
     flip: float = 0.5

@@ -101,7 +101,8 @@ class Objective(nn.Module):
         disparities = self._disparities(batch)
         needs_motion = options.photometric > 0 or options.velocity > 0
         motion = self._motion(batch) if needs_motion else batch.pose
-        seen, terms = self._terms(batch, disparities, motion)
+        own = _outside(batch.strip, batch.target)
+        seen, terms = self._terms(batch, disparities, motion, own)
         if options.velocity > 0:
             terms['velocity'] = self._velocity(batch, motion)
         if options.distillation > 0:
@@ -131,7 +132,7 @@ class Objective(nn.Module):
         return [disparity.float() for disparity in output.disparities[:self.config.loss.levels]]
 
     def _terms(self, batch: Batch, disparities: list[Tensor], motion: Tensor,
-               within: Tensor | None = None) -> tuple[Seen, dict[str, Tensor]]:
+               within: Tensor) -> tuple[Seen, dict[str, Tensor]]:
         """Return the terms that every resolution has, and what was seen on the way."""
         options = self.config.loss
         seen = Seen(batch.target[0], torch.ones_like(disparities[0]), {})
@@ -181,7 +182,7 @@ class Objective(nn.Module):
         return motion.index_put((unknown,), found)
 
     def _photometric(self, batch: Batch, disparities: list[Tensor], motion: Tensor,
-                     within: Tensor | None) -> tuple[Tensor, Seen]:
+                     within: Tensor) -> tuple[Tensor, Seen]:
         """Return the least reprojection error (B,), mean over levels and pixels."""
         options = self.config.loss
         compare = ReprojectionError(batch.target, options.ssim).select(batch.sample_of)
@@ -197,7 +198,7 @@ class Objective(nn.Module):
             least = moved if still is None else torch.minimum(moved, still)
             losses.append(_mean(least, within))
             if level == 0:
-                seen = _seen(warped, moved, still)
+                seen = _seen(warped, moved, still, within)
         return torch.stack(losses).mean(0), seen
 
     @torch.no_grad()
@@ -247,11 +248,11 @@ def _nearest_source(errors: Tensor, batch: Batch) -> Tensor:
     return table.min(1, keepdim=True).values
 
 
-def _seen(warped: Tensor, moved: Tensor, still: Tensor | None) -> Seen:
+def _seen(warped: Tensor, moved: Tensor, still: Tensor | None, within: Tensor) -> Seen:
+    errors = {'reprojection': _mean(moved, within)}
     if still is None:
-        return Seen(warped[0], torch.ones_like(moved), {'reprojection': moved})
-    errors = {'reprojection': moved, 'identity': still}
-    return Seen(warped[0], (moved < still).float(), errors)
+        return Seen(warped[0], within.expand_as(moved), errors)
+    return Seen(warped[0], (moved < still) * within, errors | {'identity': _mean(still, within)})
 
 
 def _shrunk(image: Tensor, like: Tensor) -> Tensor:
@@ -268,8 +269,13 @@ def _inside(windows: Tensor, image: Tensor) -> Tensor:
     return inside[:, None].float()
 
 
-def _mean(errors: Tensor, within: Tensor | None) -> Tensor:
-    """Return the mean (B,) of errors (B, 1, H, W), over the pixels within a mask if given."""
-    if within is None:
-        return errors.mean((1, 2, 3))
+def _outside(strips: Tensor, image: Tensor) -> Tensor:
+    """Return (B, 1, H, W), 1 outside each sample's strip of columns (first, after the last)."""
+    columns = torch.arange(image.shape[-1], device=image.device)[None]
+    outside = (columns < strips[:, :1]) | (columns >= strips[:, 1:])
+    return outside[:, None, None].expand(-1, 1, *image.shape[-2:]).float()
+
+
+def _mean(errors: Tensor, within: Tensor) -> Tensor:
+    """Return the mean (B,) of errors (B, 1, H, W) over the pixels within a mask."""
     return (errors * within).sum((1, 2, 3)) / within.sum((1, 2, 3))

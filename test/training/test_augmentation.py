@@ -280,4 +280,5 @@ def test_a_mixed_sample_shows_a_strip_of_another_with_its_depth_at_the_first_foc
     np.testing.assert_array_equal(np.isfinite(mixed.sample.depth_hint[3]), strip)
     assert (mixed.sample.depth_hint[:, strip] == 14).all()
     assert mixed.sample.K[0, 0] == 50 and (mixed.sample.sources[0].image == 10).all()
+    assert mixed.strip == (np.flatnonzero(strip)[0], np.flatnonzero(strip)[-1] + 1)
     assert mixed.sample.name == 'scene 10 with a strip of scene 20'

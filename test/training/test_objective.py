@@ -13,6 +13,7 @@ from mono_depth_ros.datasets.kitti_raw import KittiRaw
 from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.geometry.disparity import depth_to_disparity
 from mono_depth_ros.networks.base import DepthOutput
+from mono_depth_ros.training.augmentation import mix
 from mono_depth_ros.training.batch import AugmentedData, Draw, collate
 from mono_depth_ros.training.config import AugmentationConfig, LossConfig, TrainConfig
 from mono_depth_ros.training.objective import Objective
@@ -197,6 +198,27 @@ def test_levels_are_compared_at_full_size_and_averaged():
     three = objective(levels=3, loss=replace(BARE, levels=3))(batch).loss
 
     torch.testing.assert_close(three, one)
+
+
+def test_a_strip_of_another_scene_is_explained_by_its_hint_and_not_by_warping():
+    near, far = np.full(SIZE, 10, np.float32), np.full(SIZE, 20, np.float32)
+    source = Source(np.roll(noise(), -2, axis=1), 1, moved(x=-0.2))  # explained by 10 m
+    data = AugmentedData([sample(noise(), source, depth_hint=near),
+                          sample(noise(9), depth_hint=far)], SIZE, PLAIN, 0)
+    (own, _), (other, _) = data[Draw(0, 0, 0)], data[Draw(0, 0, 1)]
+    mixed = mix(own, other, np.random.default_rng(3))
+    batch = collate([(mixed, 0)]).to(torch.device('cpu'))
+
+    result = objective(loss=replace(BARE, hints=1.0, auto_mask=True))(batch)
+
+    first, after = mixed.strip
+    assert 2 < first < after < SIZE[1]
+    edge = np.abs(noise()[:, :2] / 255 - source.image[:, :1] / 255).sum() / noise()[:, :2].size
+    expected = edge * 2 / (SIZE[1] - (after - first))  # nothing but the first two columns
+    assert result.terms['reprojection'].item() == pytest.approx(expected, rel=1e-2)
+    assert result.terms['hints'].item() > 0.1
+    assert not result.panels.mask[..., first:after].any()
+    assert result.panels.mask[..., 2:first].all()
 
 
 def test_depth_scale_turns_metres_into_units():
