@@ -10,6 +10,12 @@ def reflect_conv(in_channels: int, out_channels: int) -> nn.Conv2d:
     return nn.Conv2d(in_channels, out_channels, 3, padding=1, padding_mode='reflect')
 
 
+def check_drop_rate(rate: float) -> None:
+    """Raise a ValueError unless some of what may be dropped is left."""
+    if not 0.0 <= rate < 1.0:
+        raise ValueError(f'Drop rate is {rate}; expected 0 to below 1, for example 0.5.')
+
+
 def upsample(x: Tensor) -> Tensor:
     """Double the height and width of (B, C, H, W) by repeating pixels."""
     return F.interpolate(x, scale_factor=2, mode='nearest')
@@ -37,6 +43,26 @@ class PointwiseBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, out_channels, H, W)."""
         return F.elu(self.conv(x), inplace=True)
+
+
+class ChannelAttention(nn.Module):
+    """Weigh channels by squeeze-and-excitation of their means, without biases.
+
+    Sixteen channels share a hidden unit in the public code of every paper that has this block.
+    """
+
+    REDUCTION = 16
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        hidden = channels // self.REDUCTION
+        self.squeeze = nn.Conv2d(channels, hidden, 1, bias=False)
+        self.excite = nn.Conv2d(hidden, channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, channels, H, W), each channel times a number in (0, 1)."""
+        squeezed = self.squeeze(x.mean((2, 3), keepdim=True)).relu()
+        return x * torch.sigmoid(self.excite(squeezed))
 
 
 class DisparityHead(nn.Module):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mono_depth_ros.networks.base import DepthNetwork, DepthOutput
-from mono_depth_ros.networks.blocks import ConvBlock, DisparityHead, upsample
+from mono_depth_ros.networks.blocks import ChannelAttention, ConvBlock, DisparityHead, upsample
 from mono_depth_ros.networks.encoders import (
     Encoder,
     efficientnet_lite0_encoder,
@@ -26,26 +26,20 @@ HR_WIDTHS = (16, 32, 64, 128, 256)
 LITE_WIDTHS = (4, 12, 20, 40, 80)
 
 
-class SqueezeFuse(nn.Module):
+class SqueezeFuse(ChannelAttention):
     """Weigh channels by squeeze-and-excitation, then fuse them with a 1x1 convolution.
 
     The paper prints a reduction of 4; only 16 gives the parameters it prints, and the public
     code has 16.
     """
 
-    REDUCTION = 16
-
     def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        hidden = in_channels // self.REDUCTION
-        self.squeeze = nn.Conv2d(in_channels, hidden, 1, bias=False)
-        self.excite = nn.Conv2d(hidden, in_channels, 1, bias=False)
+        super().__init__(in_channels)
         self.fuse = nn.Conv2d(in_channels, out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, out_channels, H, W)."""
-        squeezed = self.squeeze(x.mean((2, 3), keepdim=True)).relu()
-        return torch.relu(self.fuse(x * self.excite(squeezed).sigmoid()))
+        return torch.relu(self.fuse(super().forward(x)))
 
 
 class TriangleNode(nn.Module):

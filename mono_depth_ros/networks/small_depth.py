@@ -12,6 +12,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from mono_depth_ros.networks.base import DepthNetwork, DepthOutput
+from mono_depth_ros.networks.blocks import check_drop_rate
 from mono_depth_ros.networks.registry import register_network
 
 # Widths and blocks per stage at 1/2 to 1/32. The paper prints totals only; these reproduce its
@@ -30,10 +31,7 @@ class ContextDrop(nn.Module):
 
     def __init__(self, highest_rate: float) -> None:
         super().__init__()
-        if not 0.0 <= highest_rate < 1.0:
-            raise ValueError(
-                f'Drop rate is {highest_rate}; expected 0 to below 1, for example 0.9.'
-            )
+        check_drop_rate(highest_rate)
         self.highest_rate = highest_rate
         self.progress = 0.0
 
