@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / 'mono_depth_ros'
-COMMON = {'resources'}
+COMMON = {'machine', 'resources'}
 MAY_IMPORT = {
     'networks': set(),
     'geometry': set(),
@@ -16,6 +16,7 @@ MAY_IMPORT = {
     'evaluation': {'inference', 'networks', 'datasets', 'geometry', 'messages'},
     'training': {'networks', 'geometry', 'datasets', 'evaluation', 'inference'},
     'ros': {'inference', 'geometry', 'messages', 'datasets', 'evaluation'},
+    'machine': set(),
     'resources': set(),
 }
 ROS_LAYERS = {'ros', 'cli'}
@@ -38,7 +39,7 @@ def layer_of(path: Path) -> str:
 
 
 SOURCES = [path for path in sorted(PACKAGE.rglob('*.py')) if path.parent != PACKAGE or
-           path.stem == 'resources']
+           path.stem in COMMON]
 
 
 @pytest.mark.parametrize('path', SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
