@@ -5,8 +5,8 @@ from pathlib import Path
 from setuptools import Distribution, find_packages, setup
 
 PACKAGE = 'mono_depth_ros'
-EXECUTABLES = ['depth_node', 'evaluate_kitti', 'import_checkpoint', 'prepare_split', 'replay_bag',
-               'train_depth']
+EXECUTABLES = ['compare_networks', 'depth_node', 'evaluate_kitti', 'import_checkpoint',
+               'prepare_split', 'replay_bag', 'train_depth']
 # As in package.xml, where rosdep reads the rest of the dependencies. Beside the real setup.py:
 # colcon build --symlink-install runs a link to it elsewhere.
 HERE = Path(__file__).resolve().parent
@@ -40,6 +40,7 @@ setup(
     name=PACKAGE,
     version='0.1.0',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
+    package_data={f'{PACKAGE}.evaluation': ['published.yaml']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
         (f'share/{PACKAGE}', ['package.xml']),

@@ -17,11 +17,13 @@ from installation import (
     run,
 )
 
+from mono_depth_ros.evaluation.published import load_published
+
 pytestmark = pytest.mark.packaging
 
 PACKAGE = 'mono_depth_ros'
-EXECUTABLES = ['depth_node', 'evaluate_kitti', 'import_checkpoint', 'prepare_split', 'replay_bag',
-               'train_depth']
+EXECUTABLES = ['compare_networks', 'depth_node', 'evaluate_kitti', 'import_checkpoint',
+               'prepare_split', 'replay_bag', 'train_depth']
 LOOK = """
 import mono_depth_ros
 from mono_depth_ros.inference.model_card import list_cards, models_folder
@@ -113,6 +115,15 @@ def test_editable_install_reads_cards_and_configs_of_the_source(editable, tmp_pa
     assert source in package.parents and models == source / 'models'
     assert sorted(cards) == expected_cards()
     assert all((prefix / 'bin' / executable).is_file() for executable in EXECUTABLES)
+
+
+def test_pip_install_brings_the_published_results(installed, tmp_path):
+    code = ('from mono_depth_ros.evaluation.published import load_published; '
+            'print(len(load_published()))')
+
+    printed = run(str(installed / 'bin' / 'python'), '-c', code, folder=tmp_path, PYTHONPATH='')
+
+    assert int(printed) == len(load_published())
 
 
 def test_colcon_build_finds_cards_in_its_own_share(built, tmp_path):
