@@ -73,6 +73,8 @@ class Progress:
 
     def on_start(self, *_: object) -> None: ...
 
+    def on_note(self, *_: object) -> None: ...
+
     def on_step(self, record: StepRecord) -> None:
         if record.step % 100 == 0:
             print(f'  step {record.step:5d}: reprojection {record.terms["reprojection"]:.4f}, '

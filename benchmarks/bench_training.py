@@ -61,6 +61,8 @@ class Stopwatch:
 
     def on_start(self, *_: object) -> None: ...
 
+    def on_note(self, *_: object) -> None: ...
+
     def on_step(self, record: StepRecord) -> None:
         self.records.append(record)
 

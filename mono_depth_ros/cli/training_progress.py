@@ -57,6 +57,10 @@ class ProgressWatcher:
             self._bar = tqdm(total=steps, initial=step, file=self._stream, bar_format=_BAR,
                              dynamic_ncols=True)
 
+    def on_note(self, note: str) -> None:
+        """Say it."""
+        self._say(f'Note: {note}')
+
     def on_step(self, record: StepRecord) -> None:
         """Show the step, if it is time."""
         self._steps.add(record)

@@ -29,6 +29,28 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
 
 
+def read_label_map(path: Path) -> NDArray[np.uint8]:
+    """Read a PNG of one class number per pixel, gray or with a palette, as (H, W) uint8.
+
+    Raises:
+        ImportError: Pillow, which leaves a palette's numbers alone, is not installed.
+        ValueError: the file is no such image.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            mode, labels = image.mode, np.asarray(image)
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise ValueError(
+            f"Label map '{path}' cannot be decoded: {error}. Copy it again.") from error
+    if mode not in ('L', 'P'):
+        raise ValueError(
+            f"Label map '{path}' is an image of mode {mode}; expected one class number of 8 bits "
+            'per pixel (gray, or with a palette). Colours have to be turned into numbers first.')
+    return labels.astype(np.uint8)
+
+
 def _is_cut_jpeg(data: bytes) -> bool:
     """Whether a JPEG's end is missing: OpenCV 4 would fill the rest of the image up."""
     return data.startswith(b'\xff\xd8') and b'\xff\xd9' not in data

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.datasets.image_files import read_image
+from mono_depth_ros.datasets.image_files import read_image, read_label_map
 from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, KittiCamera, read_camera
 from mono_depth_ros.datasets.sample import Matrix, Source, TrainingSample
 from mono_depth_ros.datasets.splits import SplitEntry, read_split
@@ -32,6 +32,9 @@ class KittiRaw:
         keep: keep decoded images in memory, for data that fits.
         both_sides: take the other camera's image of every line as a target too, where it exists.
         known_poses: give neighbours their place from odometry's poses.txt, where a drive has it.
+        labels: folder of semantic label maps beside each folder of images: with 'labels', those of
+            image_02/data/0000000005.jpg are in image_02/labels/0000000005.png, one class number
+            per pixel; where there is none, the sample has none.
 
     Raises:
         FileNotFoundError, ValueError: root or split is missing or wrong.
@@ -40,7 +43,7 @@ class KittiRaw:
     def __init__(self, root: str | Path, split: str | Path | Sequence[str | Path],
                  offsets: Sequence[int] = (-1, 1), stereo: bool = False, hints: bool = False,
                  keep: bool = False, both_sides: bool = False,
-                 known_poses: bool = False) -> None:
+                 known_poses: bool = False, labels: str = '') -> None:
         self.root = Path(root).expanduser()
         if not self.root.is_dir():
             raise FileNotFoundError(
@@ -51,6 +54,7 @@ class KittiRaw:
         if both_sides:
             self.entries += self._other_sides()
         self.known_poses = known_poses
+        self.labels = labels
         self.offsets = tuple(offsets)
         self.stereo = stereo
         self.hints = hints
@@ -90,7 +94,8 @@ class KittiRaw:
                 'Drop the line from the split, or choose other supervision.'
             )
         hint = self._hint(entry, target, stereo, camera)
-        return TrainingSample(target, tuple(sources), camera.K, str(entry), hint)
+        return TrainingSample(target, tuple(sources), camera.K, str(entry), hint,
+                              self._labels(path, camera))
 
     def _other_sides(self) -> list[SplitEntry]:
         others = [_other_side(entry) for entry in self.entries]
@@ -146,6 +151,17 @@ class KittiRaw:
                 return hint
             self._kept_hints[entry] = hint
         return self._kept_hints[entry]
+
+    def _labels(self, image: Path, camera: KittiCamera) -> NDArray[np.uint8] | None:
+        path = image.parents[1] / self.labels / f'{image.stem}.png'
+        if not self.labels or not path.is_file():
+            return None
+        labels = read_label_map(path)
+        if labels.shape != camera.size:
+            raise ValueError(
+                f"Label map '{path}' is {labels.shape[0]}x{labels.shape[1]} (height x width), but "
+                f'its image is {camera.size[0]}x{camera.size[1]}; expected one class per pixel.')
+        return labels
 
     def _image_path(self, entry: SplitEntry, like: Path | None = None) -> Path | None:
         """Return a frame's file, of the kind (colour or gray) of another one if given."""

@@ -39,6 +39,7 @@ class TrainingSample:
         K: (3, 3) intrinsics of the target and of every source [px].
         name: where the target came from, for messages.
         depth_hint: (H, W) float32 [m] from stereo matching, NaN where it says nothing.
+        labels: (H, W) uint8 semantic class of each pixel, or None.
     """
 
     target: Image
@@ -46,6 +47,7 @@ class TrainingSample:
     K: Matrix
     name: str
     depth_hint: NDArray[np.float32] | None = None
+    labels: NDArray[np.uint8] | None = None
 
 
 class TrainingData(Protocol):

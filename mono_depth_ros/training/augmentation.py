@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -93,13 +93,14 @@ def draw_colours(sample: TrainingSample, options: AugmentationConfig,
 
 
 def mirror(sample: TrainingSample) -> TrainingSample:
-    """Mirror the scene left-right: images, K, hint and known poses."""
+    """Mirror the scene left-right: images, K, hint, labels and known poses."""
     sources = tuple(
         Source(_flipped(source.image), source.offset, _mirrored_pose(source.source_from_target),
                source.distance) for source in sample.sources)
     K = flip_intrinsics(torch.from_numpy(sample.K), sample.target.shape[1]).numpy()
     hint = None if sample.depth_hint is None else _flipped(sample.depth_hint)
-    return TrainingSample(_flipped(sample.target), sources, K, sample.name, hint)
+    labels = None if sample.labels is None else _flipped(sample.labels)
+    return TrainingSample(_flipped(sample.target), sources, K, sample.name, hint, labels)
 
 
 def mix(sample: AugmentedSample, other: AugmentedSample,
@@ -116,8 +117,11 @@ def mix(sample: AugmentedSample, other: AugmentedSample,
     strip[left:left + columns] = True
     first, second = sample.sample, other.sample
     hint = _hint_of(second) * np.float32(first.K[1, 1] / second.K[1, 1])
+    labels = None
+    if first.labels is not None and second.labels is not None:
+        labels = np.where(strip, second.labels, first.labels)
     mixed = replace(first, target=np.where(strip[:, None], second.target, first.target),
-                    depth_hint=np.where(strip, hint, _hint_of(first)),
+                    depth_hint=np.where(strip, hint, _hint_of(first)), labels=labels,
                     name=f'{first.name} with a strip of {second.name}')
     colours = np.where(strip[:, None], other.target_colours, sample.target_colours)
     return replace(sample, sample=mixed, target_colours=colours, strip=(left, left + columns))
@@ -147,7 +151,7 @@ def _draw_window(sample: TrainingSample, options: AugmentationConfig,
 
 
 def cut(sample: TrainingSample, window: Window, size: Size) -> TrainingSample:
-    """Resample a window of a sample to a size, K with it; hints are never blended."""
+    """Resample a window of a sample to a size, K with it; hints, labels are never blended."""
     top, left, height, width = window
     rows, columns = slice(top, top + height), slice(left, left + width)
     shrinks = size[0] < height
@@ -161,12 +165,15 @@ def cut(sample: TrainingSample, window: Window, size: Size) -> TrainingSample:
     K = resize_intrinsics(K, (height, width), size)
     sources = tuple(Source(resample(source.image), source.offset, source.source_from_target,
                            source.distance) for source in sample.sources)
-    hint = sample.depth_hint
-    if hint is not None:
+    def pick(values: NDArray[Any]) -> NDArray[Any]:
         # INTER_NEAREST would take the upper left of the pixels that the new one covers.
-        hint = np.asarray(cv2.resize(hint[rows, columns], size[::-1],
-                                     interpolation=cv2.INTER_NEAREST_EXACT), np.float32)
-    return TrainingSample(resample(sample.target), sources, K.numpy(), sample.name, hint)
+        picked = cv2.resize(values[rows, columns], size[::-1],
+                            interpolation=cv2.INTER_NEAREST_EXACT)
+        return np.asarray(picked, values.dtype)
+
+    hint = None if sample.depth_hint is None else pick(sample.depth_hint)
+    labels = None if sample.labels is None else pick(sample.labels)
+    return TrainingSample(resample(sample.target), sources, K.numpy(), sample.name, hint, labels)
 
 
 def _flipped(image: NDArray[Pixels]) -> NDArray[Pixels]:

@@ -20,6 +20,7 @@ from mono_depth_ros.training.multi_resolution import (
     augment_resolutions,
 )
 
+NO_LABEL = -1
 Drawn = tuple[Union[AugmentedSample, ThreeResolutions], int]  # noqa: UP007 - runs on 3.10
 
 
@@ -39,6 +40,7 @@ class Batch:
         distance: (N,) how far the camera moved [m], NaN where unknown.
         K: (B, 3, 3) [px].
         hint: (B, 1, H, W) depth [m], NaN where unknown.
+        labels: (B, 1, H, W) int16 semantic classes, NO_LABEL where a sample has none.
         strip: (B, 2) first column, and the one after the last, that show another scene.
         seed: (B,) for what is random on the device.
         names: the samples' names.
@@ -56,6 +58,7 @@ class Batch:
     distance: Tensor
     K: Tensor
     hint: Tensor
+    labels: Tensor
     strip: Tensor
     seed: Tensor
     names: list[str]
@@ -208,6 +211,7 @@ def _stack(drawn: list[tuple[AugmentedSample, int]]) -> Batch:
         distance=torch.tensor(distances, dtype=torch.float32),
         K=torch.tensor(np.stack([sample.K for sample in samples]), dtype=torch.float32),
         hint=torch.stack([_hint(sample) for sample in samples]),
+        labels=torch.stack([_labels(sample) for sample in samples]),
         strip=torch.tensor([augmented.strip for augmented, _ in drawn]),
         seed=torch.tensor([seed for _, seed in drawn]),
         names=[sample.name for sample in samples])
@@ -220,6 +224,12 @@ def _in_unit_range(tensor: Tensor) -> Tensor:
 def _images(images: list[Image], size: tuple[int, ...]) -> Tensor:
     stacked = np.reshape(images, (-1, *size)).astype(np.uint8, copy=False)
     return torch.from_numpy(stacked).permute(0, 3, 1, 2).contiguous()
+
+
+def _labels(sample: TrainingSample) -> Tensor:
+    if sample.labels is None:
+        return torch.full((1, *sample.target.shape[:2]), NO_LABEL, dtype=torch.int16)
+    return torch.from_numpy(sample.labels.astype(np.int16))[None]
 
 
 def _hint(sample: TrainingSample) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from operator import attrgetter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.sample import Source, TrainingData
 from mono_depth_ros.training.augmentation import check_zoom
@@ -16,7 +17,8 @@ _LEAST = {
     'batch_size': 1, 'accumulate': 1, 'devices': 1, 'num_nodes': 1, 'pose_reduction': 1,
     'loss.levels': 1, 'epochs': 1, 'steps': 0, 'seed': 0, 'threads': 0, 'reading.workers': 0,
     'loss.photometric': 0, 'loss.smoothness': 0, 'loss.hints': 0, 'loss.velocity': 0,
-    'loss.distillation': 0, 'loss.consistency': 0, 'optimizer.learning_rate': 0,
+    'loss.triplet': 0, 'triplet.margin': 0, 'triplet.patch': 2, 'loss.distillation': 0,
+    'loss.consistency': 0, 'optimizer.learning_rate': 0,
     'optimizer.warmup_steps': 0, 'optimizer.gradient_clip': 0, 'optimizer.encoder_factor': 0,
 }
 _SHARES = ('loss.ssim', 'augmentation.flip', 'augmentation.jitter', 'augmentation.mix',
@@ -104,6 +106,19 @@ def check_promises(config: TrainConfig, data: TrainingData) -> None:
             'Set loss.velocity 0, or add them.')
 
 
+def what_is_left_out(config: TrainConfig, data: TrainingData) -> list[str]:
+    """Return what a person should know: parts of the loss that the data have nothing for."""
+    if config.loss.triplet > 0 and not any(
+            data[int(number)].labels is not None for number in _spread(data)):
+        return [f'No label maps ({_SAMPLES} samples looked at): the triplet loss is left out. '
+                'reading.options.labels names their folder beside the images.']
+    return []
+
+
 def _any_source(data: TrainingData, fits: Callable[[Source], bool]) -> bool:
-    numbers = np.unique(np.linspace(0, len(data) - 1, _SAMPLES).round().astype(int))
-    return any(fits(source) for number in numbers for source in data[int(number)].sources)
+    return any(fits(source) for number in _spread(data) for source in data[int(number)].sources)
+
+
+def _spread(data: TrainingData) -> NDArray[np.int64]:
+    """Return the numbers of some samples, evenly spread."""
+    return np.unique(np.linspace(0, len(data) - 1, _SAMPLES).round().astype(np.int64))

@@ -45,6 +45,8 @@ class LossConfig:
         hints: weight of |log depth - log hint| where stereo matching has a hint; an error that
             all pixels share counts less.
         velocity: weight of |distance found - distance measured| [1/unit].
+        triplet: weight of the semantic triplet loss on the decoder's features (OE-Depth); left out
+            for samples without a label map.
         distillation: weight of |disparity - the teacher's|.
         distillation_of: compare disparity (HR-Depth), or log_depth, to which near and far count
             alike.
@@ -58,9 +60,25 @@ class LossConfig:
     smoothness: float = 1e-3
     hints: float = 0.0
     velocity: float = 0.0
+    triplet: float = 0.0
     distillation: float = 0.0
     distillation_of: Literal['disparity', 'log_depth'] = 'disparity'
     consistency: float = 1.0
+
+
+@dataclass(frozen=True)
+class TripletConfig:
+    """How the semantic triplet loss looks at features.
+
+    Attributes:
+        patch: height and width of a pixel's neighbourhood, in pixels of the features.
+        margin: how far the nearest feature of another class should be.
+        levels: which features: level s has 1 / 2^s of the image's size, and counts 1 / 2^s.
+    """
+
+    patch: int = 5
+    margin: float = 0.65
+    levels: tuple[int, ...] = (1, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -164,6 +182,7 @@ class TrainConfig:
         reading: how samples are read.
         augmentation: how they are varied.
         loss: what is minimised.
+        triplet: how the semantic triplet loss looks at features.
         optimizer: how.
         batch_size: samples per step and device.
         accumulate: batches per optimiser step.
@@ -213,6 +232,7 @@ class TrainConfig:
     reading: DataConfig = field(default_factory=DataConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+    triplet: TripletConfig = field(default_factory=TripletConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     batch_size: int = 12
     accumulate: int = 1

@@ -10,12 +10,14 @@ from torch import Tensor, nn
 
 from mono_depth_ros.geometry.disparity import depth_to_disparity, disparity_to_depth
 from mono_depth_ros.networks import DepthNetwork
+from mono_depth_ros.networks.base import DepthOutput
 from mono_depth_ros.networks.pose import PoseNetwork
-from mono_depth_ros.training.batch import Batch
+from mono_depth_ros.training.batch import NO_LABEL, Batch
 from mono_depth_ros.training.config import TrainConfig
 from mono_depth_ros.training.distillation import Teacher
 from mono_depth_ros.training.losses import ReprojectionError, hint_error, smoothness
 from mono_depth_ros.training.multi_resolution import consistency
+from mono_depth_ros.training.triplet import triplet_loss
 from mono_depth_ros.training.view_synthesis import find_motion, warp_to_target
 
 # Auto-masking breaks ties by chance (Monodepth2).
@@ -98,17 +100,20 @@ class Objective(nn.Module):
     def forward(self, batch: Batch) -> StepResult:
         """Work out the loss of a batch."""
         options = self.config.loss
-        disparities = self._disparities(batch)
+        output = self._output(batch.target_colours)
+        disparities = output.disparities
         needs_motion = options.photometric > 0 or options.velocity > 0
         motion = self._motion(batch) if needs_motion else batch.pose
         own = _outside(batch.strip, batch.target)
         seen, terms = self._terms(batch, disparities, motion, own)
         if options.velocity > 0:
             terms['velocity'] = self._velocity(batch, motion)
+        if options.triplet > 0:
+            terms['triplet'] = self._triplet(batch, output.features)
         if options.distillation > 0:
             terms['distillation'] = self._distillation(batch, disparities)
         for other in batch.others:
-            found = self._disparities(other.batch)
+            found = self._output(other.batch.target_colours).disparities
             within = _inside(other.within, batch.target)
             _, its_terms = self._terms(other.batch, found, motion, within)
             for name, term in its_terms.items():
@@ -125,11 +130,13 @@ class Objective(nn.Module):
         record = {name: term.mean().detach() for name, term in (terms | seen.errors).items()}
         return StepResult(loss, record, panels)
 
-    def _disparities(self, batch: Batch) -> list[Tensor]:
-        output = self.depth(batch.target_colours)
+    def _output(self, image: Tensor) -> DepthOutput:
+        """Return the disparities that are trained on, and the decoder's features."""
+        output = self.depth(image)
         if isinstance(output, Tensor):  # the finest level alone, outside training
-            return [output.float()]
-        return [disparity.float() for disparity in output.disparities[:self.config.loss.levels]]
+            return DepthOutput([output.float()], [])
+        trained = output.disparities[:self.config.loss.levels]
+        return DepthOutput([disparity.float() for disparity in trained], output.features)
 
     def _terms(self, batch: Batch, disparities: list[Tensor], motion: Tensor,
                within: Tensor) -> tuple[Seen, dict[str, Tensor]]:
@@ -224,6 +231,21 @@ class Objective(nn.Module):
         error = (length - torch.where(known, measured, 0.0)).abs() * known
         total: Tensor = error.new_zeros(len(batch.target)).index_add(0, batch.sample_of, error)
         return total
+
+    def _triplet(self, batch: Batch, features: list[Tensor]) -> Tensor:
+        """Return the triplet loss (B,) over the chosen levels, 0 for samples without labels."""
+        options, height = self.config.triplet, batch.target.shape[-2]
+        labelled = (batch.labels != NO_LABEL).flatten(1).any(1)
+        total = batch.target.new_zeros(len(batch.target))
+        for level in options.levels if labelled.any() else ():
+            at_level = [feature for feature in features if feature.shape[-2] == height >> level]
+            if not at_level:
+                raise ValueError(
+                    f'triplet.levels has {level}, but {self.config.network} decodes no features '
+                    f'at 1/{2**level} of the image; leave that level out.')
+            loss = triplet_loss(at_level[0], batch.labels, options.patch, options.margin)
+            total = total + loss / 2**level
+        return total * labelled
 
     def _distillation(self, batch: Batch, disparities: list[Tensor]) -> Tensor:
         assert self.teacher is not None

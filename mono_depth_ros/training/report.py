@@ -37,6 +37,9 @@ class ReportWatcher:
         """Begin a history, or take up that of the training which goes on."""
         self._run = _Run(self._folder, config, step, steps, samples)
 
+    def on_note(self, note: str) -> None:
+        """Nothing to do: the terminal says it."""
+
     def on_step(self, record: StepRecord) -> None:
         """Gather the step."""
         assert self._run is not None

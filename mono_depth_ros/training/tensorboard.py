@@ -43,6 +43,9 @@ class TensorBoardWatcher:
         self._writer = SummaryWriter(
             str(self._folder), purge_step=step + 1, flush_secs=10)
 
+    def on_note(self, note: str) -> None:
+        """Nothing to do: the terminal says it."""
+
     def on_step(self, record: StepRecord) -> None:
         """Write the curves, and now and then pictures."""
         self._steps.add(record)

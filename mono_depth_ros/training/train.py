@@ -28,6 +28,7 @@ from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.training.assembly import Assembly, assemble
 from mono_depth_ros.training.batch import AugmentedData, Batch, StepSampler, collate
 from mono_depth_ros.training.checkpoints import load_checkpoint, save_checkpoint
+from mono_depth_ros.training.checks import what_is_left_out
 from mono_depth_ros.training.config import TrainConfig
 from mono_depth_ros.training.export import export_card, validate
 from mono_depth_ros.training.held_out import HeldOut
@@ -71,6 +72,9 @@ class Watcher(Protocol):
 
     def on_start(self, config: TrainConfig, step: int, steps: int, samples: int) -> None:
         """Learn what will be done."""
+
+    def on_note(self, note: str) -> None:
+        """Learn what a person should know before it starts."""
 
     def on_step(self, record: StepRecord) -> None:
         """Learn of a step."""
@@ -118,6 +122,8 @@ def train(config: TrainConfig, watchers: Sequence[Watcher] = (),
     watchers = watchers if fabric.is_global_zero else ()
     for watcher in watchers:
         watcher.on_start(config, state.step, state.steps, len(assembly.data))
+        for note in what_is_left_out(config, assembly.data):
+            watcher.on_note(note)
     saved = validated = time.monotonic()
     for batches, waited in _batches(state):
         start = time.monotonic()

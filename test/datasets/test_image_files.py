@@ -1,8 +1,9 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from mono_depth_ros.datasets.image_files import read_image
+from mono_depth_ros.datasets.image_files import read_image, read_label_map
 
 
 @pytest.fixture
@@ -57,3 +58,28 @@ def test_a_file_that_is_no_image_is_named(tmp_path):
 
     with pytest.raises(ValueError, match=r'cut short or no image\. Copy it again'):
         read_image(tmp_path / 'image.png')
+
+
+@pytest.mark.parametrize('mode', ['L', 'P'])
+def test_label_maps_are_numbers_with_or_without_a_palette(tmp_path, mode):
+    labels = np.array([[0, 7, 255], [33, 1, 2]], np.uint8)
+    image = Image.fromarray(labels)
+    if mode == 'P':
+        image.putpalette([value for colour in range(256) for value in (255 - colour, 0, 9)])
+    image.save(tmp_path / 'labels.png')
+
+    assert np.array_equal(read_label_map(tmp_path / 'labels.png'), labels)
+
+
+def test_colours_are_no_label_map(tmp_path):
+    Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(tmp_path / 'labels.png')
+
+    with pytest.raises(ValueError, match=r'labels\.png.*mode RGB; expected one class number'):
+        read_label_map(tmp_path / 'labels.png')
+
+
+def test_a_label_map_that_is_no_image_is_named(tmp_path):
+    (tmp_path / 'labels.png').write_text('not found')
+
+    with pytest.raises(ValueError, match=r"Label map '.*labels\.png' cannot be decoded"):
+        read_label_map(tmp_path / 'labels.png')

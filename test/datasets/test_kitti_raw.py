@@ -314,3 +314,25 @@ def test_neighbours_are_where_odometry_says(tmp_path):
     assert right[0].source_from_target[:3, 3] == pytest.approx([0, 0, 2])
     assert right[1].source_from_target[:3, 3] == pytest.approx([1 - 0.5, 0, 0.5])
     assert kitti(tmp_path, 1)[0].sources[0].source_from_target is None
+
+
+def write_labels(root, index, labels):
+    folder = root / DRIVE / 'image_02' / 'labels'
+    folder.mkdir(exist_ok=True)
+    cv2.imwrite(str(folder / f'{index:010}.png'), labels)
+
+
+def test_label_maps_lie_in_a_folder_beside_the_images(root):
+    labels = np.random.default_rng(0).integers(0, 20, SIZE, np.uint8)
+    write_labels(root, 6, labels)
+
+    assert np.array_equal(kitti(root, labels='labels')[0].labels, labels)
+    assert kitti(root, 7, labels='labels')[0].labels is None
+    assert kitti(root)[0].labels is None
+
+
+def test_a_label_map_of_another_size_is_refused(root):
+    write_labels(root, 6, np.zeros((20, 30), np.uint8))
+
+    with pytest.raises(ValueError, match=r'0000000006\.png.*20x30.*its image is 40x60'):
+        kitti(root, labels='labels')[0]

@@ -37,9 +37,13 @@ class Recorder:
 
     def __init__(self) -> None:
         self.records, self.validations, self.card = {}, {}, None
+        self.notes = []
 
     def on_start(self, config, step, steps, samples) -> None:
         pass
+
+    def on_note(self, note) -> None:
+        self.notes.append(note)
 
     def on_step(self, record) -> None:
         self.records[record.step] = record

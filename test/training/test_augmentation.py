@@ -282,3 +282,26 @@ def test_a_mixed_sample_shows_a_strip_of_another_with_its_depth_at_the_first_foc
     assert mixed.sample.K[0, 0] == 50 and (mixed.sample.sources[0].image == 10).all()
     assert mixed.strip == (np.flatnonzero(strip)[0], np.flatnonzero(strip)[-1] + 1)
     assert mixed.sample.name == 'scene 10 with a strip of scene 20'
+
+
+def test_labels_go_the_way_of_the_image_and_are_never_blended():
+    labels = np.zeros((16, 24), np.uint8)
+    labels[:, 12:] = 200
+    sample = TrainingSample(np.repeat(labels[..., None], 3, 2), (), K, 'by hand', None, labels)
+
+    smaller = cut(mirror(sample), Window(4, 6, 8, 12), (4, 6)).labels
+
+    assert np.array_equal(smaller, np.repeat([[200, 200, 200, 0, 0, 0]], 4, 0))
+
+
+def test_a_strip_brings_its_labels_along():
+    def labelled(value):
+        image = np.zeros((4, 100, 3), np.uint8)
+        labels = None if value is None else np.full((4, 100), value, np.uint8)
+        return AugmentedSample(TrainingSample(image, (), K, 'x', None, labels), image, ())
+
+    mixed, unlabelled = (mix(labelled(1), labelled(value), np.random.default_rng(0)).sample.labels
+                         for value in (2, None))
+
+    assert 20 <= (mixed[0] == 2).sum() <= 60 and set(np.unique(mixed)) == {1, 2}
+    assert unlabelled is None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mono_depth_ros.datasets.sample import Source, TrainingSample
-from mono_depth_ros.training.checks import check_config, check_promises
+from mono_depth_ros.training.checks import check_config, check_promises, what_is_left_out
 from mono_depth_ros.training.config import (
     AugmentationConfig,
     DataConfig,
@@ -109,3 +109,13 @@ def test_without_a_pose_network_every_pose_must_be_known():
     with pytest.raises(ValueError, match='needs a pose_network'):
         check_promises(config, data(5, source_from_target=np.eye(4)))
     check_promises(config, data(1, source_from_target=np.eye(4)))
+
+
+def test_a_triplet_loss_without_label_maps_is_left_out_aloud():
+    config = changed(loss=LossConfig(triplet=0.1))
+    labelled = [replace(data(1)[0], labels=np.zeros(IMAGE.shape[:2], np.uint8))]
+
+    note, = what_is_left_out(config, data(3))
+
+    assert 'the triplet loss is left out' in note and 'reading.options.labels' in note
+    assert what_is_left_out(config, labelled) == what_is_left_out(changed(), data(3)) == []

@@ -15,8 +15,14 @@ from mono_depth_ros.geometry.disparity import depth_to_disparity
 from mono_depth_ros.networks.base import DepthOutput
 from mono_depth_ros.training.augmentation import mix
 from mono_depth_ros.training.batch import AugmentedData, Draw, collate
-from mono_depth_ros.training.config import AugmentationConfig, LossConfig, TrainConfig
+from mono_depth_ros.training.config import (
+    AugmentationConfig,
+    LossConfig,
+    TrainConfig,
+    TripletConfig,
+)
 from mono_depth_ros.training.objective import Objective
+from mono_depth_ros.training.triplet import triplet_loss
 
 SIZE = (24, 40)
 FOCAL = 100.0
@@ -311,6 +317,40 @@ def test_a_teacher_is_matched_by_absolute_difference_and_stays_as_it_is():
     assert result.loss.item() == pytest.approx(abs(difference))
     assert found.depth.value.grad > 0
     assert not teacher.training and teacher.value.grad is None
+
+
+class KnownFeatures(KnownDepth):
+    """Decodes one feature map at 1/2, alike everywhere."""
+
+    def forward(self, image):
+        height, width = image.shape[2:]
+        features = [torch.ones(len(image), 3, height // 2, width // 2) * self.value]
+        return super().forward(image)._replace(features=features)
+
+
+def test_features_are_compared_where_there_are_labels():
+    labels = np.zeros(SIZE, np.uint8)
+    labels[:, 20:] = 1
+    config = TrainConfig(loss=replace(BARE, photometric=0.0, triplet=0.1),
+                         triplet=TripletConfig(margin=0.5, levels=(1,)))
+    found = Objective(KnownFeatures(10.0), None, config, FOCAL).train()
+    batch = batch_of(sample(noise(), labels=labels), sample(noise()))
+
+    result = found(batch)
+
+    expected = triplet_loss(torch.ones(1, 3, 12, 20), torch.from_numpy(labels)[None, None], 5, 0.5)
+    assert expected.item() > 0.1
+    assert result.loss.tolist() == pytest.approx([0.1 * expected.item() / 2, 0], rel=1e-2)
+
+
+def test_a_level_without_features_is_named():
+    config = TrainConfig(network='lka_depth', loss=replace(BARE, triplet=0.1),
+                         triplet=TripletConfig(levels=(3,)))
+    labels = np.zeros(SIZE, np.uint8)
+
+    with pytest.raises(ValueError, match='has 3, but lka_depth decodes no features at 1/8'):
+        Objective(KnownFeatures(10.0), None, config, FOCAL).train()(
+            batch_of(sample(noise(), Source(noise(), 1, moved(x=0.1)), labels=labels)))
 
 
 def test_a_teacher_may_be_matched_in_log_depth():

@@ -43,9 +43,13 @@ class Recorder:
     def __init__(self) -> None:
         self.records: list[StepRecord] = []
         self.checkpoints: list[int] = []
+        self.notes: list[str] = []
 
     def on_start(self, config, step, steps, samples) -> None:
         self.samples = samples
+
+    def on_note(self, note) -> None:
+        self.notes.append(note)
 
     def on_step(self, record) -> None:
         self.records.append(record)
