@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from mono_depth_ros.networks.blocks import TrainingDrop
+from mono_depth_ros.networks.etm import merge_branches
 from mono_depth_ros.networks.folding import fold_batch_norm
 
 
@@ -56,16 +58,28 @@ class DepthNetwork(nn.Module):
         return output if self.training else output.disparities[0]
 
     def set_training_progress(self, progress: float) -> None:
-        """Learn that training is `progress` (0 to 1) complete; most networks do not care."""
+        """Set what depends on how far training is: from now on drops drop.
+
+        Args:
+            progress: 0 to 1, the share of the steps that are done.
+        """
+        if not 0.0 <= progress <= 1.0:
+            raise ValueError(
+                f'Training progress is {progress}; expected 0 to 1. Pass step / total steps.'
+            )
+        for module in self.modules():
+            if isinstance(module, TrainingDrop):
+                module.progress = progress
 
     def deploy(self) -> 'DepthNetwork':
         """Return a copy for inference: same disparity, less work.
 
-        The copy is in eval mode, keeps the finest head only and carries its batch norms
-        inside its convolutions. It can no longer be trained.
+        The copy is in eval mode, keeps the finest head only and carries the branches of its
+        kernels and its batch norms inside its convolutions. It can no longer be trained.
         """
         network = deepcopy(self).eval().requires_grad_(False)
         network.heads = network.heads[:1]
+        merge_branches(network)
         fold_batch_norm(network)
         # up to twice as fast on CPUs: depthwise convolutions like their channels together
         return network.to(memory_format=torch.channels_last)

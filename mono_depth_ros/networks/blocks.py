@@ -16,6 +16,56 @@ def check_drop_rate(rate: float) -> None:
         raise ValueError(f'Drop rate is {rate}; expected 0 to below 1, for example 0.5.')
 
 
+class TrainingDrop(nn.Module):
+    """A share of something that is set to zero at random while training.
+
+    Nothing is dropped before training tells its progress (`set_training_progress`).
+
+    Args:
+        highest_rate: the largest share that is ever dropped.
+    """
+
+    def __init__(self, highest_rate: float) -> None:
+        super().__init__()
+        check_drop_rate(highest_rate)
+        self.highest_rate = highest_rate
+        self.progress: float | None = None
+
+
+class GrowingDrop(TrainingDrop):
+    """Drop whole samples at a rate that grows linearly with training (FA-Depth, Eqs. 4 and 5).
+
+    The samples that are kept are scaled so that the mean stays.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, ...) with whole samples set to zero."""
+        rate = self.highest_rate * (self.progress or 0.0)
+        if not self.training or rate == 0.0:
+            return x
+        kept = x.new_empty(x.shape[0], *[1] * (x.ndim - 1)).bernoulli_(1 - rate)
+        return x * kept / (1 - rate)
+
+
+class ElementDrop(TrainingDrop):
+    """Set single elements to zero at a constant rate; the rest is scaled to keep the mean."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a tensor of the same shape."""
+        is_on = self.training and self.progress is not None
+        return F.dropout(x, self.highest_rate, training=is_on)
+
+
+class SampleDrop(TrainingDrop):
+    """Set whole samples to zero at a constant rate; the rest is scaled to keep the mean."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, ...)."""
+        is_on = self.training and self.progress is not None
+        dropped: Tensor = drop_path(x, self.highest_rate, training=is_on)
+        return dropped
+
+
 def upsample(x: Tensor) -> Tensor:
     """Double the height and width of (B, C, H, W) by repeating pixels."""
     return F.interpolate(x, scale_factor=2, mode='nearest')

@@ -21,7 +21,7 @@ def count_conv_macs(network: nn.Module, size: tuple[int, int]) -> int:
         network: takes a (1, 3, H, W) image.
         size: (height, width) of the image.
     """
-    network = deepcopy(network).to('meta').eval()
+    network = deepcopy(network).to('meta').eval().requires_grad_(False)
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
         network(torch.empty(1, 3, *size, device='meta'))

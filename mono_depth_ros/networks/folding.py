@@ -18,9 +18,9 @@ def fold_batch_norm(network: nn.Module) -> None:
         conv = network.get_submodule(conv_name)
         norm = network.get_submodule(norm_name)
         assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
-        _replace(network, conv_name, fuse_conv_bn_eval(conv, norm))
+        replace_module(network, conv_name, fuse_conv_bn_eval(conv, norm))
         after = norm.act if isinstance(norm, BatchNormAct2d) else nn.Identity()
-        _replace(network, norm_name, after)
+        replace_module(network, norm_name, after)
 
 
 class _Pipeline(nn.Module):
@@ -61,6 +61,7 @@ def _foldable_pairs(network: nn.Module) -> Iterator[tuple[str, str]]:
             )
 
 
-def _replace(network: nn.Module, name: str, module: nn.Module) -> None:
+def replace_module(network: nn.Module, name: str, module: nn.Module) -> None:
+    """Put a module in the place of the network's submodule of a (dotted) name."""
     parent, _, child = name.rpartition('.')
     setattr(network.get_submodule(parent), child, module)

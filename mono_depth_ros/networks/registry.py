@@ -1,12 +1,13 @@
 """The networks by name: the one place that turns a string into a network."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from mono_depth_ros.networks.base import DepthNetwork
+from mono_depth_ros.networks.etm import add_branches
 
 Builder = TypeVar('Builder', bound=Callable[..., DepthNetwork])
 
@@ -21,7 +22,10 @@ class NetworkOption(NamedTuple):
 
 @dataclass(frozen=True)
 class NetworkInfo:
-    """What is known of a network without building it; input_size is (height, width)."""
+    """What is known of a network without building it; input_size is (height, width).
+
+    Its options are those of its builder, then those of every network.
+    """
 
     name: str
     paper: str
@@ -35,6 +39,14 @@ class _Entry(NamedTuple):
 
 
 _NETWORKS: dict[str, _Entry] = {}
+
+# The equivalent transformation module, with the rates that FA-Depth's ablation found best.
+_OF_EVERY_NETWORK = (
+    NetworkOption('etm', False, 'train every kernel wider than 1x1 as a sum of branches'),
+    NetworkOption('etm_branch_drop', 0.1, 'highest rate at which a branch is dropped'),
+    NetworkOption('etm_element_drop', 0.1, 'rate at which single weights of a branch are dropped'),
+    NetworkOption('etm_shared_init', True, 'start all branches from the same kernel'),
+)
 
 
 def register_network(*, paper: str, input_size: tuple[int, int]) -> Callable[[Builder], Builder]:
@@ -52,7 +64,8 @@ def register_network(*, paper: str, input_size: tuple[int, int]) -> Callable[[Bu
         name = builder.__name__
         if name in _NETWORKS:
             raise ValueError(f"Network '{name}' exists already; give the second another name.")
-        info = NetworkInfo(name, paper, input_size, _options_of(builder))
+        options = (*_options_of(builder), *_OF_EVERY_NETWORK)
+        info = NetworkInfo(name, paper, input_size, options)
         _NETWORKS[name] = _Entry(builder, info)
         return builder
 
@@ -69,7 +82,17 @@ def create_network(name: str, **options: Any) -> DepthNetwork:
     entry = _lookup(name)
     for option, value in options.items():
         _check_option(entry.info, option, value)
-    return entry.builder(**options)
+    branches = _branch_options(options)
+    network = entry.builder(**options_without_branches(options))
+    if branches is not None:
+        add_branches(network, **branches)
+    return network
+
+
+def options_without_branches(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that build the same network from plain convolutions."""
+    shared = [option.name for option in _OF_EVERY_NETWORK]
+    return {name: value for name, value in options.items() if name not in shared}
 
 
 def list_networks() -> list[str]:
@@ -100,7 +123,7 @@ def _check_option(info: NetworkInfo, option: str, value: Any) -> None:
     defaults = {known.name: known.default for known in info.options}
     if option not in defaults:
         hint = did_you_mean(option, list(defaults))
-        available = ', '.join(defaults) or 'none'
+        available = ', '.join(defaults)
         raise ValueError(
             f"Network '{info.name}' has no option '{option}'.{hint} Available: {available}."
         )
@@ -111,6 +134,22 @@ def _check_option(info: NetworkInfo, option: str, value: Any) -> None:
             f"Option '{option}' of network '{info.name}' is {value!r}; it must be "
             f'{wanted.__name__}, for example {defaults[option]!r}.'
         )
+
+
+def _branch_options(options: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what `add_branches` is told, None where no branches are asked for."""
+    wanted = {option.name: option.default for option in _OF_EVERY_NETWORK}
+    given = {name: value for name, value in options.items() if name in wanted}
+    wanted |= given
+    if wanted.pop('etm'):
+        return {name.removeprefix('etm_'): value for name, value in wanted.items()}
+    without_use = next((name for name in given if name != 'etm'), None)
+    if without_use:
+        raise ValueError(
+            f"Option '{without_use}' is {given[without_use]!r}, but the network has no branches; "
+            "set 'etm: true' as well, or leave it out."
+        )
+    return None
 
 
 def _options_of(builder: Callable[..., DepthNetwork]) -> tuple[NetworkOption, ...]:

@@ -12,7 +12,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from mono_depth_ros.networks.base import DepthNetwork, DepthOutput
-from mono_depth_ros.networks.blocks import check_drop_rate
+from mono_depth_ros.networks.blocks import GrowingDrop
 from mono_depth_ros.networks.registry import register_network
 
 # Widths and blocks per stage at 1/2 to 1/32. The paper prints totals only; these reproduce its
@@ -22,37 +22,18 @@ BLOCKS = (0, 0, 2, 1, 3)
 FINEST_WIDTH = 16
 
 
-class ContextDrop(nn.Module):
-    """Drop a branch for some samples of the batch while training (Eqs. 4 and 5).
-
-    The rate grows linearly with training progress up to `highest_rate`; the samples that keep
-    the branch are scaled so that its mean stays.
-    """
-
-    def __init__(self, highest_rate: float) -> None:
-        super().__init__()
-        check_drop_rate(highest_rate)
-        self.highest_rate = highest_rate
-        self.progress = 0.0
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, C, H, W) with whole samples set to zero."""
-        rate = self.highest_rate * self.progress
-        if not self.training or rate == 0.0:
-            return x
-        kept = x.new_empty(x.shape[0], 1, 1, 1).bernoulli_(1 - rate)
-        return x * kept / (1 - rate)
-
-
 class SparseDownsample(nn.Module):
-    """Halve height and width: channels and context encoded apart, then summed (Eq. 2)."""
+    """Halve height and width: channels and context encoded apart, then summed (Eq. 2).
+
+    Samples lose the context branch at a rate that grows while training (Eqs. 4 and 5).
+    """
 
     def __init__(self, in_channels: int, out_channels: int, drop_rate: float) -> None:
         super().__init__()
         groups = gcd(in_channels, out_channels)
         self.channel = _conv_norm(in_channels, out_channels, 1, stride=2)
         self.context = _conv_norm(in_channels, out_channels, 5, stride=2, groups=groups)
-        self.drop = ContextDrop(drop_rate)
+        self.drop = GrowingDrop(drop_rate)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, out_channels, H / 2, W / 2)."""
@@ -68,7 +49,7 @@ class DoubleScaleResidual(nn.Module):
         self.near = _conv_norm(channels, channels, 5, groups=channels)
         self.far = _conv_norm(channels, channels, 5, groups=channels, dilation=2)
         self.project = _conv_norm(channels, channels, 1)
-        self.drop = ContextDrop(drop_rate)
+        self.drop = GrowingDrop(drop_rate)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, channels, H, W)."""
@@ -148,16 +129,6 @@ class SmallDepth(DepthNetwork):
         for level in (3, 2, 1, 0):
             decoded.insert(0, self.steps[level](decoded[0] + features[level]))
         return DepthOutput([head(x) for head, x in zip(self.heads, decoded)], decoded)
-
-    def set_training_progress(self, progress: float) -> None:
-        """Set the drop rates for a training that is `progress` (0 to 1) complete."""
-        if not 0.0 <= progress <= 1.0:
-            raise ValueError(
-                f'Training progress is {progress}; expected 0 to 1. Pass step / total steps.'
-            )
-        for module in self.modules():
-            if isinstance(module, ContextDrop):
-                module.progress = progress
 
 
 def _conv_norm(

@@ -22,6 +22,7 @@ from mono_depth_ros.datasets.street_data import StreetData
 from mono_depth_ros.inference.checkpoint import load_network
 from mono_depth_ros.inference.model_card import load_card
 from mono_depth_ros.networks import DepthNetwork, create_network
+from mono_depth_ros.networks.etm import load_plain_weights, without_branches
 from mono_depth_ros.networks.pose import PoseNetwork, create_pose_network
 from mono_depth_ros.training.augmentation import resize
 from mono_depth_ros.training.checks import check_config, check_promises
@@ -179,7 +180,7 @@ def _start_from(network: DepthNetwork, config: TrainConfig) -> None:
             f"'initial' is a card of {card.network}, but the network is {config.network}; "
             'weights fit their own network only.'
         )
-    network.load_state_dict(load_network(card).state_dict())
+    load_plain_weights(network, without_branches(load_network(card)).state_dict())
 
 
 def _pose_network(config: TrainConfig) -> PoseNetwork | None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mono_depth_ros.inference.checkpoint import read_state
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.networks.encoders import ActivatedSqueezeExcite, Encoder
+from mono_depth_ros.networks.etm import load_plain_weights, without_branches
 from mono_depth_ros.networks.pose import PoseNetwork
 
 # Networks for whose encoder an installable package brings ImageNet weights: package, class.
@@ -57,7 +58,8 @@ def load_encoder_weights(network: DepthNetwork | PoseNetwork, path: Path) -> Non
     """Give a network's encoder the weights of an ImageNet classifier, in place.
 
     A pose network's first convolution sees two images; it takes the classifier's weights for
-    each of them, halved, so that two equal images give what the classifier sees in one.
+    each of them, halved, so that two equal images give what the classifier sees in one. Branches
+    of a kernel share its weights out, so that the encoder gives what the plain one would.
 
     Args:
         network: its encoder is one of those that timm names.
@@ -75,7 +77,7 @@ def load_encoder_weights(network: DepthNetwork | PoseNetwork, path: Path) -> Non
             f"Encoder weights '{path}' do not exist. Give the path of a state dict "
             '(.safetensors, .pth, .pt), or start from random weights.'
         )
-    wanted = trunk.state_dict()
+    wanted = without_branches(trunk).state_dict()
     given = _in_timm_names(read_state(path), trunk)
     stem = next(iter(wanted))
     if stem in given:
@@ -86,7 +88,7 @@ def load_encoder_weights(network: DepthNetwork | PoseNetwork, path: Path) -> Non
             f"Encoder weights '{path}' do not fit the encoder of {type(network).__name__}: "
             f'{_listed(faults)}. Give ImageNet weights of that very encoder.'
         )
-    trunk.load_state_dict({key: given.get(key, value) for key, value in wanted.items()})
+    load_plain_weights(trunk, {key: given.get(key, value) for key, value in wanted.items()})
 
 
 def find_imagenet_weights(network_name: str) -> Path | None:

@@ -17,6 +17,8 @@ from mono_depth_ros.inference.checkpoint import save_weights
 from mono_depth_ros.inference.model_card import ModelCard, load_card, write_card
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
+from mono_depth_ros.networks.etm import without_branches
+from mono_depth_ros.networks.registry import options_without_branches
 from mono_depth_ros.training.config import TrainConfig
 
 FOLDER = 'card'
@@ -52,6 +54,7 @@ def export_card(network: DepthNetwork, config: TrainConfig, steps: int,
     """Write <output>/card/<name>.yaml and its weights, which the node runs.
 
     Weights are stored in half precision; the card's metrics are measured on what was stored.
+    Branches of kernels (the network option etm) are merged: the card is one of a plain network.
 
     Returns:
         The card as it was read back.
@@ -63,8 +66,9 @@ def export_card(network: DepthNetwork, config: TrainConfig, steps: int,
     metric = is_metric(config)
     fx, skew, cx, _, fy, cy = (round(float(value), 6) for value in training_K[:2].flat)
     card = ModelCard(
-        name=name, network=config.network, network_options=config.network_options,
-        weights=weights, sha256=save_weights(network, folder / weights, torch.float16),
+        name=name, network=config.network,
+        network_options=options_without_branches(config.network_options), weights=weights,
+        sha256=save_weights(without_branches(network), folder / weights, torch.float16),
         input_size=config.input_size, min_depth=config.min_depth, max_depth=config.max_depth,
         depth_unit='metric' if metric else 'relative',
         depth_scale=config.depth_scale if metric else None,

@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from mono_depth_ros.networks import create_network
+from mono_depth_ros.networks.blocks import GrowingDrop
 from mono_depth_ros.networks.small_depth import (
-    ContextDrop,
     DoubleScaleResidual,
     SparseDownsample,
     SparseUpsample,
@@ -12,7 +12,7 @@ from mono_depth_ros.networks.small_depth import (
 
 
 def drops(network):
-    return [module for module in network.modules() if isinstance(module, ContextDrop)]
+    return [module for module in network.modules() if isinstance(module, GrowingDrop)]
 
 
 def test_no_wide_filter_joins_channels_but_the_stem_and_the_heads():
@@ -65,7 +65,7 @@ def test_upsampling_doubles_to_the_wanted_width():
 
 def test_drop_removes_whole_samples_and_keeps_the_mean():
     torch.manual_seed(0)
-    drop = ContextDrop(0.75).train()
+    drop = GrowingDrop(0.75).train()
     drop.progress = 1.0
 
     y = drop(torch.ones(4000, 2, 3, 3)).flatten(1)
@@ -77,7 +77,7 @@ def test_drop_removes_whole_samples_and_keeps_the_mean():
 
 @pytest.mark.parametrize(('progress', 'training'), [(0.0, True), (1.0, False)])
 def test_drop_passes_everything_at_the_start_and_in_eval(progress, training):
-    drop = ContextDrop(0.9).train(training)
+    drop = GrowingDrop(0.9).train(training)
     drop.progress = progress
     x = torch.rand(8, 1, 2, 2)
 

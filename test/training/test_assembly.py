@@ -12,6 +12,7 @@ from mono_depth_ros.datasets.street import street_intrinsics
 from mono_depth_ros.inference.checkpoint import save_weights
 from mono_depth_ros.inference.model_card import write_card
 from mono_depth_ros.networks import create_network
+from mono_depth_ros.networks.etm import without_branches
 from mono_depth_ros.training.assembly import assemble, open_data
 from mono_depth_ros.training.config import DataConfig, LossConfig, OtherData, TrainConfig
 
@@ -122,6 +123,13 @@ def test_training_starts_from_the_weights_of_a_card(card):
     objective = assemble(replace(STREET, initial=card)).objective
 
     assert all((parameter == 0.01).all() for parameter in objective.depth.parameters())
+
+
+def test_branches_share_the_weights_of_a_card(card):
+    depth = assemble(replace(STREET, initial=card, network_options={'etm': True})).objective.depth
+
+    merged = without_branches(depth).parameters()
+    assert all(torch.allclose(parameter, torch.tensor(0.01)) for parameter in merged)
 
 
 @pytest.mark.parametrize('changes, message', [

@@ -151,6 +151,20 @@ def test_pose_network_sees_twice_the_same_image_as_the_classifier_sees_it_once(
         torch.testing.assert_close(stacked, once((image - 0.45) / 0.225)[-1])
 
 
+def test_branches_of_kernels_share_the_weights_out(save):
+    path = save(seen(timm.create_model('resnet18')).state_dict())
+    plain = create_network('monodepth2_resnet18').eval()
+    network = create_network('monodepth2_resnet18', etm=True).eval()
+
+    load_encoder_weights(plain, path)
+    load_encoder_weights(network, path)
+
+    image = torch.rand(1, 3, 64, 96)
+    with torch.no_grad():
+        branched, expected = network.encode(image)[-1], plain.encode(image)[-1]
+    torch.testing.assert_close(branched, expected, atol=1e-4, rtol=1e-4)
+
+
 def test_decoder_keeps_its_weights(save):
     network = create_network('hr_depth')
     before = {key: value.clone() for key, value in network.nodes.state_dict().items()}

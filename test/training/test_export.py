@@ -129,22 +129,43 @@ def test_validation_and_node_agree_on_metres(tmp_path, flat_world):
     assert 'split_abs_rel_median_scaled' in card.metrics
 
 
-def test_trained_weights_give_the_same_disparity_stored_and_folded(tmp_path):
-    config = replace(STREET, output=str(tmp_path))
+def train_a_little(config):
+    """Return what was trained for four steps, and an image."""
     assembly = assemble(config)
     objective, data = assembly.objective.train(), AugmentedData(assembly.data, SIZE,
                                                                 config.augmentation, 0)
+    objective.depth.set_training_progress(0.5)
     optimizer = torch.optim.Adam(objective.parameters(), 1e-3)
     for step in range(4):
         batch = collate([data[Draw(step, place, place)] for place in range(2)])
         objective(batch.to(torch.device('cpu'))).loss.mean().backward()
         optimizer.step()
         optimizer.zero_grad()
-    image = batch.to(torch.device('cpu')).target
+    objective.depth.eval()
+    return assembly, batch.to(torch.device('cpu')).target
 
-    trained = objective.depth.eval()(image)
-    stored = load_network(export_card(assembly.objective.depth, config, 4, assembly.training_K))
 
-    torch.testing.assert_close(objective.depth.deploy()(image), trained, atol=1e-5, rtol=0)
+def test_trained_weights_give_the_same_disparity_stored_and_folded(tmp_path):
+    config = replace(STREET, output=str(tmp_path), network_options={'block_drop': 0.0})
+    assembly, image = train_a_little(config)
+    depth = assembly.objective.depth
+
+    trained = depth(image)
+    stored = load_network(export_card(depth, config, 4, assembly.training_K))
+
+    torch.testing.assert_close(depth.deploy()(image), trained, atol=1e-5, rtol=0)
     torch.testing.assert_close(stored.deploy()(image), stored(image), atol=1e-5, rtol=0)
     torch.testing.assert_close(stored(image), trained, atol=2e-3, rtol=0)  # half precision
+
+
+def test_branches_are_merged_before_they_are_stored(tmp_path):
+    options = {'block_drop': 0.0, 'etm': True, 'etm_branch_drop': 0.2}
+    config = replace(STREET, output=str(tmp_path), network_options=options)
+    assembly, image = train_a_little(config)
+    depth = assembly.objective.depth
+
+    card = export_card(depth, config, 4, assembly.training_K)
+
+    assert dict(card.network_options) == {'block_drop': 0.0}
+    assert card.parameters == count_parameters(depth.deploy())
+    torch.testing.assert_close(load_network(card)(image), depth(image), atol=2e-3, rtol=0)
