@@ -2,6 +2,7 @@
 
 import torch
 import torch.nn.functional as F  # noqa: N812
+from timm.layers.drop import drop_path
 from torch import Tensor, nn
 
 
