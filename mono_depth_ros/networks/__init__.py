@@ -1,6 +1,7 @@
 """Depth networks: one file per paper, one registry."""
 
 from mono_depth_ros.networks import (  # noqa: F401  (importing a paper's file registers it)
+    dna_depth,
     hr_depth,
     lka_depth,
     monodepth2,

@@ -3,7 +3,10 @@
 from typing import Any
 
 import timm
+from timm.layers.drop import DropPath
 from torch import Tensor, nn
+
+from mono_depth_ros.networks.blocks import SampleDrop, check_drop_rate
 
 
 class Encoder(nn.Module):
@@ -51,6 +54,31 @@ def efficientnet_lite0_encoder() -> Encoder:
     """
     trunk = timm.create_model('tf_efficientnet_lite0', features_only=True, pretrained=False)
     return Encoder(trunk, (16, 24, 40, 112, 320), mean=0.5, std=0.5)
+
+
+def efficientnet_encoder(variant: str, drop_connect: float) -> Encoder:
+    """EfficientNet without its head: the ends of the last stage of each resolution.
+
+    It takes the image as it is. Padding and batch norm are TensorFlow's: strides padded below and
+    to the right, 1e-3 in the batch norms, whose statistics move by a hundredth a step.
+
+    Args:
+        variant: 'b0' or 'b1', which differ in depth alone.
+        drop_connect: training leaves out block i of n, from 0, at the rate drop_connect * i / n.
+    """
+    check_drop_rate(drop_connect)
+    trunk = timm.create_model(
+        f'tf_efficientnet_{variant}',
+        features_only=True,
+        drop_path_rate=drop_connect,
+        bn_momentum=0.01,
+        pretrained=False,
+    )
+    for block in trunk.modules():
+        drop = getattr(block, 'drop_path', None)
+        if isinstance(drop, DropPath):
+            block.drop_path = SampleDrop(drop.drop_prob)
+    return Encoder(trunk, (16, 24, 40, 112, 320))
 
 
 def fbnetv3_encoder(frames: int = 1) -> Encoder:

@@ -27,6 +27,8 @@ def test_parameters_do_not_count_statistics():
 @pytest.mark.parametrize(
     ('name', 'millions'),
     [
+        ('dna_depth_b0', 4.150),
+        ('dna_depth_b1', 6.656),
         ('hr_depth', 14.10),
         ('lite_hr_depth', 3.112),
         ('lka_depth', 9.93),
@@ -61,6 +63,8 @@ def test_deployed_small_depth_has_the_papers_parameters():
 @pytest.mark.parametrize(
     ('name', 'billions'),
     [
+        ('dna_depth_b0', 9.80),
+        ('dna_depth_b1', 10.25),
         ('hr_depth', 11.22),
         ('lite_hr_depth', 1.227),
         ('lka_depth', 10.06),
