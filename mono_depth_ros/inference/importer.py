@@ -130,12 +130,16 @@ def _layout_of(
         return LAYOUTS[layout]
     is_resnet = 'encoder.layer1.0.conv1.weight' in encoder
     is_mobilenet = 'encoder.features.0.0.weight' in encoder
+    is_efficientnet = 'model._conv_stem.weight' in encoder
+    is_b1 = 'model._blocks.16._project_conv.weight' in encoder  # B0 ends with block 15
     is_triangle = 'convs.X_04_Conv_0.conv.conv.weight' in depth
     is_list = 'decoder.0.conv.conv.weight' in depth and not is_triangle
     known = {
         'monodepth2': is_resnet and is_list,
         'hr_depth': is_resnet and is_triangle,
         'lite_hr_depth': is_mobilenet and is_triangle,
+        'dna_depth_b0': is_efficientnet and not is_b1,
+        'dna_depth_b1': is_efficientnet and is_b1,
     }
     for name, fits in known.items():
         if fits:

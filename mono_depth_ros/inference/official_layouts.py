@@ -5,6 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mono_depth_ros.inference.official_dna import (
+    b0_encoder_key,
+    b1_encoder_key,
+    dna_depth_key,
+)
+
 _STATISTICS = 'num_batches_tracked'
 
 _INVERTED_RESIDUAL = {
@@ -142,7 +148,11 @@ _LITE_TWINS = tuple(name for name in _HR_TWINS if 'downsample' not in name)
 
 _UNUSED_TRIANGLE = r'convs\.X_0[0-3]_Conv_0\..+'
 _CLASSIFIER = r'encoder\.fc\.(weight|bias)'
+_EFFICIENTNET_CLASSIFIER = r'model\._(conv_head|bn1|fc)\..+'
 _UNKNOWN_LICENCE = 'not stated; ask the authors'
+_DNA_LICENCE = (
+    'not stated; the code bears the notice of the Monodepth v2 licence (non-commercial use only)'
+)
 
 LAYOUTS = {
     'monodepth2': OfficialLayout(
@@ -168,5 +178,19 @@ LAYOUTS = {
         depth_key=_triangle_key,
         unused=re.compile(_UNUSED_TRIANGLE),
         twins=_LITE_TWINS,
+    ),
+    'dna_depth_b0': OfficialLayout(
+        network='dna_depth_b0',
+        license_weights=_DNA_LICENCE,
+        encoder_key=b0_encoder_key,
+        depth_key=dna_depth_key,
+        unused=re.compile(_EFFICIENTNET_CLASSIFIER),
+    ),
+    'dna_depth_b1': OfficialLayout(
+        network='dna_depth_b1',
+        license_weights=_DNA_LICENCE,
+        encoder_key=b1_encoder_key,
+        depth_key=dna_depth_key,
+        unused=re.compile(_EFFICIENTNET_CLASSIFIER),
     ),
 }

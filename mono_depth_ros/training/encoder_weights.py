@@ -8,6 +8,11 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from mono_depth_ros.inference.checkpoint import read_state
+from mono_depth_ros.inference.official_dna import (
+    EFFICIENTNET_BLOCK,
+    EFFICIENTNET_BLOCK_WITHOUT_EXPANSION,
+    EFFICIENTNET_OUTSIDE_BLOCKS,
+)
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.networks.encoders import ActivatedSqueezeExcite, Encoder
 from mono_depth_ros.networks.etm import load_plain_weights, without_branches
@@ -25,32 +30,6 @@ _CLASSIFIER_ONLY = re.compile(
     r'|incre_modules|downsamp_modules|final_layer)\.'
 )
 
-# EfficientNet as lukemelas' PyTorch port names it, and timm's names.
-_EFFICIENTNET_OUTSIDE_BLOCKS = {
-    '_conv_stem': 'conv_stem',
-    '_bn0': 'bn1',
-    '_conv_head': 'conv_head',
-    '_bn1': 'bn2',
-    '_fc': 'classifier',
-}
-_EFFICIENTNET_BLOCK = {
-    '_expand_conv': 'conv_pw',
-    '_bn0': 'bn1',
-    '_depthwise_conv': 'conv_dw',
-    '_bn1': 'bn2',
-    '_se_reduce': 'se.conv_reduce',
-    '_se_expand': 'se.conv_expand',
-    '_project_conv': 'conv_pwl',
-    '_bn2': 'bn3',
-}
-_EFFICIENTNET_BLOCK_WITHOUT_EXPANSION = {
-    '_depthwise_conv': 'conv_dw',
-    '_bn1': 'bn1',
-    '_se_reduce': 'se.conv_reduce',
-    '_se_expand': 'se.conv_expand',
-    '_project_conv': 'conv_pw',
-    '_bn2': 'bn2',
-}
 _LISTED_FAULTS = 5
 
 
@@ -137,10 +116,10 @@ def _timm_name(key: str, state: dict[str, Tensor], places: list[str]) -> str:
     match = re.fullmatch(r'_blocks\.(\d+)\.(\w+)\.(\w+)', key)
     if match is None:
         layer, _, leaf = key.rpartition('.')
-        return f'{_EFFICIENTNET_OUTSIDE_BLOCKS.get(layer, layer)}.{leaf}'
+        return f'{EFFICIENTNET_OUTSIDE_BLOCKS.get(layer, layer)}.{leaf}'
     number, layer, leaf = match.groups()
     expands = f'_blocks.{number}._expand_conv.weight' in state
-    layers = _EFFICIENTNET_BLOCK if expands else _EFFICIENTNET_BLOCK_WITHOUT_EXPANSION
+    layers = EFFICIENTNET_BLOCK if expands else EFFICIENTNET_BLOCK_WITHOUT_EXPANSION
     if int(number) >= len(places) or layer not in layers:
         return key
     return f'blocks.{places[int(number)]}.{layers[layer]}.{leaf}'

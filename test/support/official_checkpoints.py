@@ -155,9 +155,9 @@ def official_resnet(state, image):
     return features
 
 
-def batch_norm(state, key, x):
+def batch_norm(state, key, x, eps=1e-5):
     names = ('running_mean', 'running_var', 'weight', 'bias')
-    return F.batch_norm(x, *(state[f'{key}.{name}'] for name in names))
+    return F.batch_norm(x, *(state[f'{key}.{name}'] for name in names), eps=eps)
 
 
 def official_mobilenet(state, image):

@@ -11,7 +11,6 @@ from torch import nn
 
 from mono_depth_ros.networks import create_network
 from mono_depth_ros.networks.encoders import Encoder
-from mono_depth_ros.networks.hr_depth import LITE_WIDTHS, HRDepth
 from mono_depth_ros.networks.pose import create_pose_network
 from mono_depth_ros.training.encoder_weights import find_imagenet_weights, load_encoder_weights
 
@@ -94,6 +93,8 @@ def test_torchvisions_resnet_gives_its_own_features(save, file):
         ('lite_hr_depth', 'mobilenetv3_large_100'),
         (LITE0, 'tf_efficientnet_lite0'),
         ('lka_depth', 'hrnet_w18'),
+        ('dna_depth_b0', 'tf_efficientnet_b0'),
+        ('dna_depth_b1', 'tf_efficientnet_b1'),
     ],
 )
 def test_timms_whole_classifier_fits(save, name, classifier):
@@ -118,11 +119,10 @@ def test_lukemelas_efficientnet_lite0_gives_timms_features(save):
     torch.testing.assert_close(taken, features_of(model, 2 * image - 1))
 
 
-def test_lukemelas_efficientnet_b0_brings_its_squeeze_and_excitation(save):
-    model = seen(timm.create_model('tf_efficientnet_b0'))
-    trunk = timm.create_model('tf_efficientnet_b0', features_only=True)
-    encoder = Encoder(trunk, (16, 24, 40, 112, 320))
-    network = HRDepth(encoder, LITE_WIDTHS, squeeze_before_mixing=False).eval()
+@pytest.mark.parametrize('variant', ['b0', 'b1'])
+def test_lukemelas_efficientnet_brings_its_squeeze_and_excitation(save, variant):
+    model = seen(timm.create_model(f'tf_efficientnet_{variant}'))
+    network = create_network(f'dna_depth_{variant}').eval()
 
     load_encoder_weights(network, save(lukemelas_state(model)))
 
