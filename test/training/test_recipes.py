@@ -10,8 +10,8 @@ from mono_depth_ros.training.checks import check_config
 from mono_depth_ros.training.config import LossConfig, OtherData, TrainConfig
 from mono_depth_ros.training.recipes import config_from, list_recipes, parse_config
 
-PAPERS = ['hr_depth', 'lite_hr_depth', 'lite_hr_depth_distilled', 'lka_depth', 'monodepth2',
-          'small_depth']
+PAPERS = ['dna_depth_b0', 'dna_depth_b1', 'hr_depth', 'lite_hr_depth', 'lite_hr_depth_distilled',
+          'lka_depth', 'monodepth2', 'small_depth']
 
 
 def recipe(tmp_path, text):
@@ -45,6 +45,16 @@ def test_the_common_recipe_is_that_of_monodepth2():
     assert (config.optimizer.name, config.optimizer.learning_rate) == ('adam', 1e-4)
     assert (config.optimizer.drop_after, config.optimizer.drop_factor) == (15, 0.1)
     assert (config.min_depth, config.max_depth) == (0.1, 100.0)
+
+
+@pytest.mark.parametrize('variant', ['b0', 'b1'])
+def test_dna_depth_learns_for_as_long_as_its_paper_states(variant):
+    config = parse_config(['--recipe', f'dna_depth_{variant}'])
+
+    common = parse_config(['--recipe', 'monodepth2'])
+    assert (config.network, config.batch_size, config.epochs) == (f'dna_depth_{variant}', 16, 40)
+    assert config.optimizer == replace(common.optimizer, drop_after=35)
+    assert config.loss == common.loss
 
 
 def test_a_distilled_network_needs_neither_sources_nor_a_pose_network():
@@ -124,7 +134,7 @@ def test_a_config_comes_back_from_its_values(arguments):
 
 def test_an_unknown_recipe_is_refused_with_the_nearest_name():
     with pytest.raises(FileNotFoundError, match=r"Recipe 'smal_depth' does not exist\. Did you "
-                       r"mean 'small_depth'\? Available: hr_depth, .*\.yaml file will do too"):
+                       r"mean 'small_depth'\? Available: .*, hr_depth, .*\.yaml file will do too"):
         parse_config(['--recipe', 'smal_depth'])
 
 
