@@ -28,6 +28,8 @@ from mono_depth_ros.cli.demo_bag import (
     write_street_bag,
 )
 from mono_depth_ros.cli.demo_processes import Child, free_domain, isolated_environment
+from mono_depth_ros.inference.model_card import load_card
+from mono_depth_ros.ros.parameters import DepthNodeConfig
 
 SIZE = (375, 1242)
 STREET_FRAMES = 78
@@ -76,7 +78,9 @@ def measure(clip: DemoClip, model: str, folder: Path) -> dict[str, float]:
     domain = free_domain()
     environment = isolated_environment(domain)
     os.environ.update(environment)
-    parameters = ['-p', f'model:={model}', '-p', 'depth_scale:=50.0', '-p', 'cloud_stride:=1']
+    parameters = ['-p', f'model:={model}', '-p', 'cloud_stride:=1']
+    if load_card(model).depth_unit == 'relative':  # no cloud without metres
+        parameters += ['-p', 'depth_scale:=50.0']
     node = Child('mono_depth_ros.cli.depth_node', [
         '--ros-args', *parameters, '-r', f'image:={clip.base_topic}'], environment,
         folder / 'node.log')
@@ -120,8 +124,8 @@ def write_clip(data: Path, folder: Path) -> DemoClip:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--runs', type=int, default=3)
-    parser.add_argument('--model', default='untrained', help='model card (default: small_depth, '
-                        'untrained)')
+    parser.add_argument('--model', default=DepthNodeConfig().model,
+                        help='model card (default: %(default)s)')
     parser.add_argument('--data', type=Path, default=Path('../shared/data'))
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

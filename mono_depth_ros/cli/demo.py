@@ -33,6 +33,7 @@ from mono_depth_ros.cli.demo_processes import Child, free_domain, isolated_envir
 from mono_depth_ros.cli.demo_recorder import Recorder
 from mono_depth_ros.cli.demo_report import DemoResult, closing_table, render_film
 from mono_depth_ros.inference.model_card import ModelCard, load_card
+from mono_depth_ros.ros.parameters import DepthNodeConfig
 
 # Chosen by eye for the untrained network, whose depth means nothing: it puts its clouds some
 # ten metres ahead.
@@ -226,7 +227,7 @@ def _parser() -> argparse.ArgumentParser:
     add('--image-topic', help='image topic of your bag, where it has several')
     add('--duration', type=float, metavar='S',
         help=f'play only the first seconds (of your bag: {OWN_BAG_SECONDS:.0f})')
-    add('--model', default='untrained', help='model card (default: %(default)s)')
+    add('--model', default=DepthNodeConfig().model, help='model card (default: %(default)s)')
     add('--depth-scale', type=float, metavar='M', help="metres per unit of the network's depth")
     add('--data', default='../shared/data', help='folder that may hold kitti/ (%(default)s)')
     add('--street', action='store_true', help='the synthetic street, even where KITTI is at hand')

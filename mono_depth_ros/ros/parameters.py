@@ -40,7 +40,8 @@ class DepthNodeConfig:
     """Hold the parameters of `depth_node`; the defaults live here and nowhere else."""
 
     model: str = parameter(
-        'untrained', 'Model card: a name in models/, a card file, or a folder with one card.')
+        'lite_hr_depth_lite0',
+        'Model card: a name in models/, a card file, or a folder with one card.')
     device: str = parameter(
         'cpu', 'Where the network runs: cpu, cuda or cuda:N. Never falls back to another one.')
     precision: str = parameter(

@@ -69,7 +69,7 @@ def test_the_demo_records_and_pictures_what_the_real_node_makes_of_a_street(run_
     done = run_demo('--street', '--street-frames', 6, '--street-size', 96, 320)
 
     assert done.returncode == 0, done.stderr
-    assert 'model                 untrained (untrained, scaled by hand)' in done.stdout
+    assert 'model                 lite_hr_depth_lite0\n' in done.stdout
     assert 'frames in the bag     6\n' in done.stdout
     with AnyReader([tmp_path / 'demo/out/recording']) as reader:
         counts = {topic: info.msgcount for topic, info in reader.topics.items()}
