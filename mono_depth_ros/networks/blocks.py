@@ -67,9 +67,9 @@ class SampleDrop(TrainingDrop):
         return dropped
 
 
-def upsample(x: Tensor) -> Tensor:
-    """Double the height and width of (B, C, H, W) by repeating pixels."""
-    return F.interpolate(x, scale_factor=2, mode='nearest')
+def upsample(x: Tensor, factor: int = 2) -> Tensor:
+    """Multiply the height and width of (B, C, H, W) by repeating pixels."""
+    return F.interpolate(x, scale_factor=factor, mode='nearest')
 
 
 class ConvBlock(nn.Module):

@@ -3,6 +3,7 @@
 from typing import Any
 
 import timm
+import torch
 from timm.layers.drop import DropPath
 from torch import Tensor, nn
 
@@ -94,10 +95,19 @@ def fbnetv3_encoder(frames: int = 1) -> Encoder:
 
 
 def hrnet18_encoder() -> Encoder:
-    """HRNet-W18: the stem's first activation and the four branches of its last stage.
+    """HRNet-W18: the stem's first activation and the four branches of its last stage."""
+    return Encoder(_hrnet18(), (64, 18, 36, 72, 144))
 
-    The papers' HRNet fuses branches bilinearly (align_corners) and takes the image as it is;
-    timm's fuses them with nearest neighbours.
+
+def hrnet18_internal_encoder() -> Encoder:
+    """HRNet-W18: all that its stem and its stages give at a resolution, joined."""
+    return Encoder(InternalHRNetTrunk(), (64, 118, 108, 144, 144))
+
+
+def _hrnet18() -> Any:
+    """Build the papers' HRNet-W18, which takes the image as it is.
+
+    It fuses branches bilinearly (align_corners); timm's fuses them with nearest neighbours.
     """
     trunk = timm.create_model(
         'hrnet_w18', features_only=True, feature_location='', pretrained=False
@@ -105,7 +115,48 @@ def hrnet18_encoder() -> Encoder:
     for module in trunk.modules():
         if isinstance(module, nn.Upsample):
             module.mode, module.align_corners = 'bilinear', True
-    return Encoder(trunk, (64, 18, 36, 72, 144))
+    return trunk
+
+
+class InternalHRNetTrunk(nn.Module):
+    """HRNet-W18 that gives what every stage computed at a resolution, not the last one alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        model = _hrnet18()
+        self.conv1, self.bn1, self.act1 = model.conv1, model.bn1, model.act1
+        self.conv2, self.bn2, self.act2 = model.conv2, model.bn2, model.act2
+        self.layer1 = model.layer1
+        self.transition1, self.stage2 = model.transition1, model.stage2
+        self.transition2, self.stage3 = model.transition2, model.stage3
+        self.transition3, self.stage4 = model.transition3, model.stage4
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Return five feature maps of (B, 3, H, W), at 1/2 to 1/32.
+
+        At 1/4 the stem's second activation comes first; then the stages', the earlier first.
+        """
+        half = self.act1(self.bn1(self.conv1(x)))
+        quarter = self.act2(self.bn2(self.conv2(half)))
+        seen = [[quarter], [], [], []]
+        branches = [self.layer1(quarter)]
+        for transition, stage in (
+            (self.transition1, self.stage2),
+            (self.transition2, self.stage3),
+            (self.transition3, self.stage4),
+        ):
+            branches = stage(_branch_off(transition, branches))
+            for maps, branch in zip(seen, branches):
+                maps.append(branch)
+        return [half, *(torch.cat(maps, dim=1) for maps in seen)]
+
+
+def _branch_off(transition: nn.ModuleList, branches: list[Tensor]) -> list[Tensor]:
+    """Begin a stage's branches: those that go on, and new ones from the coarsest so far."""
+    return [
+        branches[i] if isinstance(start, nn.Identity) else start(branches[-1])
+        for i, start in enumerate(transition)
+    ]
 
 
 def mobilenet_v3_encoder(*, se_before_activation: bool) -> Encoder:

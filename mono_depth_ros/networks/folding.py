@@ -6,6 +6,8 @@ from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from mono_depth_ros.networks.od_conv import AttendedConv2d
+
 
 def fold_batch_norm(network: nn.Module) -> None:
     """Fold every batch norm that alone follows a convolution into it, in place.
@@ -15,10 +17,9 @@ def fold_batch_norm(network: nn.Module) -> None:
             rounding; an activation that timm keeps inside the batch norm stays in its place.
     """
     for conv_name, norm_name in list(_foldable_pairs(network)):
-        conv = network.get_submodule(conv_name)
         norm = network.get_submodule(norm_name)
-        assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
-        replace_module(network, conv_name, fuse_conv_bn_eval(conv, norm))
+        assert isinstance(norm, nn.BatchNorm2d)
+        replace_module(network, conv_name, _fused(network.get_submodule(conv_name), norm))
         after = norm.act if isinstance(norm, BatchNormAct2d) else nn.Identity()
         replace_module(network, norm_name, after)
 
@@ -49,7 +50,7 @@ def _foldable_pairs(network: nn.Module) -> Iterator[tuple[str, str]]:
         if node.op != 'call_module' or not isinstance(before, fx.Node):
             continue
         follows_conv = before.op == 'call_module' and isinstance(
-            modules[str(before.target)], nn.Conv2d
+            modules[str(before.target)], (nn.Conv2d, AttendedConv2d)
         )
         if (
             isinstance(modules[str(node.target)], nn.BatchNorm2d)
@@ -59,6 +60,13 @@ def _foldable_pairs(network: nn.Module) -> Iterator[tuple[str, str]]:
             yield str(before.target).removeprefix('network.'), str(node.target).removeprefix(
                 'network.'
             )
+
+
+def _fused(conv: nn.Module, norm: nn.BatchNorm2d) -> nn.Module:
+    if isinstance(conv, AttendedConv2d):
+        return conv.with_batch_norm(norm)
+    assert isinstance(conv, nn.Conv2d)
+    return fuse_conv_bn_eval(conv, norm)
 
 
 def replace_module(network: nn.Module, name: str, module: nn.Module) -> None:

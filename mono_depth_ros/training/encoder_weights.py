@@ -16,6 +16,7 @@ from mono_depth_ros.inference.official_dna import (
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.networks.encoders import ActivatedSqueezeExcite, Encoder
 from mono_depth_ros.networks.etm import load_plain_weights, without_branches
+from mono_depth_ros.networks.od_conv import spread_over_kernels
 from mono_depth_ros.networks.pose import PoseNetwork
 
 # Networks for whose encoder an installable package brings ImageNet weights: package, class.
@@ -57,7 +58,7 @@ def load_encoder_weights(network: DepthNetwork | PoseNetwork, path: Path) -> Non
             '(.safetensors, .pth, .pt), or start from random weights.'
         )
     wanted = without_branches(trunk).state_dict()
-    given = _in_timm_names(read_state(path), trunk)
+    given = spread_over_kernels(trunk, _in_timm_names(read_state(path), trunk))
     stem = next(iter(wanted))
     if stem in given:
         given[stem] = _for_stacked_images(given[stem], wanted[stem])

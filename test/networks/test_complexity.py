@@ -32,6 +32,9 @@ def test_parameters_do_not_count_statistics():
         ('hr_depth', 14.10),
         ('lite_hr_depth', 3.112),
         ('lka_depth', 9.93),
+        ('ra_depth', 9.979),
+        ('diffnet', 10.87),
+        ('oe_depth', 11.325),
         ('monodepth2_resnet18', 14.33),
     ],
 )
@@ -68,6 +71,9 @@ def test_deployed_small_depth_has_the_papers_parameters():
         ('hr_depth', 11.22),
         ('lite_hr_depth', 1.227),
         ('lka_depth', 10.06),
+        ('ra_depth', 10.66),
+        ('diffnet', 11.84),
+        ('oe_depth', 11.84),
         ('monodepth2_resnet18', 8.01),
     ],
 )

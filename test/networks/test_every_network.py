@@ -131,7 +131,8 @@ def test_deployed_network_exports(name, calibrated):
 
     program = torch.export.export(deployed, (image,))
 
-    torch.testing.assert_close(program.module()(image), deployed(image), atol=1e-6, rtol=0)
+    # dynamic convolutions are exported as matrix products
+    torch.testing.assert_close(program.module()(image), deployed(image), atol=1e-4, rtol=0)
 
 
 @every_network

@@ -138,7 +138,7 @@ def test_an_export_takes_any_batch_size():
         torch.testing.assert_close(program(x), conv(x), atol=1e-5, rtol=0)
 
 
-@pytest.mark.filterwarnings('ignore::DeprecationWarning', 'ignore::torch.jit.TracerWarning')
+@pytest.mark.filterwarnings('ignore::FutureWarning')
 def test_a_trace_takes_any_batch_size():
     conv = seeded(8, 4, 3, padding=1).eval()
 

@@ -95,6 +95,7 @@ def test_torchvisions_resnet_gives_its_own_features(save, file):
         ('lka_depth', 'hrnet_w18'),
         ('dna_depth_b0', 'tf_efficientnet_b0'),
         ('dna_depth_b1', 'tf_efficientnet_b1'),
+        ('diffnet', 'hrnet_w18'),
     ],
 )
 def test_timms_whole_classifier_fits(save, name, classifier):
@@ -105,6 +106,21 @@ def test_timms_whole_classifier_fits(save, name, classifier):
 
     loaded = network.encoder.trunk.state_dict()
     assert all(torch.equal(value, state[key]) for key, value in loaded.items())
+
+
+def test_every_kernel_of_a_bank_starts_from_the_convolution_whose_place_it_took(save):
+    state = seen(timm.create_model('hrnet_w18')).state_dict()
+    network = create_network('oe_depth')
+    attention = network.encoder.trunk.layer1[0].conv2.attention.squeeze.weight.clone()
+
+    load_encoder_weights(network, save(state))
+
+    trunk = network.encoder.trunk
+    for kernel in trunk.layer1[0].conv2.convolution.weight:
+        assert torch.equal(kernel.view(64, 64, 3, 3), state['layer1.0.conv2.weight'])
+    assert torch.equal(trunk.layer1[0].conv2.attention.squeeze.weight, attention)
+    assert torch.equal(trunk.stage4[2].fuse_layers[3][0][2][0].weight,
+                       state['stage4.2.fuse_layers.3.0.2.0.weight'])  # fmt: skip
 
 
 def test_lukemelas_efficientnet_lite0_gives_timms_features(save):

@@ -1,0 +1,81 @@
+"""RA-Depth: HRNet18 and a decoder that keeps exchanging resolutions (He et al., ECCV 2022)."""
+
+from torch import Tensor, nn
+
+from mono_depth_ros.networks.base import DepthNetwork, DepthOutput
+from mono_depth_ros.networks.blocks import (
+    ConvBlock,
+    DisparityHead,
+    PointwiseBlock,
+    upsample,
+)
+from mono_depth_ros.networks.encoders import Encoder, hrnet18_encoder
+from mono_depth_ros.networks.registry import register_network
+
+
+class ExchangeColumn(nn.Module):
+    """Refine every map, then add to each but the coarsest what all coarser ones say.
+
+    Args:
+        widths: of the maps, each half the size of the one before.
+    """
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.refine = nn.ModuleList(ConvBlock(width, width) for width in widths)
+        self.lift = nn.ModuleList(
+            nn.ModuleList(PointwiseBlock(coarser, width) for coarser in widths[level + 1 :])
+            for level, width in enumerate(widths[:-1])
+        )
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        """Return the maps without the coarsest."""
+        refined = [conv(x) for conv, x in zip(self.refine, maps)]
+        return [
+            _sum_with_coarser(lifts, refined[level:]) for level, lifts in enumerate(self.lift)
+        ]
+
+
+class RADepth(DepthNetwork):
+    """Columns of exchange until one map is left, joined with the stem's; one disparity."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        stem, *widths = encoder.channels
+        self.columns = nn.ModuleList(
+            ExchangeColumn(tuple(widths[:count])) for count in (4, 3, 2)
+        )
+        self.stem = ConvBlock(stem, stem)
+        self.last = ConvBlock(widths[0], widths[0])
+        self.lift = PointwiseBlock(widths[0], stem)
+        self.before_doubling = ConvBlock(stem, 32)
+        self.after_doubling = ConvBlock(32, 16)
+        self.heads = nn.ModuleList([DisparityHead(16)])
+
+    def decode(self, features: list[Tensor]) -> DepthOutput:
+        """Return one disparity and the features it went through, at 1/1, 1/2 and 1/4."""
+        stem, *maps = features
+        for column in self.columns:
+            maps = column(maps)
+        last = self.last(maps[0])
+        joined = self.stem(stem) + self.lift(upsample(last))
+        finest = self.after_doubling(upsample(self.before_doubling(joined)))
+        return DepthOutput([self.heads[0](finest)], [finest, joined, last])
+
+
+def _sum_with_coarser(lifts: nn.Module, maps: list[Tensor]) -> Tensor:
+    total, *coarser = maps
+    for halvings, (lift, x) in enumerate(zip(lifts.children(), coarser), start=1):
+        total = total + lift(upsample(x, 2**halvings))
+    return total
+
+
+@register_network(
+    paper='He et al., "RA-Depth: Resolution Adaptive Self-Supervised Monocular Depth '
+    'Estimation", ECCV 2022, arXiv:2207.11984',
+    input_size=(192, 640),
+)
+def ra_depth() -> RADepth:
+    """HRNet18 encoder, 9.98 M parameters; the baseline of LKA-Depth."""
+    return RADepth(hrnet18_encoder())
