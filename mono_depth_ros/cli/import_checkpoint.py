@@ -27,8 +27,9 @@ def _parser() -> argparse.ArgumentParser:
     default = ImportOptions()
     parser = argparse.ArgumentParser(
         prog='import_checkpoint',
-        description='Turn a folder with encoder.pth and depth.pth, as Monodepth2 and HR-Depth '
-        'publish them, into a model card and a safetensors file. Nothing is downloaded.',
+        description='Turn a folder with encoder.pth and depth.pth, as Monodepth2 and its '
+        'successors publish them, into a model card and a safetensors file. Nothing is '
+        'downloaded.',
     )
     add = parser.add_argument
     add('folder', help='holds encoder.pth and depth.pth')

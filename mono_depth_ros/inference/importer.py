@@ -12,7 +12,12 @@ from torch import Tensor
 
 from mono_depth_ros.inference.checkpoint import save_weights
 from mono_depth_ros.inference.model_card import Matrix3, ModelCard, load_card, write_card
-from mono_depth_ros.inference.official_layouts import LAYOUTS, OfficialLayout, may_be_missing
+from mono_depth_ros.inference.official_layouts import (
+    LAYOUTS,
+    OfficialLayout,
+    may_be_missing,
+    twin_of,
+)
 from mono_depth_ros.networks import DepthNetwork, create_network
 from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
 
@@ -130,6 +135,7 @@ def _layout_of(
         return LAYOUTS[layout]
     is_resnet = 'encoder.layer1.0.conv1.weight' in encoder
     is_mobilenet = 'encoder.features.0.0.weight' in encoder
+    is_hrnet = 'stage4.0.branches.0.0.conv1.weight' in encoder
     is_efficientnet = 'model._conv_stem.weight' in encoder
     is_b1 = 'model._blocks.16._project_conv.weight' in encoder  # B0 ends with block 15
     is_triangle = 'convs.X_04_Conv_0.conv.conv.weight' in depth
@@ -138,6 +144,9 @@ def _layout_of(
         'monodepth2': is_resnet and is_list,
         'hr_depth': is_resnet and is_triangle,
         'lite_hr_depth': is_mobilenet and is_triangle,
+        'ra_depth': is_hrnet and is_list,
+        'diffnet': is_hrnet and 'convs.72.conv_se.weight' in depth,
+        'diffnet_1024x320': is_hrnet and 'convs.72fSE.conv_se.weight' in depth,
         'dna_depth_b0': is_efficientnet and not is_b1,
         'dna_depth_b1': is_efficientnet and is_b1,
     }
@@ -202,7 +211,7 @@ def _leftover_faults(
     for key in sorted(leftover):
         if layout.unused.fullmatch(key):
             continue
-        twin = layout.twin_of(key)
+        twin = twin_of(key, given)
         if twin is None or twin not in given:
             faults.append(f'{key} is unknown')
         elif not torch.equal(given[key], given[twin]):

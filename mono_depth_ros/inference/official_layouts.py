@@ -1,7 +1,7 @@
 """What the authors' checkpoint files call the weights of our networks."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,12 @@ from mono_depth_ros.inference.official_dna import (
     b0_encoder_key,
     b1_encoder_key,
     dna_depth_key,
+)
+from mono_depth_ros.inference.official_hrnet import (
+    diffnet_key,
+    hrnet_key,
+    older_diffnet_key,
+    ra_depth_key,
 )
 
 _STATISTICS = 'num_batches_tracked'
@@ -39,16 +45,14 @@ class OfficialLayout:
         encoder_key: from a key of our `encoder.trunk` to a key of `encoder.pth`.
         depth_key: from any other key of ours to a key of `depth.pth`.
         unused: matches keys that the official forward pass never reads.
-        twins: `depth.pth` repeats layer `convs.<twins[k]>` as `decoder.<k>`.
     """
 
     network: str
     license_weights: str
     encoder_key: Callable[[str], str]
     depth_key: Callable[[str], str]
-    unused: re.Pattern[str]
+    unused: re.Pattern[str] = re.compile(r'(?!)')  # nothing
     options: Mapping[str, Any] = field(default_factory=dict)
-    twins: tuple[str, ...] = ()
 
     def encoder_names(self, keys: list[str]) -> dict[str, str]:
         """Map our encoder's keys to those of `encoder.pth`."""
@@ -60,12 +64,17 @@ class OfficialLayout:
         """Map our decoder's keys to those of `depth.pth`."""
         return {key: self.depth_key(key) for key in keys if not key.startswith('encoder.')}
 
-    def twin_of(self, key: str) -> str | None:
-        """Return the `convs.*` key that a `decoder.*` key of `depth.pth` repeats."""
-        match = re.fullmatch(r'decoder\.(\d+)\.(.+)', key)
-        if match is None or int(match[1]) >= len(self.twins):
-            return None
-        return f'convs.{self.twins[int(match[1])]}.{match[2]}'
+
+def twin_of(key: str, given: Iterable[str]) -> str | None:
+    """Return which `convs.*` key of a `depth.pth` one of its `decoder.*` keys repeats.
+
+    Where a project registers its layers twice, `decoder` numbers them as `convs` names them.
+    """
+    match = re.fullmatch(r'decoder\.(\d+)\.(.+)', key)
+    layers = list(dict.fromkeys(k.split('.')[1] for k in given if k.startswith('convs.')))
+    if match is None or int(match[1]) >= len(layers):
+        return None
+    return f'convs.{layers[int(match[1])]}.{match[2]}'
 
 
 def may_be_missing(official_key: str) -> bool:
@@ -127,30 +136,11 @@ _FUSIONS = {
     'conv.': 'convs.X_{source}_Conv_1.conv.conv.',
 }
 
-_TWINS_OF_BOTH = (
-    *(f'X_{row}{column}_Conv_0' for column in range(4) for row in range(5 - column)),
-    'X_04_Conv_0',
-    'X_04_Conv_1',
-    *(f'X_{node}_attention' for node in ('31', '22', '13', '04')),
-    *(f'X_{source}_Conv_1' for source in ('10', '20', '30')),
-)
-_HR_TWINS = (
-    *_TWINS_OF_BOTH,
-    'X_02_downsample',
-    'X_11_Conv_1',
-    'X_12_downsample',
-    'X_21_Conv_1',
-    'X_03_downsample',
-    'X_12_Conv_1',
-    *(f'dispConvScale{level}' for level in range(4)),
-)
-_LITE_TWINS = tuple(name for name in _HR_TWINS if 'downsample' not in name)
-
 _UNUSED_TRIANGLE = r'convs\.X_0[0-3]_Conv_0\..+'
 _CLASSIFIER = r'encoder\.fc\.(weight|bias)'
 _EFFICIENTNET_CLASSIFIER = r'model\._(conv_head|bn1|fc)\..+'
 _UNKNOWN_LICENCE = 'not stated; ask the authors'
-_DNA_LICENCE = (
+_MONODEPTH2_NOTICE = (
     'not stated; the code bears the notice of the Monodepth v2 licence (non-commercial use only)'
 )
 
@@ -168,7 +158,6 @@ LAYOUTS = {
         encoder_key=_resnet_key,
         depth_key=_triangle_key,
         unused=re.compile(f'{_CLASSIFIER}|{_UNUSED_TRIANGLE}'),
-        twins=_HR_TWINS,
     ),
     'lite_hr_depth': OfficialLayout(
         network='lite_hr_depth',
@@ -177,18 +166,35 @@ LAYOUTS = {
         encoder_key=_mobilenet_key,
         depth_key=_triangle_key,
         unused=re.compile(_UNUSED_TRIANGLE),
-        twins=_LITE_TWINS,
+    ),
+    'ra_depth': OfficialLayout(
+        network='ra_depth',
+        license_weights=_MONODEPTH2_NOTICE,
+        encoder_key=hrnet_key,
+        depth_key=ra_depth_key,
+    ),
+    'diffnet': OfficialLayout(
+        network='diffnet',
+        license_weights=_UNKNOWN_LICENCE,
+        encoder_key=hrnet_key,
+        depth_key=diffnet_key,
+    ),
+    'diffnet_1024x320': OfficialLayout(
+        network='diffnet',
+        license_weights=_UNKNOWN_LICENCE,
+        encoder_key=hrnet_key,
+        depth_key=older_diffnet_key,
     ),
     'dna_depth_b0': OfficialLayout(
         network='dna_depth_b0',
-        license_weights=_DNA_LICENCE,
+        license_weights=_MONODEPTH2_NOTICE,
         encoder_key=b0_encoder_key,
         depth_key=dna_depth_key,
         unused=re.compile(_EFFICIENTNET_CLASSIFIER),
     ),
     'dna_depth_b1': OfficialLayout(
         network='dna_depth_b1',
-        license_weights=_DNA_LICENCE,
+        license_weights=_MONODEPTH2_NOTICE,
         encoder_key=b1_encoder_key,
         depth_key=dna_depth_key,
         unused=re.compile(_EFFICIENTNET_CLASSIFIER),
