@@ -10,8 +10,9 @@ from mono_depth_ros.training.checks import check_config
 from mono_depth_ros.training.config import LossConfig, OtherData, TrainConfig
 from mono_depth_ros.training.recipes import config_from, list_recipes, parse_config
 
-PAPERS = ['dna_depth_b0', 'dna_depth_b1', 'hr_depth', 'lite_hr_depth', 'lite_hr_depth_distilled',
-          'lka_depth', 'monodepth2', 'small_depth']
+PAPERS = ['diffnet', 'dna_depth_b0', 'dna_depth_b1', 'hr_depth', 'lite_hr_depth',
+          'lite_hr_depth_distilled', 'lka_depth', 'monodepth2', 'oe_depth', 'ra_depth',
+          'small_depth']
 
 
 def recipe(tmp_path, text):
