@@ -17,7 +17,9 @@ _LEAST = {
     'batch_size': 1, 'accumulate': 1, 'devices': 1, 'num_nodes': 1, 'pose_reduction': 1,
     'loss.levels': 1, 'epochs': 1, 'steps': 0, 'seed': 0, 'threads': 0, 'reading.workers': 0,
     'loss.photometric': 0, 'loss.smoothness': 0, 'loss.hints': 0, 'loss.velocity': 0,
-    'loss.triplet': 0, 'triplet.margin': 0, 'triplet.patch': 2, 'loss.distillation': 0,
+    'loss.structure': 0, 'loss.perception': 0, 'loss.apx': 0, 'loss.triplet': 0,
+    'apx.encoder': 0, 'apx.decoder': 0, 'apx.disparity': 0, 'apx.hole': 0, 'triplet.margin': 0,
+    'triplet.patch': 2, 'loss.distillation': 0,
     'loss.consistency': 0, 'optimizer.learning_rate': 0,
     'optimizer.warmup_steps': 0, 'optimizer.gradient_clip': 0, 'optimizer.encoder_factor': 0,
 }
@@ -54,25 +56,44 @@ def check_config(config: TrainConfig) -> None:
             f'reading.offsets {config.reading.offsets} compare a frame with itself; expected '
             'neighbours such as [-1, 1]. The stereo partner comes with supervision S or MS.')
     check_zoom(config.augmentation.zoom)
-    if config.augmentation.mix > 0 and (config.multi_resolution or not
-                                        config.loss.hints + config.loss.distillation > 0):
+    explained = config.loss.hints + config.loss.distillation + config.loss.apx > 0
+    if config.augmentation.mix > 0 and (config.multi_resolution or not explained):
         raise ValueError('augmentation.mix shows two scenes at once, which no warp explains: give '
                          'loss.hints or a teacher, without multi_resolution, or set mix 0.')
+    _check_forms(config)
     _check_supervision(config)
+
+
+def _check_forms(config: TrainConfig) -> None:
+    """Refuse forms of a batch that exclude each other."""
+    pyramid = config.pyramid
+    if len(set(pyramid.levels)) < len(pyramid.levels):
+        raise ValueError(f'pyramid.levels {pyramid.levels} name a level twice.')
+    for name, factor in (('lr_factor', pyramid.lr_factor), ('hr_factor', pyramid.hr_factor)):
+        if not factor > 0:
+            raise ValueError(f'pyramid.{name} is {factor}; expected a factor above 0.')
+    if pyramid.levels and config.multi_resolution:
+        raise ValueError('pyramid.levels and multi_resolution both train on other sizes of a '
+                         'batch; leave one of them out.')
+    if config.loss.bidirectional and (config.multi_resolution or config.augmentation.mix > 0):
+        raise ValueError('loss.bidirectional compares whole images of one size: set '
+                         'multi_resolution false and augmentation.mix 0.')
 
 
 def _check_supervision(config: TrainConfig) -> None:
     loss, supervision = config.loss, config.supervision
-    if config.teacher == 'none' and (loss.distillation > 0 or supervision == 'T'):
+    taught = loss.distillation + loss.apx
+    if config.teacher == 'none' and (taught > 0 or supervision == 'T'):
         raise ValueError('Distillation needs a teacher: give the card of a trained network with '
                          '--teacher.')
     if supervision == 'T' and loss.photometric > 0:
         raise ValueError('supervision T has no sources to compare with: set loss.photometric 0.')
-    if config.teacher != 'none' and loss.distillation == 0:
-        raise ValueError('A teacher is given, but loss.distillation is 0; give it a weight.')
-    if not loss.photometric + loss.hints + loss.distillation > 0:
+    if config.teacher != 'none' and taught == 0:
+        raise ValueError('A teacher is given, but loss.distillation and loss.apx are 0; give one '
+                         'of them a weight.')
+    if not loss.photometric + loss.hints + taught > 0:
         raise ValueError('No part of the loss looks at depth; give loss.photometric (the usual '
-                         'one), loss.hints or loss.distillation a weight.')
+                         'one), loss.hints, loss.distillation or loss.apx a weight.')
     if supervision not in ('S', 'MS') and (loss.hints > 0 or config.stereo_split):
         raise ValueError('loss.hints and stereo_split need stereo pairs: supervision S or MS.')
     names = [config.data, *(other.data for other in config.also)]

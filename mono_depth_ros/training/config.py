@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+Level = Literal['lr', 'hr', 'flip', 'color']
+
 
 @dataclass(frozen=True)
 class AugmentationConfig:
@@ -47,6 +49,11 @@ class LossConfig:
         velocity: weight of |distance found - distance measured| [1/unit].
         triplet: weight of the semantic triplet loss on the decoder's features (OE-Depth); left out
             for samples without a label map.
+        bidirectional: compare in both directions and weigh pixels by how well they agree
+            (FA-Depth's earlier loss), instead of taking the nearest source and auto-masking.
+        structure: with it, weight of the relative difference of depths.
+        perception: with it, weight of the difference of the depth network's features.
+        apx: weight of the difference to a teacher's maps as distributions.
         distillation: weight of |disparity - the teacher's|.
         distillation_of: compare disparity (HR-Depth), or log_depth, to which near and far count
             alike.
@@ -60,7 +67,11 @@ class LossConfig:
     smoothness: float = 1e-3
     hints: float = 0.0
     velocity: float = 0.0
+    bidirectional: bool = False
+    structure: float = 0.1
+    perception: float = 0.1
     triplet: float = 0.0
+    apx: float = 0.0
     distillation: float = 0.0
     distillation_of: Literal['disparity', 'log_depth'] = 'disparity'
     consistency: float = 1.0
@@ -79,6 +90,68 @@ class TripletConfig:
     patch: int = 5
     margin: float = 0.65
     levels: tuple[int, ...] = (1, 2, 3)
+
+
+@dataclass(frozen=True)
+class LevelWeights:
+    """How much a level of the pyramid counts.
+
+    Attributes:
+        loss: weight of the level's own loss.
+        features: weight of the agreement of its features with the current level's.
+        disparity: the same of its disparities.
+    """
+
+    loss: float
+    features: float
+    disparity: float
+
+
+@dataclass(frozen=True)
+class PyramidConfig:
+    """Which levels are trained beside the current one, and how much they count.
+
+    The weights are the best of the paper's ablation, one level at a time.
+
+    Attributes:
+        levels: any of lr, hr, flip and color; none for the current level alone.
+        current: weight of the current level's loss.
+        lr: weights of the smaller images.
+        hr: weights of the larger images.
+        flip: weights of the mirrored images.
+        color: weights of the images in other colours.
+        lr_factor: size of the smaller images, as a share of the current ones'.
+        hr_factor: the same of the larger images.
+    """
+
+    levels: tuple[Level, ...] = ()
+    current: float = 1.0
+    lr: LevelWeights = LevelWeights(loss=0.5, features=1.0, disparity=0.5)
+    hr: LevelWeights = LevelWeights(loss=0.5, features=0.5, disparity=0.1)
+    flip: LevelWeights = LevelWeights(loss=1.0, features=0.1, disparity=0.5)
+    color: LevelWeights = LevelWeights(loss=1.0, features=0.1, disparity=0.1)
+    lr_factor: float = 0.5
+    hr_factor: float = 2.0
+
+
+@dataclass(frozen=True)
+class ApxConfig:
+    """How a teacher's maps are distilled as distributions (FA-Depth's APX).
+
+    Attributes:
+        encoder: weight of the encoder's features.
+        decoder: weight of the decoder's features.
+        disparity: weight of the disparities.
+        farthest: depth from which on the teacher does not count [units]; .inf for no mask.
+        hole: how many times farther than its row a pixel is that does not count either; 0 for
+            no such rule.
+    """
+
+    encoder: float = 0.01
+    decoder: float = 0.01
+    disparity: float = 1.0
+    farthest: float = 80.0
+    hole: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -183,6 +256,8 @@ class TrainConfig:
         augmentation: how they are varied.
         loss: what is minimised.
         triplet: how the semantic triplet loss looks at features.
+        pyramid: in which other forms every batch is trained on (FA-Depth).
+        apx: what of a teacher is distilled as distributions.
         optimizer: how.
         batch_size: samples per step and device.
         accumulate: batches per optimiser step.
@@ -233,6 +308,8 @@ class TrainConfig:
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     triplet: TripletConfig = field(default_factory=TripletConfig)
+    pyramid: PyramidConfig = field(default_factory=PyramidConfig)
+    apx: ApxConfig = field(default_factory=ApxConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     batch_size: int = 12
     accumulate: int = 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
@@ -10,6 +12,22 @@ from mono_depth_ros.geometry.disparity import depth_to_disparity, disparity_to_d
 from mono_depth_ros.inference.checkpoint import load_network
 from mono_depth_ros.inference.model_card import ModelCard
 from mono_depth_ros.training.config import TrainConfig
+
+
+class Taught(NamedTuple):
+    """What a teacher shows of itself.
+
+    Attributes:
+        encoded: encoder features, finest first.
+        features: decoder features, finest first.
+        disparities: (B, 1, H / 2^s, W / 2^s) per level, in the student's range and unit.
+        height: of the images that the teacher saw [px].
+    """
+
+    encoded: list[Tensor]
+    features: list[Tensor]
+    disparities: list[Tensor]
+    height: int
 
 
 class Teacher(nn.Module):
@@ -38,6 +56,16 @@ class Teacher(nn.Module):
         self.network = load_network(card).eval().requires_grad_(False)
 
     @torch.no_grad()
+    def output(self, image: Tensor, K: Tensor) -> Taught:
+        """Return features and disparities, these in the student's terms; see disparity."""
+        seen = self._seen(image)
+        encoded = self.network.encode(seen)
+        output = self.network.decode(encoded)
+        disparities = [self._in_student_s_terms(disparity, K, image.shape[-2])
+                       for disparity in output.disparities]
+        return Taught(encoded, output.features, disparities, seen.shape[-2])
+
+    @torch.no_grad()
     def disparity(self, image: Tensor, K: Tensor) -> Tensor:
         """Return what the student should say of its images.
 
@@ -48,14 +76,19 @@ class Teacher(nn.Module):
         Returns:
             (B, 1, H, W) disparity in the student's range, unit and focal length, in 0 to 1.
         """
-        size = self.card.input_size
-        seen = F.interpolate(image, size, mode='bilinear', align_corners=False, antialias=True)
-        disparity = self.network(seen).float()
-        disparity = F.interpolate(disparity, image.shape[-2:], mode='bilinear',
-                                  align_corners=False)
-        depth = disparity_to_depth(disparity, self.card.min_depth, self.card.max_depth)
-        depth = depth * self._factor(K, image.shape[-2])[:, None, None, None]
-        config = self.config
+        disparity = F.interpolate(self.network(self._seen(image)).float(), image.shape[-2:],
+                                  mode='bilinear', align_corners=False)
+        return self._in_student_s_terms(disparity, K, image.shape[-2])
+
+    def _seen(self, image: Tensor) -> Tensor:
+        """Return an image at the teacher's own size."""
+        return F.interpolate(image, self.card.input_size, mode='bilinear', align_corners=False,
+                             antialias=True)
+
+    def _in_student_s_terms(self, disparity: Tensor, K: Tensor, height: int) -> Tensor:
+        card, config = self.card, self.config
+        depth = disparity_to_depth(disparity.float(), card.min_depth, card.max_depth)
+        depth = depth * self._factor(K, height)[:, None, None, None]
         return depth_to_disparity(depth, config.min_depth, config.max_depth).clamp(0, 1)
 
     def _factor(self, K: Tensor, height: int) -> Tensor:

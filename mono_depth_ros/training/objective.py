@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -12,16 +13,17 @@ from mono_depth_ros.geometry.disparity import depth_to_disparity, disparity_to_d
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.networks.base import DepthOutput
 from mono_depth_ros.networks.pose import PoseNetwork
-from mono_depth_ros.training.batch import NO_LABEL, Batch
-from mono_depth_ros.training.config import TrainConfig
+from mono_depth_ros.training.apx import apx_loss, pair_stages, position_mask
+from mono_depth_ros.training.batch import NO_LABEL, Batch, OtherResolution
+from mono_depth_ros.training.bidirectional import View, bidirectional_loss
+from mono_depth_ros.training.config import Level, TrainConfig
 from mono_depth_ros.training.distillation import Teacher
-from mono_depth_ros.training.losses import ReprojectionError, hint_error, smoothness
-from mono_depth_ros.training.multi_resolution import consistency
+from mono_depth_ros.training.losses import hint_error, smoothness
+from mono_depth_ros.training.multi_resolution import consistency as agreement_of_resolutions
+from mono_depth_ros.training.photometric import Seen, reprojection_loss
+from mono_depth_ros.training.pyramid import consistency, derive
 from mono_depth_ros.training.triplet import triplet_loss
-from mono_depth_ros.training.view_synthesis import find_motion, warp_to_target
-
-# Auto-masking breaks ties by chance (Monodepth2).
-_TIE_BREAK = 1e-5
+from mono_depth_ros.training.view_synthesis import find_motion
 
 
 class Panels(NamedTuple):
@@ -40,19 +42,18 @@ class Panels(NamedTuple):
     mask: Tensor
 
 
-class Seen(NamedTuple):
-    """What comes out beside the reprojection error.
+class Views(NamedTuple):
+    """What the depth network finds in a batch.
 
     Attributes:
-        warped: (3, H, W) the first sample's first source, seen from its target.
-        mask: (B, 1, H, W), 1 where motion explains more than standing still.
-        errors: for the record: the mean error of the nearest warped source ('reprojection'), and
-            of the nearest source as it is ('identity').
+        encoded: encoder features of the targets, where a loss needs them.
+        target: disparities and decoder features of the targets.
+        source: the same of the sources, where they are compared too.
     """
 
-    warped: Tensor
-    mask: Tensor
-    errors: dict[str, Tensor]
+    encoded: list[Tensor]
+    target: DepthOutput
+    source: DepthOutput | None
 
 
 class StepResult(NamedTuple):
@@ -62,11 +63,14 @@ class StepResult(NamedTuple):
         loss: (B,) per sample; its mean is minimised.
         terms: means of the loss's parts, and of the errors behind them, for the record.
         panels: pictures of the first sample.
+        output: what the network found, without gradient, for the other levels of a pyramid to
+            agree with: disparities mean the scene's depth, whatever the focal length.
     """
 
     loss: Tensor
     terms: dict[str, Tensor]
     panels: Panels
+    output: DepthOutput
 
 
 class Objective(nn.Module):
@@ -97,55 +101,115 @@ class Objective(nn.Module):
                     module.eval()
         return self
 
-    def forward(self, batch: Batch) -> StepResult:
-        """Work out the loss of a batch."""
-        options = self.config.loss
-        output = self._output(batch.target_colours)
+    def forward(self, batch: Batch, level: Level | None = None,
+                current: DepthOutput | None = None) -> StepResult:
+        """Work out the loss of a batch, or of one level of its pyramid.
+
+        Args:
+            batch: as it is, whatever the level.
+            level: None for the batch as it is.
+            current: with a level, what the batch as it is gave.
+        """
+        pyramid = self.config.pyramid
+        if level is not None:
+            batch = derive(batch, level, pyramid, self.config.augmentation)
+        views = self._views(batch)
+        result = self._result(batch, views)
+        if level is None:
+            weight = pyramid.current if pyramid.levels else 1.0
+            return result._replace(loss=weight * result.loss)
+        assert current is not None
+        weights = getattr(pyramid, level)
+        found = self._scene_output(batch, views.target)
+        agreement = consistency(level, found, current)
+        loss = (weights.loss * result.loss + weights.features * agreement.features
+                + weights.disparity * agreement.disparity)
+        record = {f'{level}_{name}': term.mean().detach()
+                  for name, term in agreement._asdict().items()}
+        return result._replace(loss=loss, terms=record)
+
+    def _result(self, batch: Batch, views: Views) -> StepResult:
+        options, output = self.config.loss, views.target
         disparities = output.disparities
         needs_motion = options.photometric > 0 or options.velocity > 0
         motion = self._motion(batch) if needs_motion else batch.pose
         own = _outside(batch.strip, batch.target)
-        seen, terms = self._terms(batch, disparities, motion, own)
+        seen, terms = self._terms(batch, views, motion, own)
         if options.velocity > 0:
             terms['velocity'] = self._velocity(batch, motion)
         if options.triplet > 0:
             terms['triplet'] = self._triplet(batch, output.features)
         if options.distillation > 0:
             terms['distillation'] = self._distillation(batch, disparities)
+        if options.apx > 0:
+            terms['apx'] = self._apx(batch, views)
         for other in batch.others:
-            found = self._output(other.batch.target_colours).disparities
-            within = _inside(other.within, batch.target)
-            _, its_terms = self._terms(other.batch, found, motion, within)
-            for name, term in its_terms.items():
-                terms[name] = terms[name] + term
-            agreement = consistency(
-                self._scene_disparity(found[0], other.batch),
-                self._scene_disparity(disparities[0], batch), seen.mask, other.shows,
-                other.within, options.ssim)
-            terms['consistency'] = terms.get('consistency', 0.0) + agreement
+            self._add_resolution(terms, batch, other, disparities[0], motion, seen)
         loss = sum(getattr(options, name) * term for name, term in terms.items())
         assert isinstance(loss, Tensor)
         panels = Panels(batch.target[0], seen.warped.detach(), disparities[0][0].detach(),
                         seen.mask[0])
         record = {name: term.mean().detach() for name, term in (terms | seen.errors).items()}
-        return StepResult(loss, record, panels)
+        return StepResult(loss, record, panels, self._reference(batch, output))
 
-    def _output(self, image: Tensor) -> DepthOutput:
-        """Return the disparities that are trained on, and the decoder's features."""
-        output = self.depth(image)
+    def _add_resolution(self, terms: dict[str, Tensor], batch: Batch, other: OtherResolution,
+                        disparity: Tensor, motion: Tensor, seen: Seen) -> None:
+        """Add another resolution's terms, and its agreement with the middle one's disparity."""
+        options, views = self.config.loss, self._views(other.batch)
+        within = _inside(other.within, batch.target)
+        _, its_terms = self._terms(other.batch, views, motion, within)
+        for name, term in its_terms.items():
+            terms[name] = terms[name] + term
+        agreement = agreement_of_resolutions(
+            self._scene_disparity(views.target.disparities[0], other.batch),
+            self._scene_disparity(disparity, batch), seen.mask, other.shows, other.within,
+            options.ssim)
+        terms['consistency'] = terms.get('consistency', torch.zeros_like(agreement)) + agreement
+
+    def _views(self, batch: Batch) -> Views:
+        """Run the depth network on the targets, and on the sources where they are compared too."""
+        images, count = batch.target_colours, len(batch.target)
+        if not self.config.loss.bidirectional:
+            return Views(*self._output(images), None)
+        encoded, output = self._output(torch.cat([images, batch.source_colours]))
+        source = _part(output, slice(count, None))
+        return Views([feature[:count] for feature in encoded], _part(output, slice(count)), source)
+
+    def _output(self, image: Tensor) -> tuple[list[Tensor], DepthOutput]:
+        """Return encoder features, the disparities that are trained on, and decoder features."""
+        encoded: list[Tensor] = []
+        if self.config.loss.apx > 0:
+            encoded = self.depth.encode(image)
+            output: DepthOutput | Tensor = self.depth.decode(encoded)
+        else:
+            output = self.depth(image)
         if isinstance(output, Tensor):  # the finest level alone, outside training
-            return DepthOutput([output.float()], [])
+            return encoded, DepthOutput([output.float()], [])
         trained = output.disparities[:self.config.loss.levels]
-        return DepthOutput([disparity.float() for disparity in trained], output.features)
+        return encoded, DepthOutput([found.float() for found in trained], output.features)
 
-    def _terms(self, batch: Batch, disparities: list[Tensor], motion: Tensor,
+    def _reference(self, batch: Batch, output: DepthOutput) -> DepthOutput:
+        """Return what levels of a pyramid agree with; nothing where there are none."""
+        if not self.config.pyramid.levels:
+            return DepthOutput([], [])
+        found = self._scene_output(batch, output)
+        return DepthOutput(*([tensor.detach() for tensor in part] for part in found))
+
+    def _scene_output(self, batch: Batch, output: DepthOutput) -> DepthOutput:
+        disparities = [self._scene_disparity(found, batch) for found in output.disparities]
+        return DepthOutput(disparities, output.features)
+
+    def _terms(self, batch: Batch, views: Views, motion: Tensor,
                within: Tensor) -> tuple[Seen, dict[str, Tensor]]:
         """Return the terms that every resolution has, and what was seen on the way."""
-        options = self.config.loss
+        options, disparities = self.config.loss, views.target.disparities
         seen = Seen(batch.target[0], torch.ones_like(disparities[0]), {})
-        terms = {}
-        if options.photometric > 0:
-            terms['photometric'], seen = self._photometric(batch, disparities, motion, within)
+        terms: dict[str, Tensor] = {}
+        if options.photometric > 0 and views.source is not None:
+            terms, seen = self._bidirectional(batch, views.target, views.source, motion)
+        elif options.photometric > 0:
+            depths = [self._depth(_enlarged(found, batch.target), batch) for found in disparities]
+            terms['photometric'], seen = reprojection_loss(batch, depths, motion, within, options)
         if options.smoothness > 0:
             terms['smoothness'] = self._smoothness(batch, disparities)
         if options.hints > 0:
@@ -188,33 +252,23 @@ class Objective(nn.Module):
         found = find_motion(self.pose, target, source, batch.offset[unknown])
         return motion.index_put((unknown,), found)
 
-    def _photometric(self, batch: Batch, disparities: list[Tensor], motion: Tensor,
-                     within: Tensor) -> tuple[Tensor, Seen]:
-        """Return the least reprojection error (B,), mean over levels and pixels."""
-        options = self.config.loss
-        compare = ReprojectionError(batch.target, options.ssim).select(batch.sample_of)
-        still = self._unmoved(batch, compare) if options.auto_mask else None
-        K = batch.K[batch.sample_of]
-        losses = []
-        for level, disparity in enumerate(disparities):
-            full = disparity if level == 0 else F.interpolate(
-                disparity, batch.target.shape[-2:], mode='bilinear', align_corners=False)
-            depth = self._depth(full, batch)[batch.sample_of, 0]
-            warped = warp_to_target(batch.source, depth, K, motion)
-            moved = _nearest_source(compare(warped), batch)
-            least = moved if still is None else torch.minimum(moved, still)
-            losses.append(_mean(least, within))
-            if level == 0:
-                seen = _seen(warped, moved, still, within)
-        return torch.stack(losses).mean(0), seen
-
-    @torch.no_grad()
-    def _unmoved(self, batch: Batch, compare: ReprojectionError) -> Tensor:
-        """Return the least error (B, 1, H, W) of the sources as they are."""
-        still = _nearest_source(compare(batch.source), batch)
-        noise = [torch.randn(still.shape[1:], generator=torch.Generator().manual_seed(seed))
-                 for seed in batch.seed.tolist()]
-        return still + torch.stack(noise).to(still) * _TIE_BREAK
+    def _bidirectional(self, batch: Batch, target: DepthOutput, source: DepthOutput,
+                       motion: Tensor) -> tuple[dict[str, Tensor], Seen]:
+        """Return the terms of the bidirectional weighted loss, mean over a target's sources."""
+        of = batch.sample_of
+        depth = self._depth(target.disparities[0], batch)[of, 0]
+        seen_from = replace(batch, K=batch.K[of])  # a source has its target's camera
+        found = bidirectional_loss(
+            View(batch.target[of], depth, [feature[of] for feature in target.features]),
+            View(batch.source, self._depth(source.disparities[0], seen_from)[:, 0],
+                 source.features),
+            batch.K[of], motion, self.config.loss.ssim)
+        count = torch.bincount(of, minlength=len(batch.target))
+        terms = {name: torch.zeros_like(batch.K[:, 0, 0]).index_add(0, of, error) / count
+                 for name, error in (('photometric', found.photometric),
+                                     ('structure', found.depth), ('perception', found.features))}
+        mask = found.weight[:1].expand(len(batch.target), -1, -1, -1)
+        return terms, Seen(found.warped[0], mask, {})
 
     def _smoothness(self, batch: Batch, disparities: list[Tensor]) -> Tensor:
         losses = []
@@ -261,20 +315,34 @@ class Objective(nn.Module):
             return disparity
         return disparity_to_depth(disparity, self.config.min_depth, self.config.max_depth).log()
 
+    def _apx(self, batch: Batch, views: Views) -> Tensor:
+        """Return the distance (B,) to the teacher's features and disparities as distributions."""
+        assert self.teacher is not None
+        options, student = self.config.apx, views.target
+        taught = self.teacher.output(batch.target, batch.K)
+        mask = position_mask(taught.disparities[0], self.config.min_depth, self.config.max_depth,
+                             options.farthest, options.hole or None)
+        total = batch.target.new_zeros(len(batch.target))
+        for weight, own, others in (
+                (options.encoder, views.encoded, taught.encoded),
+                (options.decoder, student.features, taught.features),
+                (options.disparity, student.disparities, taught.disparities)):
+            if weight > 0:
+                height = batch.target.shape[-2]
+                pairs = pair_stages(own, others, height, taught.height)
+                total = total + weight * sum(apx_loss(*pair, mask) for pair in pairs)
+        return total
 
-def _nearest_source(errors: Tensor, batch: Batch) -> Tensor:
-    """Return each target's least error over its sources: (N, 1, H, W) to (B, 1, H, W)."""
-    slots = int(batch.slot_of.max()) + 1
-    table = errors.new_full((len(batch.target), slots, *errors.shape[2:]), torch.inf)
-    table = table.index_put((batch.sample_of, batch.slot_of), errors[:, 0])
-    return table.min(1, keepdim=True).values
+
+def _part(output: DepthOutput, which: slice) -> DepthOutput:
+    """Return the output of some of the images."""
+    return DepthOutput(*([tensor[which] for tensor in part] for part in output))
 
 
-def _seen(warped: Tensor, moved: Tensor, still: Tensor | None, within: Tensor) -> Seen:
-    errors = {'reprojection': _mean(moved, within)}
-    if still is None:
-        return Seen(warped[0], within.expand_as(moved), errors)
-    return Seen(warped[0], (moved < still) * within, errors | {'identity': _mean(still, within)})
+def _enlarged(disparity: Tensor, image: Tensor) -> Tensor:
+    if disparity.shape[-2:] == image.shape[-2:]:
+        return disparity
+    return F.interpolate(disparity, image.shape[-2:], mode='bilinear', align_corners=False)
 
 
 def _shrunk(image: Tensor, like: Tensor) -> Tensor:
@@ -296,8 +364,3 @@ def _outside(strips: Tensor, image: Tensor) -> Tensor:
     columns = torch.arange(image.shape[-1], device=image.device)[None]
     outside = (columns < strips[:, :1]) | (columns >= strips[:, 1:])
     return outside[:, None, None].expand(-1, 1, *image.shape[-2:]).float()
-
-
-def _mean(errors: Tensor, within: Tensor) -> Tensor:
-    """Return the mean (B,) of errors (B, 1, H, W) over the pixels within a mask."""
-    return (errors * within).sum((1, 2, 3)) / within.sum((1, 2, 3))

@@ -13,8 +13,8 @@ table's unnamed columns is which coefficient.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,55 +25,11 @@ from mono_depth_ros.geometry.camera import flip_intrinsics, resize_intrinsics
 from mono_depth_ros.networks.base import DepthOutput
 from mono_depth_ros.training.apx import distribution_difference
 from mono_depth_ros.training.batch import Batch
-from mono_depth_ros.training.config import AugmentationConfig
-
-Level = Literal['lr', 'hr', 'flip', 'color']
+from mono_depth_ros.training.config import AugmentationConfig, Level, PyramidConfig
 
 # Keeps these draws apart from others that start from a sample's seed.
 _COLOURS = 1
 _LEAST = 1e-6
-
-
-@dataclass(frozen=True)
-class LevelWeights:
-    """How much a level of the pyramid counts.
-
-    Attributes:
-        loss: weight of the level's own loss.
-        features: weight of the agreement of its features with the current level's.
-        disparity: the same of its disparities.
-    """
-
-    loss: float
-    features: float
-    disparity: float
-
-
-@dataclass(frozen=True)
-class PyramidConfig:
-    """Which levels are trained beside the current one, and how much they count.
-
-    The weights are the best of the paper's ablation, one level at a time.
-
-    Attributes:
-        levels: any of lr, hr, flip and color; none for the current level alone.
-        current: weight of the current level's loss.
-        lr: weights of the smaller images.
-        hr: weights of the larger images.
-        flip: weights of the mirrored images.
-        color: weights of the images in other colours.
-        lr_factor: size of the smaller images, as a share of the current ones'.
-        hr_factor: the same of the larger images.
-    """
-
-    levels: tuple[Level, ...] = ()
-    current: float = 1.0
-    lr: LevelWeights = LevelWeights(loss=0.5, features=1.0, disparity=0.5)
-    hr: LevelWeights = LevelWeights(loss=0.5, features=0.5, disparity=0.1)
-    flip: LevelWeights = LevelWeights(loss=1.0, features=0.1, disparity=0.5)
-    color: LevelWeights = LevelWeights(loss=1.0, features=0.1, disparity=0.1)
-    lr_factor: float = 0.5
-    hr_factor: float = 2.0
 
 
 class Agreement(NamedTuple):

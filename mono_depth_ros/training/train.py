@@ -271,14 +271,8 @@ def _step(state: _State, batches: list[Batch], rate: float) -> list[StepResult]:
     state.objective.train()
     for group in state.optimizer.param_groups:
         group['lr'] = rate * group['factor']
-    results = []
-    for number, batch in enumerate(batches):
-        is_last = number == len(batches) - 1
-        with fabric.no_backward_sync(state.objective, enabled=not is_last):
-            result = state.objective(batch)
-            _check_loss(state, result.loss.detach(), batch)
-            fabric.backward(result.loss.mean() / len(batches))
-        results.append(result)
+    results = [_learn(state, batch, 1 / len(batches), is_last=number == len(batches) - 1)
+               for number, batch in enumerate(batches)]
     if config.optimizer.gradient_clip:
         fabric.clip_gradients(state.objective, state.optimizer,
                               max_norm=config.optimizer.gradient_clip)
@@ -287,6 +281,23 @@ def _step(state: _State, batches: list[Batch], rate: float) -> list[StepResult]:
     if state.average:
         state.average.update_parameters(state.assembly.objective.depth)
     return results
+
+
+def _learn(state: _State, batch: Batch, share: float, *, is_last: bool) -> StepResult:
+    """Add a batch's gradients, level by level of its pyramid: one level's graph at a time."""
+    fabric, levels = state.fabric, (None, *state.config.pyramid.levels)
+    whole: StepResult | None = None
+    for level in levels:
+        waits = is_last and level == levels[-1]  # for the other processes
+        with fabric.no_backward_sync(state.objective, enabled=not waits):
+            result = state.objective(batch, level, whole.output if whole else None)
+            _check_loss(state, result.loss.detach(), batch)
+            fabric.backward(result.loss.mean() * share)
+        loss = result.loss.detach()
+        whole = result._replace(loss=loss) if whole is None else whole._replace(
+            loss=whole.loss + loss, terms=whole.terms | result.terms)
+    assert whole is not None
+    return whole
 
 
 def _check_loss(state: _State, loss: Tensor, batch: Batch) -> None:

@@ -12,6 +12,7 @@ from mono_depth_ros.training.config import (
     DataConfig,
     LossConfig,
     OptimizerConfig,
+    PyramidConfig,
     TrainConfig,
 )
 
@@ -54,7 +55,7 @@ def test_values_out_of_range_are_named(changes, message):
 @pytest.mark.parametrize('changes, message', [
     ({'loss': LossConfig(distillation=1.0)}, 'Distillation needs a teacher'),
     ({'supervision': 'T'}, 'Distillation needs a teacher'),
-    ({'teacher': 'card'}, r'A teacher is given, but loss\.distillation is 0'),
+    ({'teacher': 'card'}, r'loss\.distillation and loss\.apx are 0'),
     ({'supervision': 'T', 'teacher': 'card'}, r'set loss\.photometric 0'),
     ({'loss': LossConfig(photometric=0.0)}, 'No part of the loss looks at depth'),
     ({'loss': LossConfig(hints=1.0)}, 'need stereo pairs: supervision S or MS'),
@@ -62,6 +63,11 @@ def test_values_out_of_range_are_named(changes, message):
     ({'loss': LossConfig(hints=1.0), 'supervision': 'MS', 'data': 'rosbag'},
      "data 'rosbag' has no depth hints"),
     ({'augmentation': AugmentationConfig(mix=0.5)}, r'augmentation\.mix shows two scenes at once'),
+    ({'pyramid': PyramidConfig(levels=('lr', 'lr'))}, 'name a level twice'),
+    ({'pyramid': PyramidConfig(hr_factor=0.0)}, r'pyramid\.hr_factor is 0\.0'),
+    ({'pyramid': PyramidConfig(levels=('flip',)), 'multi_resolution': True}, 'leave one of them'),
+    ({'loss': LossConfig(bidirectional=True), 'multi_resolution': True}, 'multi_resolution false'),
+    ({'loss': LossConfig(apx=1.0)}, 'Distillation needs a teacher'),
     ({'loss': LossConfig(velocity=1.0), 'supervision': 'S'}, 'needs neighbours in time'),
 ])
 def test_combinations_that_make_no_sense_are_refused(changes, message):

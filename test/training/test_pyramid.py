@@ -15,9 +15,8 @@ from mono_depth_ros.datasets.street import (
 )
 from mono_depth_ros.networks.base import DepthOutput
 from mono_depth_ros.training.batch import AugmentedData, Draw, collate
-from mono_depth_ros.training.config import AugmentationConfig
+from mono_depth_ros.training.config import AugmentationConfig, PyramidConfig
 from mono_depth_ros.training.pyramid import (
-    PyramidConfig,
     consistency,
     derive,
     mirrored,

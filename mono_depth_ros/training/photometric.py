@@ -1,0 +1,87 @@
+"""How well sources explain their targets: the reprojection error of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from mono_depth_ros.training.batch import Batch
+from mono_depth_ros.training.config import LossConfig
+from mono_depth_ros.training.losses import ReprojectionError
+from mono_depth_ros.training.view_synthesis import warp_to_target
+
+# Auto-masking breaks ties by chance (Monodepth2).
+_TIE_BREAK = 1e-5
+
+
+class Seen(NamedTuple):
+    """What comes out beside the reprojection error.
+
+    Attributes:
+        warped: (3, H, W) the first sample's first source, seen from its target.
+        mask: (B, 1, H, W), 1 where motion explains more than standing still.
+        errors: for the record: the mean error of the nearest warped source ('reprojection'), and
+            of the nearest source as it is ('identity').
+    """
+
+    warped: Tensor
+    mask: Tensor
+    errors: dict[str, Tensor]
+
+
+def reprojection_loss(batch: Batch, depths: Sequence[Tensor], motion: Tensor, within: Tensor,
+                      options: LossConfig) -> tuple[Tensor, Seen]:
+    """Return the least error over a target's sources (B,), mean over levels and pixels.
+
+    Args:
+        batch: B samples with N sources.
+        depths: per level (B, 1, H, W) at the batch's size, finest first, in units.
+        motion: (N, 4, 4) source_from_target in units.
+        within: (B, 1, H, W), 1 where a target can be explained by its sources.
+        options: share of structural similarity, auto-masking.
+    """
+    compare = ReprojectionError(batch.target, options.ssim).select(batch.sample_of)
+    still = _unmoved(batch, compare) if options.auto_mask else None
+    K = batch.K[batch.sample_of]
+    losses: list[Tensor] = []
+    for depth in depths:
+        warped = warp_to_target(batch.source, depth[batch.sample_of, 0], K, motion)
+        moved = _nearest_source(compare(warped), batch)
+        least = moved if still is None else torch.minimum(moved, still)
+        if not losses:
+            seen = _seen(warped, moved, still, within)
+        losses.append(mean_within(least, within))
+    return torch.stack(losses).mean(0), seen
+
+
+def mean_within(errors: Tensor, within: Tensor) -> Tensor:
+    """Return the mean (B,) of errors (B, 1, H, W) over the pixels within a mask."""
+    return (errors * within).sum((1, 2, 3)) / within.sum((1, 2, 3))
+
+
+@torch.no_grad()
+def _unmoved(batch: Batch, compare: ReprojectionError) -> Tensor:
+    """Return the least error (B, 1, H, W) of the sources as they are."""
+    still = _nearest_source(compare(batch.source), batch)
+    noise = [torch.randn(still.shape[1:], generator=torch.Generator().manual_seed(seed))
+             for seed in batch.seed.tolist()]
+    return still + torch.stack(noise).to(still) * _TIE_BREAK
+
+
+def _nearest_source(errors: Tensor, batch: Batch) -> Tensor:
+    """Return each target's least error over its sources: (N, 1, H, W) to (B, 1, H, W)."""
+    slots = int(batch.slot_of.max()) + 1
+    table = errors.new_full((len(batch.target), slots, *errors.shape[2:]), torch.inf)
+    table = table.index_put((batch.sample_of, batch.slot_of), errors[:, 0])
+    return table.min(1, keepdim=True).values
+
+
+def _seen(warped: Tensor, moved: Tensor, still: Tensor | None, within: Tensor) -> Seen:
+    errors = {'reprojection': mean_within(moved, within)}
+    if still is None:
+        return Seen(warped[0], within.expand_as(moved), errors)
+    errors['identity'] = mean_within(still, within)
+    return Seen(warped[0], (moved < still) * within, errors)
