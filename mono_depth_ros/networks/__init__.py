@@ -3,6 +3,7 @@
 from mono_depth_ros.networks import (  # noqa: F401  (importing a paper's file registers it)
     diffnet,
     dna_depth,
+    hqdec_v2,
     hr_depth,
     lka_depth,
     monodepth2,

@@ -72,6 +72,11 @@ def upsample(x: Tensor, factor: int = 2) -> Tensor:
     return F.interpolate(x, scale_factor=factor, mode='nearest')
 
 
+def upsample_bilinear(x: Tensor) -> Tensor:
+    """Double the height and width of (B, C, H, W) bilinearly, pixel centres aligned as areas."""
+    return F.interpolate(x, scale_factor=2, mode='bilinear', align_corners=False)
+
+
 class ConvBlock(nn.Module):
     """Mirrored 3x3 convolution and ELU, the unit of Monodepth2's decoder."""
 

@@ -82,6 +82,16 @@ def efficientnet_encoder(variant: str, drop_connect: float) -> Encoder:
     return Encoder(trunk, (16, 24, 40, 112, 320))
 
 
+def efficientnet_v2_encoder() -> Encoder:
+    """EfficientNetV2-S without its head: the ends of the last stage of each resolution.
+
+    Its ImageNet weights come from TensorFlow: (x - 0.5) / 0.5, strides padded below and to the
+    right, and 1e-3 in the batch norms.
+    """
+    trunk = timm.create_model('tf_efficientnetv2_s', features_only=True, pretrained=False)
+    return Encoder(trunk, (24, 48, 64, 160, 256), mean=0.5, std=0.5)
+
+
 def fbnetv3_encoder(frames: int = 1) -> Encoder:
     """FBNetV3-B without its head: the ends of the last stage of each resolution.
 

@@ -7,7 +7,12 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from mono_depth_ros.networks.base import DepthNetwork, DepthOutput
-from mono_depth_ros.networks.blocks import ConvBlock, DisparityHead, PointwiseBlock
+from mono_depth_ros.networks.blocks import (
+    ConvBlock,
+    DisparityHead,
+    PointwiseBlock,
+    upsample_bilinear,
+)
 from mono_depth_ros.networks.encoders import Encoder, hrnet18_encoder
 from mono_depth_ros.networks.registry import register_network
 
@@ -35,7 +40,7 @@ class BilinearUpsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, C, 2H, 2W)."""
-        return F.interpolate(x, scale_factor=2, mode='bilinear', align_corners=False)
+        return upsample_bilinear(x)
 
 
 class OffsetUpsample(nn.Module):

@@ -12,9 +12,13 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from mono_depth_ros.networks.base import DepthNetwork, DepthOutput
-from mono_depth_ros.networks.blocks import GrowingDrop
+from mono_depth_ros.networks.blocks import GrowingDrop, upsample_bilinear
 from mono_depth_ros.networks.registry import register_network
 
+PAPER = (
+    'Wang et al., "FA-Depth: Toward Fast and Accurate Self-supervised Monocular Depth '
+    'Estimation", 2024, arXiv:2405.10885'
+)
 # Widths and blocks per stage at 1/2 to 1/32. The paper prints totals only; these reproduce its
 # parameters and its memory traffic within 3 %.
 WIDTHS = (32, 64, 128, 256, 512)
@@ -68,10 +72,7 @@ class SparseUpsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, out_channels, 2H, 2W)."""
-        doubled = F.interpolate(
-            self.before(x), scale_factor=2, mode='bilinear', align_corners=False
-        )
-        return torch.relu(self.after(doubled))
+        return torch.relu(self.after(upsample_bilinear(self.before(x))))
 
 
 class DilatedHead(nn.Module):
@@ -154,11 +155,7 @@ def _pointwise_depthwise(in_channels: int, out_channels: int, kernel: int) -> nn
     )
 
 
-@register_network(
-    paper='Wang et al., "FA-Depth: Toward Fast and Accurate Self-supervised Monocular Depth '
-    'Estimation", 2024, arXiv:2405.10885',
-    input_size=(128, 416),
-)
+@register_network(paper=PAPER, input_size=(128, 416))
 def small_depth(
     block_drop: Annotated[float, 'highest rate at which a block drops its context'] = 0.9,
     down_drop: Annotated[float, 'highest rate at which a down-sampling drops its context'] = 0.0,

@@ -63,6 +63,18 @@ def test_deployed_small_depth_has_the_papers_parameters():
     assert count_parameters(deployed) / 1e6 == pytest.approx(2.35, rel=0.01)
 
 
+def test_hqdec_v2_costs_what_the_paper_prints_and_the_docs_say():
+    with torch.device('meta'):
+        network = create_network('hqdec_v2')
+    parameters, macs = count_parameters(network) / 1e6, count_conv_macs(network, (128, 416)) / 1e9
+
+    assert (parameters, macs) == (pytest.approx(24.65, rel=0.03), pytest.approx(3.90, rel=0.03))
+    assert (parameters, macs) == (pytest.approx(24.531, abs=5e-4), pytest.approx(3.923, abs=5e-4))
+    assert count_parameters(network.encoder) / 1e6 == pytest.approx(19.85, abs=0.005)
+    assert count_conv_macs(network, (192, 640)) / 1e9 == pytest.approx(9.048, abs=0.0005)
+    assert count_parameters(network.deploy()) / 1e6 == pytest.approx(24.311, abs=0.0005)
+
+
 @pytest.mark.parametrize(
     ('name', 'billions'),
     [

@@ -93,6 +93,7 @@ def test_torchvisions_resnet_gives_its_own_features(save, file):
         ('lite_hr_depth', 'mobilenetv3_large_100'),
         (LITE0, 'tf_efficientnet_lite0'),
         ('lka_depth', 'hrnet_w18'),
+        ('hqdec_v2', 'tf_efficientnetv2_s'),
         ('dna_depth_b0', 'tf_efficientnet_b0'),
         ('dna_depth_b1', 'tf_efficientnet_b1'),
         ('diffnet', 'hrnet_w18'),

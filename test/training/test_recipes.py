@@ -12,7 +12,7 @@ from mono_depth_ros.training.recipes import config_from, list_recipes, parse_con
 
 PAPERS = ['diffnet', 'dna_depth_b0', 'dna_depth_b1', 'hr_depth', 'lite_hr_depth',
           'lite_hr_depth_distilled', 'lka_depth', 'monodepth2', 'oe_depth', 'ra_depth',
-          'small_depth']
+          'hqdec_v2', 'small_depth', 'small_depth_etm']
 
 
 def recipe(tmp_path, text):
