@@ -10,7 +10,7 @@ from torch import Tensor
 Size = tuple[int, int]
 
 # Nearer than this to the camera's plane a point has no usable pixel [m].
-_NEAREST = 1e-7
+NEAREST = 1e-7
 
 
 def backproject(depth: Tensor, K: Tensor, stride: int = 1) -> Tensor:
@@ -62,7 +62,7 @@ def project(points: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
     """
     batch = points.shape[: K.dim() - 2]
     homogeneous = points.reshape(*batch, -1, 3) @ K.mT
-    pixels = homogeneous[..., :2] / homogeneous[..., 2:].clamp(min=_NEAREST)
+    pixels = homogeneous[..., :2] / homogeneous[..., 2:].clamp(min=NEAREST)
     shape = points.shape[:-1]
     return pixels.reshape(*shape, 2), points[..., 2]
 

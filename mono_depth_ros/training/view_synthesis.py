@@ -6,12 +6,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from mono_depth_ros.geometry.camera import backproject, project
-from mono_depth_ros.geometry.ego_motion import (
-    invert_transform,
-    transform_from_parameters,
-    transform_points,
-)
+from mono_depth_ros.geometry.camera import NEAREST
+from mono_depth_ros.geometry.ego_motion import invert_transform, transform_from_parameters
 from mono_depth_ros.networks.pose import PoseNetwork
 
 
@@ -30,12 +26,30 @@ def warp_to_target(source: Tensor, depth: Tensor, K: Tensor, source_from_target:
         (N, C, H, W) warped source; with the identity as motion, the source itself.
     """
     with _full_precision(source):
-        points = transform_points(source_from_target, backproject(depth, K))
-        pixels, _ = project(points, K)
-        height, width = source.shape[-2:]
         # -1 and 1 are the centres of the first and the last pixel: align_corners must be True.
-        grid = pixels * pixels.new_tensor([2 / (width - 1), 2 / (height - 1)]) - 1
-        return F.grid_sample(source, grid, padding_mode='border', align_corners=True)
+        return F.grid_sample(source, _landing(depth, K, source_from_target),
+                             padding_mode='border', align_corners=True)
+
+
+def _landing(depth: Tensor, K: Tensor, motion: Tensor) -> Tensor:
+    """Return where pixels land, (N, H, W, 2) in -1 to 1 across the source.
+
+    Projection, motion and backprojection are one matrix per source, (N, 3, 3), so that a pixel
+    costs a few multiplications: the loss is taken at several levels of every batch.
+    """
+    height, width = depth.shape[-2:]
+    across = K.new_tensor([[2 / (width - 1), 0, -1], [0, 2 / (height - 1), -1], [0, 0, 1]])
+    to_grid, rigid = across.double() @ K.double(), motion.double()
+    turned = (to_grid @ rigid[:, :3, :3] @ torch.linalg.inv(K.double())).to(depth.dtype)
+    moved = (to_grid @ rigid[:, :3, 3:]).to(depth.dtype)
+    u = torch.arange(width, device=depth.device, dtype=depth.dtype)
+    v = torch.arange(height, device=depth.device, dtype=depth.dtype)[:, None]
+    by_column = turned[..., 0, None, None] * u + turned[..., 2, None, None]
+    by_row = turned[..., 1, None, None] * v
+    x, y, z = ((by_column[:, axis] + by_row[:, axis]) * depth + moved[:, axis, :, None]
+               for axis in range(3))
+    z = z.clamp(min=NEAREST)
+    return torch.stack((x / z, y / z), -1)
 
 
 def find_motion(network: PoseNetwork, target: Tensor, source: Tensor, offset: Tensor) -> Tensor:
