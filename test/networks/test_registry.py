@@ -47,7 +47,7 @@ def test_info_names_paper_size_and_every_option(name):
     info = network_info(name)
 
     assert info.name == name
-    assert 'et al.' in info.paper
+    assert 'et al.' in info.paper or ' and ' in info.paper
     assert all(extent % 32 == 0 for extent in info.input_size)
     assert all(option.meaning for option in info.options)
 
