@@ -29,7 +29,6 @@ from mono_depth_ros.cli.demo_bag import (
 )
 from mono_depth_ros.cli.demo_processes import Child, free_domain, isolated_environment
 from mono_depth_ros.inference.model_card import load_card
-from mono_depth_ros.ros.parameters import DepthNodeConfig
 
 SIZE = (375, 1242)
 STREET_FRAMES = 78
@@ -124,8 +123,8 @@ def write_clip(data: Path, folder: Path) -> DemoClip:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--runs', type=int, default=3)
-    parser.add_argument('--model', default=DepthNodeConfig().model,
-                        help='model card (default: %(default)s)')
+    parser.add_argument('--model', default='untrained',
+                        help='model card (default: %(default)s, a small_depth)')
     parser.add_argument('--data', type=Path, default=Path('../shared/data'))
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
