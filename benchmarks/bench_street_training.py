@@ -32,7 +32,7 @@ from mono_depth_ros.training.config import (
     OtherData,
     TrainConfig,
 )
-from mono_depth_ros.training.train import StepRecord, train
+from mono_depth_ros.training.train import StepRecord, Watcher, train
 from mono_depth_ros.training.view_synthesis import find_motion
 
 SIZE, STEPS, FARTHEST = (96, 320), 1500, 80.0
@@ -68,27 +68,13 @@ def street_recipe(folder: Path, steps: int) -> TrainConfig:
         accelerator='cpu')
 
 
-class Progress:
+class Progress(Watcher):
     """A line now and then."""
-
-    def on_start(self, *_: object) -> None: ...
-
-    def on_note(self, *_: object) -> None: ...
 
     def on_step(self, record: StepRecord) -> None:
         if record.step % 100 == 0:
             print(f'  step {record.step:5d}: reprojection {record.terms["reprojection"]:.4f}, '
                   f'identity {record.terms["identity"]:.4f}', flush=True)
-
-    def on_validation(self, *_: object) -> None: ...
-
-    def on_held_out(self, *_: object) -> None: ...
-
-    def on_checkpoint(self, *_: object) -> None: ...
-
-    def on_end(self, *_: object) -> None: ...
-
-    def close(self) -> None: ...
 
 
 def report(config: TrainConfig, network: torch.nn.Module, minutes: float) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -67,8 +67,11 @@ class StepRecord:
     panels: Panels
 
 
-class Watcher(Protocol):
-    """Looks on while a network is trained; only the first process has watchers."""
+class Watcher:
+    """Looks on while a network is trained; only the first process has watchers.
+
+    What a watcher does not care about it leaves as it is here: nothing happens.
+    """
 
     def on_start(self, config: TrainConfig, step: int, steps: int, samples: int) -> None:
         """Learn what will be done."""
