@@ -87,12 +87,10 @@ def scaled(batch: Batch, factor: float, multiple: int = 32) -> Batch:
     def pick(values: Tensor) -> Tensor:
         return F.interpolate(values.float(), size, mode='nearest-exact').to(values.dtype)
 
-    first, after = (batch.strip * size[1] / width).unbind(1)
-    strip = torch.stack((first.floor(), after.ceil()), 1).to(batch.strip.dtype)
     with full_precision(batch.K):
         K = resize_intrinsics(batch.K, (height, width), size)
     return replace(_with_images(batch, resample), K=K, hint=pick(batch.hint),
-                   labels=pick(batch.labels), strip=strip)
+                   labels=pick(batch.labels), strange=pick(batch.strange))
 
 
 def mirrored(batch: Batch) -> Batch:
@@ -102,7 +100,7 @@ def mirrored(batch: Batch) -> Batch:
     return replace(
         _with_images(batch, _flipped), K=flip_intrinsics(batch.K, width),
         pose=batch.pose * signs[:, None] * signs, hint=_flipped(batch.hint),
-        labels=_flipped(batch.labels), strip=width - batch.strip.flip(1))
+        labels=_flipped(batch.labels), strange=_flipped(batch.strange))
 
 
 def recoloured(batch: Batch, options: AugmentationConfig) -> Batch:
