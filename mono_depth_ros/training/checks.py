@@ -122,8 +122,9 @@ def check_promises(config: TrainConfig, data: TrainingData) -> None:
         raise ValueError(
             f'supervision {config.supervision} needs stereo partners, but the data have none '
             f'({_SAMPLES} samples looked at); use M, or give a stereo_split.')
-    has_neighbours = config.supervision in ('M', 'MS')  # a partner's place is always known
-    if has_neighbours and config.pose_network == 'none' and _any_source(
+    # A partner's place is always known, a neighbour's is not.
+    asks = config.supervision in ('M', 'MS') and config.loss.needs_motion
+    if asks and config.pose_network == 'none' and _any_source(
             data, lambda s: s.source_from_target is None):
         raise ValueError(
             f'supervision {config.supervision} needs a pose_network: the data do not say how the '

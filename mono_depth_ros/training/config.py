@@ -79,6 +79,11 @@ class LossConfig:
     distillation_of: Literal['disparity', 'log_depth'] = 'disparity'
     consistency: float = 1.0
 
+    @property
+    def needs_motion(self) -> bool:
+        """Whether any part asks how the camera moved."""
+        return self.photometric > 0 or self.velocity > 0
+
 
 @dataclass(frozen=True)
 class TripletConfig:

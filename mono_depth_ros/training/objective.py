@@ -131,8 +131,7 @@ class Objective(nn.Module):
     def _result(self, batch: Batch, views: Views) -> StepResult:
         options, output = self.config.loss, views.target
         disparities = output.disparities
-        needs_motion = options.photometric > 0 or options.velocity > 0
-        motion = self._motion(batch) if needs_motion else batch.pose
+        motion = self._motion(batch) if options.needs_motion else batch.pose
         own = (~batch.strange).float()
         seen, terms = self._terms(batch, views, motion, own)
         if options.velocity > 0:

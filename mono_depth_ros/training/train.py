@@ -229,6 +229,9 @@ def _fabric(config: TrainConfig) -> Fabric:
     fabric = Fabric(accelerator=config.accelerator, devices=config.devices, strategy=strategy,
                     num_nodes=config.num_nodes, precision=config.precision)
     fabric.launch()
+    if fabric.device.type == 'cuda':  # every batch has the same size: look for its fastest kernels
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision('high')  # TensorFloat-32, as convolutions have it
     return fabric
 
 

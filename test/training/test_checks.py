@@ -119,6 +119,8 @@ def test_without_a_pose_network_every_pose_must_be_known():
     with pytest.raises(ValueError, match='needs a pose_network'):
         check_promises(config, data(5, source_from_target=np.eye(4)))
     check_promises(config, data(1, source_from_target=np.eye(4)))
+    teacher = LossConfig(photometric=0.0, distillation=1.0)
+    check_promises(changed(pose_network='none', loss=teacher), data(5))
 
 
 def test_a_triplet_loss_without_label_maps_is_left_out_aloud():
