@@ -346,6 +346,8 @@ def _enlarged(disparity: Tensor, image: Tensor) -> Tensor:
 
 def _shrunk(image: Tensor, like: Tensor) -> Tensor:
     """Return an image averaged down to the size of another."""
+    if image.shape[-2:] == like.shape[-2:]:
+        return image
     return F.adaptive_avg_pool2d(image, (like.shape[-2], like.shape[-1]))
 
 

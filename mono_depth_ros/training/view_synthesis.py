@@ -9,6 +9,7 @@ from torch import Tensor
 from mono_depth_ros.geometry.camera import NEAREST
 from mono_depth_ros.geometry.ego_motion import invert_transform, transform_from_parameters
 from mono_depth_ros.networks.pose import PoseNetwork
+from mono_depth_ros.training.by_sample import by_sample
 
 
 def warp_to_target(source: Tensor, depth: Tensor, K: Tensor, source_from_target: Tensor) -> Tensor:
@@ -26,9 +27,13 @@ def warp_to_target(source: Tensor, depth: Tensor, K: Tensor, source_from_target:
         (N, C, H, W) warped source; with the identity as motion, the source itself.
     """
     with full_precision(source):
-        # -1 and 1 are the centres of the first and the last pixel: align_corners must be True.
-        return F.grid_sample(source, _landing(depth, K, source_from_target),
-                             padding_mode='border', align_corners=True)
+        return by_sample(_warp, source, depth, K, source_from_target)
+
+
+def _warp(source: Tensor, depth: Tensor, K: Tensor, source_from_target: Tensor) -> Tensor:
+    # -1 and 1 are the centres of the first and the last pixel: align_corners must be True.
+    return F.grid_sample(source, _landing(depth, K, source_from_target), padding_mode='border',
+                         align_corners=True)
 
 
 def _landing(depth: Tensor, K: Tensor, motion: Tensor) -> Tensor:
