@@ -6,6 +6,7 @@ back; it needs to keep nothing else.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -33,7 +34,7 @@ BOUNDARY_RATIO = 1.25
 BOUNDARY_REACH = 1 / 128
 WAYS = ('median_scaled', 'unscaled')
 
-_NOTHING = DepthMetrics(*[float('nan')] * len(DepthMetrics._fields))
+_NOTHING = DepthMetrics(*[math.nan] * len(DepthMetrics._fields))
 
 
 class RangeMetrics(NamedTuple):
@@ -125,18 +126,18 @@ class BoundaryCounts(NamedTuple):
     @property
     def precision(self) -> float:
         """Share of the predicted ones that are there, NaN if none is predicted."""
-        return self.found / self.predicted if self.predicted else float('nan')
+        return self.found / self.predicted if self.predicted else math.nan
 
     @property
     def recall(self) -> float:
         """Share of the true ones that are predicted, NaN if none is there."""
-        return self.found / self.true if self.true else float('nan')
+        return self.found / self.true if self.true else math.nan
 
     @property
     def f1(self) -> float:
         """Harmonic mean of precision and recall, NaN if there is no boundary at all."""
         total = self.predicted + self.true
-        return 2 * self.found / total if total else float('nan')
+        return 2 * self.found / total if total else math.nan
 
 
 def compare_depth(

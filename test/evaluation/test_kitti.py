@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from kitti_folder import write_day, write_depth, write_image, write_split
 
-from mono_depth_ros.evaluation.kitti import compare, evaluate_kitti, merge_flipped
-from mono_depth_ros.evaluation.kitti_ground_truth import Frame
+from mono_depth_ros.evaluation.evaluate import compare, merge_flipped
+from mono_depth_ros.evaluation.frames import Frame
+from mono_depth_ros.evaluation.kitti import evaluate_kitti
 
 SIZE = (40, 60)
 CENTRE = (slice(18, 30), slice(10, 50))  # inside Garg's crop
@@ -177,8 +178,8 @@ def test_missing_root_is_named(root):
         evaluate_kitti(brightness, root / 'nowhere', root / 'split.txt')
 
 
-def test_wrong_choices_are_refused_before_any_file_is_read(tmp_path):
-    with pytest.raises(ValueError, match='expected lidar, projected, dense'):
-        evaluate_kitti(brightness, tmp_path, tmp_path / 'split.txt', 'laser')
+def test_wrong_choices_are_refused(root):
+    with pytest.raises(ValueError, match='expected lidar, lidar_z, projected, dense'):
+        evaluate_kitti(brightness, root, root / 'split.txt', 'laser')
     with pytest.raises(ValueError, match='batch_size is 0; expected 1 or more'):
-        evaluate_kitti(brightness, tmp_path, tmp_path / 'split.txt', batch_size=0)
+        evaluate(brightness, root, batch_size=0)

@@ -91,7 +91,7 @@ def test_right_image_is_read_with_its_own_camera(root):
 
 
 def test_unknown_ground_truth_is_refused_with_the_right_ones(root):
-    with pytest.raises(ValueError, match="'radar'; expected lidar, projected, dense"):
+    with pytest.raises(ValueError, match="'radar'; expected lidar, lidar_z, projected, dense"):
         read_frame(root, ENTRY, 'radar')
 
 

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from mono_depth_ros.training.charts import HEIGHT, WIDTH, Curve, draw_chart, round_ticks
+from mono_depth_ros.evaluation.charts import HEIGHT, WIDTH, Curve, draw_chart, round_ticks
 
 
 def drawing(chart):
