@@ -16,7 +16,7 @@ from mono_depth_ros.evaluation.point_depth import draw_points
 _PIXEL_MIDDLE = np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])
 
 LIMITS = (1e-3, 200.0)  # [m]
-RULES = Rules('lidar', LIMITS, (*RANGES, (80.0, 200.0)))
+RULES = Rules('lidar_z', LIMITS, (*RANGES, (80.0, 200.0)))
 
 
 class DdadFrames:

@@ -213,7 +213,7 @@ def compare(
         depth, frame.depth, frame.mask, limits=rules.limits, ranges=rules.ranges))
 
 
-def enlarge(inverse_depth: Array, size: Sequence[int], name: str) -> NDArray[np.float32]:
+def enlarge(inverse_depth: Array, size: Sequence[int], name: str) -> Array:
     """Bring a prediction to an image's size, before it is inverted.
 
     Args:
@@ -228,9 +228,10 @@ def enlarge(inverse_depth: Array, size: Sequence[int], name: str) -> NDArray[np.
         ValueError: the prediction is not two-dimensional, finite and above 0.
     """
     _check_prediction(inverse_depth, name)
-    single = inverse_depth.astype(np.float32, copy=False)  # OpenCV knows no half
-    resized = cv2.resize(single, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(resized, np.float32)
+    if inverse_depth.dtype == np.float16:  # which OpenCV does not resize
+        inverse_depth = inverse_depth.astype(np.float32)
+    resized = cv2.resize(inverse_depth, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(resized)
 
 
 def merge_flipped(inverse_depth: Array, of_mirrored: Array) -> Array:

@@ -117,7 +117,7 @@ def show_frames(
         factor = 1.0 if depth_factor is None else depth_factor(frame.K, size)
         if way == 'median_scaled':
             factor *= result.scale
-        depth = np.float32(factor) / enlarge(prediction, size, frame.name)
+        depth = (factor / enlarge(prediction, size, frame.name)).astype(np.float32)
         drawn.append(ShownFrame(result, draw_frame(frame, np.clip(depth, *frames.rules.limits))))
     return drawn
 

@@ -72,7 +72,7 @@ def _colour(depth: NDArray[Any], low: float, high: float) -> Picture:
 def _dots(picture: Image, mask: NDArray[np.bool_], colours: Picture) -> Picture:
     """Draw the colours (H, W, 3) of masked pixels into a smaller picture as dots of 3 pixels."""
     rows, columns = np.nonzero(mask)
-    drawn = picture.copy()
+    drawn: Picture = np.array(picture)
     for down in _DOT:
         for right in _DOT:
             v = rows * picture.shape[0] // mask.shape[0] + down
