@@ -59,6 +59,9 @@ def main(args: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f'evaluate_depth: error: {error}', file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print('evaluate_depth: interrupted; the same command goes on here', file=sys.stderr)
+        return 130
     return 0
 
 
@@ -117,7 +120,8 @@ def _task(chosen: Arguments) -> _Task:
         'model': card.name, 'network': card.network, 'weights': card.sha256 or 'none',
         'network size': f'{card.input_size[0]}x{card.input_size[1]}',
         'depth': card.depth_unit, 'depth_scale': card.depth_scale,
-        'training_K': card.training_K, 'data': str(chosen.kitti or chosen.ddad), 'split': split,
+        'training_K': card.training_K, 'split': split,
+        'data': str(Path(chosen.kitti or chosen.ddad).expanduser().resolve()),
         'cameras': ' '.join(chosen.cameras) if chosen.ddad else None,
         'frames': len(frames.names), 'first and last': [frames.names[0], frames.names[-1]],
         'ground truth': frames.rules.ground_truth, 'limits [m]': list(frames.rules.limits),
@@ -137,7 +141,7 @@ def _open_frames(chosen: Arguments) -> tuple[Frames, str]:
     path, entries = open_split(chosen.kitti, chosen.split)
     usual = KITTI_SPLITS[chosen.split][1] if chosen.split in KITTI_SPLITS else 'lidar'
     frames = KittiFrames(chosen.kitti, entries, chosen.ground_truth or usual)
-    return frames, chosen.split if chosen.split in KITTI_SPLITS else str(path)
+    return frames, chosen.split if chosen.split in KITTI_SPLITS else str(path.resolve())
 
 
 def _knows_metres(card: ModelCard) -> bool:
