@@ -19,12 +19,12 @@ from mono_depth_ros.datasets.calibration_file import check_principal_point
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.json_files import expecting, read_json
 from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
+from mono_depth_ros.geometry.quaternion import matrix_from_quaternion, rigid
 
 Matrix = NDArray[np.float64]
 
 SPLITS = {'train': '0', 'val': '1', 'test': '2', 'train_overfit': '3'}
 DISTORTION = ('k1', 'k2', 'k3', 'k4', 'k5', 'k6', 'p1', 'p2')
-_UNIT_TOLERANCE = 1e-3
 _DATASET = "a DGP dataset JSON with 'scene_splits', or a scene JSON with 'samples' and 'data'"
 _SCENE = "a DGP scene JSON with 'samples' and 'data'"
 _CALIBRATION = "a DGP calibration JSON with 'names' and 'intrinsics'"
@@ -247,19 +247,12 @@ def _scan(scene: Path, cloud: dict[str, Any]) -> DgpScan:
 
 def _pose(scene: Path, pose: dict[str, Any]) -> Matrix:
     """Return world_from_sensor (4, 4) of a translation and a quaternion."""
-    w, x, y, z = (float(pose['rotation'][f'q{name}']) for name in 'wxyz')
-    length = w * w + x * x + y * y + z * z
-    if abs(length - 1) > _UNIT_TOLERANCE:
-        raise ValueError(f"'{scene}' has a rotation ({w:g}, {x:g}, {y:g}, {z:g}); expected a "
-                         'quaternion of length 1. Copy the file again.')
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.array([
-        [w * w + x * x - y * y - z * z, 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), w * w - x * x + y * y - z * z, 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), w * w - x * x - y * y + z * z],
-    ]) / length
-    matrix[:3, 3] = [float(pose['translation'][axis]) for axis in 'xyz']
-    return matrix
+    quaternion = [float(pose['rotation'][f'q{name}']) for name in 'xyzw']
+    place = [float(pose['translation'][axis]) for axis in 'xyz']
+    try:
+        return rigid(matrix_from_quaternion(quaternion), place)
+    except ValueError as error:
+        raise ValueError(f"A pose in '{scene}' is none: {error}") from error
 
 
 def _intrinsics(path: Path, camera: str) -> Matrix:

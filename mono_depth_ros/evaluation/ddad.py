@@ -11,6 +11,7 @@ from mono_depth_ros.datasets.ddad import lidar_frames, read_dgp_image, read_poin
 from mono_depth_ros.evaluation.frame_metrics import RANGES
 from mono_depth_ros.evaluation.frames import Frame, Image, Rules
 from mono_depth_ros.evaluation.point_depth import draw_points
+from mono_depth_ros.geometry.quaternion import inverse_rigid
 
 # DGP's own tools cut pixel coordinates off where others round them.
 _PIXEL_MIDDLE = np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])
@@ -49,7 +50,7 @@ class DdadFrames:
                 in the image.
         """
         frame, scan = self._frames[index]
-        camera_from_scanner = np.linalg.inv(frame.world_from_sensor) @ scan.world_from_sensor
+        camera_from_scanner = inverse_rigid(frame.world_from_sensor) @ scan.world_from_sensor
         depth = draw_points(read_points(scan.path), camera_from_scanner,
                             frame.K - _PIXEL_MIDDLE, frame.size)
         mask = (depth > LIMITS[0]) & (depth < LIMITS[1])
