@@ -15,6 +15,7 @@ from tqdm import tqdm
 from mono_depth_ros.datasets.ddad import SPLITS as DDAD_SPLITS
 from mono_depth_ros.evaluation.ddad import DdadFrames
 from mono_depth_ros.evaluation.evaluate import (
+    DepthFactor,
     EvaluationResult,
     ImageResult,
     Predictor,
@@ -40,6 +41,7 @@ class _Task(NamedTuple):
     """What is evaluated, and on what."""
 
     card: ModelCard
+    factor: DepthFactor
     frames: Frames
     split: str
     ways: tuple[str, ...]
@@ -90,6 +92,8 @@ def _parser() -> argparse.ArgumentParser:
         help='of DDAD (default: CAMERA_01, the one in front)')
     add('--no-median-scaling', dest='median_scaling', action='store_false',
         help="compare the card's own metres only")
+    add('--depth-scale', type=float, metavar='M',
+        help="fixed metres per unit of the network's depth, in place of the card's")
     add('--flip', action='store_true', help='average with the prediction of the mirrored image')
     add('--device', default='cpu', help='cpu, cuda or cuda:N (default: cpu)')
     add('--batch-size', type=int, default=4, metavar='N', help='images per run (default: 4)')
@@ -106,20 +110,26 @@ def _parser() -> argparse.ArgumentParser:
 def _task(chosen: Arguments) -> _Task:
     """Refuse before the long run what would fail after it."""
     card = load_card(chosen.model)
-    if not chosen.median_scaling and not _knows_metres(card):
+    knows_metres = (card.depth_unit == 'metric' or card.depth_scale is not None
+                    or chosen.depth_scale is not None)
+    if chosen.depth_scale is not None and not chosen.depth_scale > 0:
+        raise ValueError(f'--depth-scale is {chosen.depth_scale}; expected metres per unit of '
+                         'depth, above 0.')
+    if not chosen.median_scaling and not knows_metres:
         raise ValueError(
             f'{card.source}: relative depth without depth_scale has no metres to compare. Leave '
-            'out --no-median-scaling, or write a measured depth_scale into the card.'
+            'out --no-median-scaling, or give a measured --depth-scale.'
         )
     frames, split = _open_frames(chosen)
     ways = (*(['median_scaled'] if chosen.median_scaling else []),
-            *(['unscaled'] if _knows_metres(card) else []))
+            *(['unscaled'] if knows_metres else []))
     name = f'{card.name}_{Path(split).stem}_{frames.rules.ground_truth}'
     folder = chosen.output or Path('evaluation') / name
     subject = {
         'model': card.name, 'network': card.network, 'weights': card.sha256 or 'none',
         'network size': f'{card.input_size[0]}x{card.input_size[1]}',
-        'depth': card.depth_unit, 'depth_scale': card.depth_scale,
+        'depth': card.depth_unit, 'depth_scale': chosen.depth_scale or card.depth_scale,
+        'depth_scale given': chosen.depth_scale is not None or None,
         'training_K': card.training_K, 'split': split,
         'data': str(Path(chosen.kitti or chosen.ddad).expanduser().resolve()),
         'cameras': ' '.join(chosen.cameras) if chosen.ddad else None,
@@ -128,7 +138,8 @@ def _task(chosen: Arguments) -> _Task:
         'flip post-processing': chosen.flip,
     }
     subject = {name: value for name, value in subject.items() if value is not None}
-    return _Task(card, frames, split, ways, subject, folder.expanduser())
+    factor = partial(card_factor, card, depth_scale=chosen.depth_scale)
+    return _Task(card, factor, frames, split, ways, subject, folder.expanduser())
 
 
 def _open_frames(chosen: Arguments) -> tuple[Frames, str]:
@@ -142,10 +153,6 @@ def _open_frames(chosen: Arguments) -> tuple[Frames, str]:
     usual = KITTI_SPLITS[chosen.split][1] if chosen.split in KITTI_SPLITS else 'lidar'
     frames = KittiFrames(chosen.kitti, entries, chosen.ground_truth or usual)
     return frames, chosen.split if chosen.split in KITTI_SPLITS else str(path.resolve())
-
-
-def _knows_metres(card: ModelCard) -> bool:
-    return card.depth_unit == 'metric' or card.depth_scale is not None
 
 
 def _evaluate(task: _Task, predict: Predictor, chosen: Arguments) -> EvaluationResult:
@@ -168,7 +175,7 @@ def _evaluate(task: _Task, predict: Predictor, chosen: Arguments) -> EvaluationR
             bar.update()
 
         return evaluate_frames(
-            task.frames, predict, depth_factor=partial(card_factor, task.card), flip=chosen.flip,
+            task.frames, predict, depth_factor=task.factor, flip=chosen.flip,
             batch_size=chosen.batch_size, workers=chosen.workers, skip_broken=chosen.skip_broken,
             known=journal.results, on_image=on_image)
 
@@ -219,7 +226,7 @@ def _write(task: _Task, result: EvaluationResult, predict: Predictor, flip: bool
         json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + '\n', 'utf-8')
     (task.folder / CSV_NAME).write_text(as_csv(result, task.ways), 'utf-8')
     worst, best = (
-        show_frames(shown, task.frames, predict, partial(card_factor, task.card), way, flip)
+        show_frames(shown, task.frames, predict, task.factor, way, flip)
         for shown in worst_and_best(result, way))
     page = write_page(Report(
         task.card.name, _state(task, result), result, task.ways, _advice(task, result), subject,

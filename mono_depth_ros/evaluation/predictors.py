@@ -78,9 +78,11 @@ def card_predictor(card: ModelCard, frames: Frames, device: str = 'cpu') -> Pred
     return network_predictor(network, card.input_size, card.min_depth, card.max_depth)
 
 
-def card_factor(card: ModelCard, K: NDArray[np.float64], image_size: Size) -> float:
+def card_factor(
+    card: ModelCard, K: NDArray[np.float64], image_size: Size, depth_scale: float | None = None
+) -> float:
     """Return what a card's depth of a stretched image is multiplied with, see depth_scaling."""
-    return depth_scaling(card, K, image_size, card.input_size).factor
+    return depth_scaling(card, K, image_size, card.input_size, depth_scale).factor
 
 
 def evaluate_card(

@@ -122,8 +122,19 @@ def test_metres_of_a_relative_card_are_refused(root, capsys):
     assert run(root, 'relative.yaml', '--no-median-scaling') == 1
 
     error = capsys.readouterr().err
-    assert error.startswith('evaluate_depth: error: ') and 'depth_scale' in error
+    assert error.startswith('evaluate_depth: error: ') and '--depth-scale' in error
     assert not (root / 'out').exists()
+
+
+def test_a_fixed_scale_takes_the_place_of_the_card_s(root, capsys):
+    assert run(root, 'relative.yaml', '--depth-scale', '5.4', '--afresh') == 0
+    given = metrics(root)
+    assert run(root, 'scaled.yaml', '--afresh') == 0
+
+    assert given['unscaled'] == metrics(root)['unscaled']
+    assert given['subject']['depth_scale'] == 5.4
+    assert run(root, 'scaled.yaml', '--depth-scale', '-1') == 1
+    assert '--depth-scale is -1.0; expected metres' in capsys.readouterr().err
 
 
 def test_missing_depth_is_one_line_and_an_exit_code(root, capsys):
@@ -145,8 +156,8 @@ def test_a_split_of_the_papers_has_to_be_theirs(root, capsys):
 
 
 def test_ddad_is_evaluated_up_to_200_m_with_its_own_lidar(root, capsys):
-    path = shared_data('extras/tri_dgp_test_scene') / 'scene_dataset_v1.0.json'
-    arguments = ['--model', str(root / 'relative.yaml'), '--ddad', str(path), '--split', 'train',
+    (path,) = shared_data('extras/tri_dgp_test_scene/scene_01').glob('scene_*.json')
+    arguments = ['--model', str(root / 'relative.yaml'), '--ddad', str(path), '--split', 'val',
                  '--output', str(root / 'out')]
 
     assert main([*arguments, '--ground-truth', 'dense']) == 1
@@ -154,4 +165,4 @@ def test_ddad_is_evaluated_up_to_200_m_with_its_own_lidar(root, capsys):
     assert main(arguments) == 0
 
     printed = capsys.readouterr().out
-    assert 'train: 6 images' in printed and '0.001 to 200 m' in printed and '80-200 m' in printed
+    assert 'val: 3 images' in printed and '0.001 to 200 m' in printed and '80-200 m' in printed
