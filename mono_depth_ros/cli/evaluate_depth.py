@@ -28,13 +28,25 @@ from mono_depth_ros.evaluation.kitti import SPLITS as KITTI_SPLITS
 from mono_depth_ros.evaluation.kitti import KittiFrames, open_split
 from mono_depth_ros.evaluation.kitti_ground_truth import GROUND_TRUTHS
 from mono_depth_ros.evaluation.predictors import card_factor, card_predictor
+from mono_depth_ros.evaluation.published import PublishedResult, load_published, printed_for
 from mono_depth_ros.evaluation.report import Report, show_frames, worst_and_best, write_page
-from mono_depth_ros.evaluation.summary import as_csv, as_json, range_rows, row_of, table
+from mono_depth_ros.evaluation.summary import (
+    as_csv,
+    as_json,
+    published_row,
+    range_rows,
+    row_of,
+    table,
+)
 from mono_depth_ros.inference.model_card import ModelCard, load_card
 
 Arguments = argparse.Namespace
 
 JSON_NAME, CSV_NAME, REPORT_NAME = 'metrics.json', 'frames.csv', 'report.html'
+
+# What papers measure on, by: of DDAD, split, ground truth.
+_PAPERS = {(False, 'eigen', 'lidar'): 'kitti_eigen', (True, 'val', 'lidar_z'): 'ddad',
+           (False, 'eigen_benchmark', 'dense'): 'kitti_improved'}
 
 
 class _Task(NamedTuple):
@@ -44,6 +56,7 @@ class _Task(NamedTuple):
     factor: DepthFactor
     frames: Frames
     split: str
+    papers: dict[str, PublishedResult]
     ways: tuple[str, ...]
     subject: dict[str, Any]
     folder: Path
@@ -139,7 +152,10 @@ def _task(chosen: Arguments) -> _Task:
     }
     subject = {name: value for name, value in subject.items() if value is not None}
     factor = partial(card_factor, card, depth_scale=chosen.depth_scale)
-    return _Task(card, factor, frames, split, ways, subject, folder.expanduser())
+    data_set = _PAPERS.get((bool(chosen.ddad), split, frames.rules.ground_truth))
+    papers = {} if data_set is None else printed_for(
+        load_published(), card.network, data_set, card.input_size)
+    return _Task(card, factor, frames, split, papers, ways, subject, folder.expanduser())
 
 
 def _open_frames(chosen: Arguments) -> tuple[Frames, str]:
@@ -183,10 +199,12 @@ def _evaluate(task: _Task, predict: Predictor, chosen: Arguments) -> EvaluationR
 def _text(task: _Task, result: EvaluationResult) -> str:
     means = {way.replace('_', '-'): result.mean(way) for way in task.ways}
     title, mean = next(iter(means.items()))
+    rows = {name: row_of(value) for name, value in means.items()}
+    rows |= {label: published_row(row) for label, row in task.papers.items()}
     return '\n'.join([
         f'{task.card.name}: {_state(task, result)}',
         *(f'Note: {sentence}' for sentence in _advice(task, result)),
-        '', *table({name: row_of(value) for name, value in means.items()}),
+        '', *table(rows),
         '', f'{title}, by range of true depth:', *table(range_rows(mean)),
         '', f'true / predicted median depth: {result.scale:.4g}, relative spread over images '
         f'{result.scale_spread:.3f}',
@@ -229,8 +247,8 @@ def _write(task: _Task, result: EvaluationResult, predict: Predictor, flip: bool
         show_frames(shown, task.frames, predict, task.factor, way, flip)
         for shown in worst_and_best(result, way))
     page = write_page(Report(
-        task.card.name, _state(task, result), result, task.ways, _advice(task, result), subject,
-        worst, best))
+        task.card.name, _state(task, result), result, task.ways, task.papers,
+        _advice(task, result), subject, worst, best))
     (task.folder / REPORT_NAME).write_text(page, 'utf-8')
     print(f'{task.folder}: {JSON_NAME}, {CSV_NAME} and {REPORT_NAME}')
 

@@ -175,7 +175,7 @@ def evaluate_frames(
             found[index] = earlier[name]
     steps = _Steps(frames, predict, depth_factor, flip, skip_broken)
     todo = [index for index in range(len(frames.names)) if index not in found]
-    for index, result in zip(todo, _pipeline(steps, todo, batch_size, workers)):
+    for result, index in zip(_pipeline(steps, todo, batch_size, workers), todo):
         if isinstance(result, Skipped):
             skipped[index] = result
         else:

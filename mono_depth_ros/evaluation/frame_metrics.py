@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mono_depth_ros.evaluation.metrics import (
@@ -143,7 +144,7 @@ class BoundaryCounts(NamedTuple):
 def compare_depth(
     predicted: Array,
     true: Array,
-    mask: Mask | None = None,
+    mask: Mask | torch.Tensor | None = None,
     *,
     limits: Range = LIMITS,
     ranges: Sequence[Range] = RANGES,
@@ -157,7 +158,7 @@ def compare_depth(
     Args:
         predicted: (H, W) depth, of numpy or torch.
         true: (H, W) depth [m], of numpy or torch.
-        mask: (H, W), True where to compare; None for true depth between the limits.
+        mask: (H, W) bool, True where to compare; None for true depth between the limits.
         limits: what predictions are clamped to [m].
         ranges: of true depth [m], for the figures by range.
 
@@ -165,7 +166,7 @@ def compare_depth(
         ValueError: sizes differ, or no pixel is left to compare.
     """
     d, t = as_numpy(predicted), as_numpy(true)
-    known = _known(t, limits) if mask is None else mask & _is_depth(t)
+    known = _known(t, limits) if mask is None else as_numpy(mask) & _is_depth(t)
     if d.shape != t.shape or d.shape != known.shape or d.ndim != 2:
         raise ValueError(
             f'Predicted depth is {d.shape}, true depth {t.shape} and the mask {known.shape}; '

@@ -123,7 +123,7 @@ def spearman(predicted: Array, true: Array) -> float:
     return float(np.sum(first * second)) / length if length else float('nan')
 
 
-def as_numpy(values: Array) -> NDArray[Any]:
+def as_numpy(values: NDArray[Any] | torch.Tensor) -> NDArray[Any]:
     """Return an array of numpy or torch, from whatever device, as one of numpy."""
     if isinstance(values, torch.Tensor):
         values = values.float() if values.dtype == torch.bfloat16 else values

@@ -21,8 +21,9 @@ from mono_depth_ros.evaluation.evaluate import (
     prepare,
 )
 from mono_depth_ros.evaluation.frames import Frames
+from mono_depth_ros.evaluation.published import PublishedResult
 from mono_depth_ros.evaluation.report_pictures import FULL_ERROR, Picture, draw_frame
-from mono_depth_ros.evaluation.summary import range_rows, row_of
+from mono_depth_ros.evaluation.summary import published_row, range_rows, row_of
 
 SHOWN = 3
 _CAPTIONS = {
@@ -51,6 +52,7 @@ class Report:
         state: what was evaluated, in a line.
         result: all figures.
         ways: 'median_scaled', 'unscaled': those that mean something, the first one first.
+        papers: what papers print for the same network, by label.
         advice: what the reader should know before the figures.
         subject: how it was evaluated, by name.
         worst: frames, the worst first.
@@ -61,6 +63,7 @@ class Report:
     state: str
     result: EvaluationResult
     ways: Sequence[str]
+    papers: Mapping[str, PublishedResult]
     advice: Sequence[str]
     subject: Mapping[str, Any]
     worst: Sequence[ShownFrame]
@@ -136,6 +139,7 @@ def _tiles(report: Report) -> str:
 
 def _figures(report: Report) -> str:
     rows = {_TITLES[way]: row_of(report.result.mean(way)) for way in report.ways}
+    rows |= {label: published_row(row) for label, row in report.papers.items()}
     return page.section('Figures', page.figure_table(rows) + '<p>Means over frames. Lower is '
                         'better up to RMSElog and for SILog, higher for the shares d&lt;1.25 and '
                         'for the F1 score of depth edges.</p>')

@@ -11,6 +11,7 @@ from typing import Any
 from mono_depth_ros.evaluation.evaluate import EvaluationResult
 from mono_depth_ros.evaluation.frame_metrics import FrameMetrics
 from mono_depth_ros.evaluation.journal import plain
+from mono_depth_ros.evaluation.published import PublishedResult
 
 # The figures in the papers' order, and what they are called there.
 COLUMNS = {'abs_rel': 'AbsRel', 'sq_rel': 'SqRel', 'rmse': 'RMSE', 'rmse_log': 'RMSElog',
@@ -23,6 +24,13 @@ def row_of(metrics: FrameMetrics) -> dict[str, float]:
     """Return the figures of the papers' row by their names there."""
     values = metrics.as_row()
     return {title: values[name] for name, title in COLUMNS.items()}
+
+
+def published_row(result: PublishedResult) -> dict[str, float]:
+    """Return what a paper prints by the same names, NaN where it prints nothing."""
+    figures = result.metrics
+    return {title: math.nan if (value := figures.get(name)) is None else value
+            for name, title in COLUMNS.items()}
 
 
 def range_rows(metrics: FrameMetrics) -> dict[str, dict[str, float]]:

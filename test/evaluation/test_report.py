@@ -6,11 +6,14 @@ from html_page import Page
 
 from mono_depth_ros.evaluation.evaluate import Skipped, evaluate_frames
 from mono_depth_ros.evaluation.frames import Frame, Rules
+from mono_depth_ros.evaluation.published import PublishedResult
 from mono_depth_ros.evaluation.report import Report, show_frames, worst_and_best, write_page
 from mono_depth_ros.evaluation.report_pictures import colour_error, draw_frame
 
 SIZE = (20, 60)
 WAYS = ('median_scaled', 'unscaled')
+PAPERS = {'A prints M': PublishedResult('A', 'A, B', '2', 'A', 'small_depth', 'kitti_eigen',
+                                        abs_rel=0.123)}
 
 
 class Slopes:
@@ -45,7 +48,8 @@ def text(result):
     worst, best = (show_frames(shown, Slopes(), predict, None, 'unscaled', False)
                    for shown in worst_and_best(result, 'unscaled', 2))
     return write_page(Report(
-        'a & b', '8 of 8 frames', result, WAYS, ['Look <here>.'], {'split': 'x & y'}, worst, best))
+        'a & b', '8 of 8 frames', result, WAYS, PAPERS, ['Look <here>.'], {'split': 'x & y'},
+        worst, best))
 
 
 def test_the_page_stands_alone_and_says_every_figure(text, result):
@@ -54,6 +58,7 @@ def test_the_page_stands_alone_and_says_every_figure(text, result):
     assert page.row('unscaled')[0] == f'{result.unscaled.abs_rel:.4f}'
     assert page.row('median-scaled')[2] == f'{result.median_scaled.rmse:.4f}'
     assert page.tile('True / predicted depth') == f'{result.scale:.4g}'
+    assert page.row('A prints M') == ['0.1230']
     assert page.row('0-10 m')[-1] == '8' and page.row('split') == ['x & y']
     assert 'Look <here>.' in page.text
     assert {'Frames by true / predicted median depth', 'AbsRel, frame by frame',
@@ -77,7 +82,7 @@ def test_skipped_frames_are_listed_with_their_reasons(result):
     skipped = evaluate_frames(Slopes(), predict)
     skipped = type(skipped)(skipped.rules, skipped.images[:1], (Skipped('lost', 'no <file>'),))
 
-    page = Page(write_page(Report('a', '', skipped, WAYS, [], {}, [], [])))
+    page = Page(write_page(Report('a', '', skipped, WAYS, {}, [], {}, [], [])))
 
     assert page.row('lost') == ['no <file>'] and '1 frames were skipped' in page.text
 

@@ -9,7 +9,15 @@ import pytest
 from mono_depth_ros.evaluation.evaluate import EvaluationResult, ImageResult, Skipped
 from mono_depth_ros.evaluation.frame_metrics import compare_depth
 from mono_depth_ros.evaluation.frames import Rules
-from mono_depth_ros.evaluation.summary import as_csv, as_json, range_rows, row_of, table
+from mono_depth_ros.evaluation.published import PublishedResult
+from mono_depth_ros.evaluation.summary import (
+    as_csv,
+    as_json,
+    published_row,
+    range_rows,
+    row_of,
+    table,
+)
 
 
 @pytest.fixture(scope='module')
@@ -59,3 +67,11 @@ def test_csv_has_a_line_per_frame_and_nothing_where_there_is_none(result):
     assert float(first['unscaled abs_rel 10-20 m']) == pytest.approx(0.2)
     assert second['unscaled abs_rel 10-20 m'] == ''
     assert float(first['median_scaled abs_rel']) == pytest.approx(0, abs=1e-12)
+
+
+def test_what_a_paper_does_not_print_is_a_dash():
+    result = PublishedResult('A', 'A, B', '2', 'A', 'small_depth', 'ddad', abs_rel=0.118)
+
+    line = table({'A prints': published_row(result)})[1]
+
+    assert line.split() == ['A', 'prints', '0.118', *['-'] * 8]
