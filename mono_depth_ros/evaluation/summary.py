@@ -44,13 +44,13 @@ def range_rows(metrics: FrameMetrics) -> dict[str, dict[str, float]]:
 
 def table(rows: Mapping[str, Mapping[str, float]], decimals: int = 3) -> list[str]:
     """Return the lines of a table in which every row has the same columns."""
-    width = max(len(title) for title in rows) + 2
     columns = list(next(iter(rows.values())))
-    widths = [max(9, len(name) + 2) for name in columns]
-    top = ' ' * width + ''.join(f'{name:>{space}}' for name, space in zip(columns, widths))
-    return [top, *(f'{title:<{width}}' + ''.join(
-        f'{_text(row[name], decimals):>{space}}' for name, space in zip(columns, widths))
-        for title, row in rows.items())]
+    cells = [['', *columns], *([title, *(_text(row[name], decimals) for name in columns)]
+                               for title, row in rows.items())]
+    widths = [max(len(line[place]) for line in cells) + 2 for place in range(len(columns) + 1)]
+    return [f'{line[0]:<{widths[0]}}' + ''.join(
+        f'{cell:>{max(9, width)}}' for cell, width in zip(line[1:], widths[1:]))
+        for line in cells]
 
 
 def as_json(result: EvaluationResult, ways: Sequence[str]) -> dict[str, Any]:
