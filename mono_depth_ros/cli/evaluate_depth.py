@@ -138,10 +138,25 @@ def _task(chosen: Arguments) -> _Task:
             *(['unscaled'] if knows_metres else []))
     name = f'{card.name}_{Path(split).stem}_{frames.rules.ground_truth}'
     folder = chosen.output or Path('evaluation') / name
+    subject = _subject(card, frames, split, chosen)
+    factor = partial(card_factor, card, depth_scale=chosen.depth_scale)
+    data_set = _PAPERS.get((bool(chosen.ddad), split, frames.rules.ground_truth))
+    papers = {} if data_set is None else printed_for(
+        load_published(), card.network, data_set, card.input_size)
+    return _Task(card, factor, frames, split, papers, ways, subject, folder.expanduser())
+
+
+def _subject(
+    card: ModelCard, frames: Frames, split: str, chosen: Arguments
+) -> dict[str, Any]:
+    """Return all that the figures depend on, by the names that the report shows."""
     subject = {
-        'model': card.name, 'network': card.network, 'weights': card.sha256 or 'none',
+        'model': card.name, 'network': card.network,
+        'network options': dict(card.network_options) or None,
+        'weights': card.sha256 or f'none, seed {card.seed}',
         'network size': f'{card.input_size[0]}x{card.input_size[1]}',
-        'depth': card.depth_unit, 'depth_scale': chosen.depth_scale or card.depth_scale,
+        'depth of the network': f'{card.min_depth:g} to {card.max_depth:g}, {card.depth_unit}',
+        'depth_scale': chosen.depth_scale or card.depth_scale,
         'depth_scale given': chosen.depth_scale is not None or None,
         'training_K': card.training_K, 'split': split,
         'data': str(Path(chosen.kitti or chosen.ddad).expanduser().resolve()),
@@ -150,12 +165,7 @@ def _task(chosen: Arguments) -> _Task:
         'ground truth': frames.rules.ground_truth, 'limits [m]': list(frames.rules.limits),
         'flip post-processing': chosen.flip,
     }
-    subject = {name: value for name, value in subject.items() if value is not None}
-    factor = partial(card_factor, card, depth_scale=chosen.depth_scale)
-    data_set = _PAPERS.get((bool(chosen.ddad), split, frames.rules.ground_truth))
-    papers = {} if data_set is None else printed_for(
-        load_published(), card.network, data_set, card.input_size)
-    return _Task(card, factor, frames, split, papers, ways, subject, folder.expanduser())
+    return {name: value for name, value in subject.items() if value is not None}
 
 
 def _open_frames(chosen: Arguments) -> tuple[Frames, str]:

@@ -53,7 +53,7 @@ class Journal:
             file.write(_line(_entry_of(result)))
 
     def _read(self, subject: Mapping[str, Any]) -> None:
-        text = self._path.read_text(encoding='utf-8')
+        text = self._path.read_text(encoding='utf-8', errors='replace')
         whole = text[:text.rfind('\n') + 1]
         if whole != text:  # a kill came while the last line was written
             self._path.write_text(whole, encoding='utf-8')

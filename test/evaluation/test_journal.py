@@ -66,3 +66,6 @@ def test_a_damaged_line_is_named(begun):
 
     with pytest.raises(ValueError, match=r'Line 2 of .*frames\.jsonl.*silog.*begin afresh'):
         Journal(begun, SUBJECT)
+    path.write_bytes(b'\xff\xfe\n')
+    with pytest.raises(ValueError, match=r'Line 1 of .*frames\.jsonl'):
+        Journal(begun, SUBJECT)
