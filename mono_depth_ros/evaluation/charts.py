@@ -110,7 +110,8 @@ def draw_histogram(title: str, values: Sequence[float], bins: int = 12) -> str:
     counts = [0] * bins
     for value in finite:
         counts[min(bins - 1, max(0, int((value - low) / width)))] += 1
-    names = [short(low + (place + 0.5) * width) if place % 2 == 0 else '' for place in range(bins)]
+    middles = [low + (place + 0.5) * width for place in range(bins)]
+    names = ['' if place % 2 else f'{middle:.3g}' for place, middle in enumerate(middles)]
     return draw_bars(title, names, counts, is_count=True)
 
 
