@@ -10,7 +10,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from mono_depth_ros.evaluation.kitti import KittiResult
+from mono_depth_ros.evaluation.evaluate import EvaluationResult
 from mono_depth_ros.inference.model_card import ModelCard
 from mono_depth_ros.training.advice import advise_on_waiting
 from mono_depth_ros.training.config import TrainConfig
@@ -73,7 +73,7 @@ class ProgressWatcher(Watcher):
             self._say(f'step {span.step}/{self._all}  {_text(span)}'
                       f'{self._remaining(span.step, now) if span.seconds else ""}')
 
-    def on_validation(self, step: int, result: KittiResult) -> None:
+    def on_validation(self, step: int, result: EvaluationResult) -> None:
         """Print the figures that matter most."""
         metrics = result.median_scaled
         metres = f', unscaled {result.unscaled.abs_rel:.3f}' if is_metric(self._config) else ''

@@ -92,7 +92,7 @@ def card_lines(card: ModelCard, timing: Timing | None) -> list[ComparisonLine]:
     found = _card_metrics(card)
     if not found:
         raise ValueError(f"{card.source}: 'metrics' has none of {', '.join(METRICS)}. Measure the "
-                         'card with evaluate_kitti and write them, such as {abs_rel: 0.106}.')
+                         'card with evaluate_depth and write them, such as {abs_rel: 0.106}.')
     base = _measured(load_network(card), timing, card.network, 'card', card.name, card.input_size)
     return [replace(base, data=split, scaling=scaling, metrics=metrics)
             for (split, scaling), metrics in found.items()]

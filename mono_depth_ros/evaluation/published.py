@@ -133,6 +133,29 @@ def comparable(results: Sequence[PublishedResult], network: str) -> list[Publish
     ]
 
 
+def printed_for(results: Sequence[PublishedResult], network: str, data_set: str,
+                size: tuple[int, int]) -> dict[str, PublishedResult]:
+    """Return the rows of a network as proposed on a data set, by a short label.
+
+    Args:
+        results: from load_published.
+        network: name in our registry.
+        data_set: one of `DATA_SETS`.
+        size: (height, width) of the image.
+
+    Returns:
+        Rows by 'paper, supervision, training data'; of rows with the same label the first.
+    """
+    rows: dict[str, PublishedResult] = {}
+    for result in results:
+        if ((result.network, result.data_set, result.size) == (network, data_set, size)
+                and result.variant is None):
+            words = (f'{result.paper} prints', result.supervision, result.training_data,
+                     result.post_processing)
+            rows.setdefault(' '.join(word for word in words if word), result)
+    return rows
+
+
 def _results(table: Any, file: Mapping[str, Any]) -> Iterator[PublishedResult]:
     """Build the results of one table, naming table and row where one is wrong."""
     _check_keys(table, _TABLE, ('paper', 'table', 'data_set', 'rows'))

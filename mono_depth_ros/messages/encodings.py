@@ -50,7 +50,7 @@ _LAYOUTS = {
 }
 SUPPORTED_ENCODINGS: tuple[str, ...] = tuple(_LAYOUTS)
 
-_MAX_MILLIMETRES = 65535
+_MAX_UINT16 = 65535
 
 
 def decode_image(data: Buffer, size: tuple[int, int], encoding: str, step: int,
@@ -113,11 +113,19 @@ def encode_depth(depth: NDArray[np.float32], encoding: str) -> NDArray[Any]:
     if encoding == '32FC1':
         return np.ascontiguousarray(depth, '<f4')
     if encoding == '16UC1':
-        with np.errstate(over='ignore'):
-            millimetres = np.rint(np.multiply(depth, np.float32(1000)))
-        known = (millimetres > 0) & (millimetres <= _MAX_MILLIMETRES)
-        return np.where(known, millimetres, 0).astype('<u2')
+        return depth_as_uint16(depth, 1000)
     raise ValueError(f"Depth encoding '{encoding}' is not supported. Supported: 32FC1, 16UC1.")
+
+
+def depth_as_uint16(depth: NDArray[np.float32], per_metre: int) -> NDArray[np.uint16]:
+    """Round depth (H, W) [m] to whole numbers: 1000 a metre are millimetres, 256 KITTI's unit.
+
+    What is NaN, infinite, not positive or too far for 16 bits becomes 0.
+    """
+    with np.errstate(over='ignore'):
+        values = np.rint(np.multiply(depth, np.float32(per_metre)))
+    known = (values > 0) & (values <= _MAX_UINT16)
+    return np.where(known, values, 0).astype('<u2')
 
 
 def _pixel_rows(data: Pixels, size: tuple[int, int], encoding: str, step: int,

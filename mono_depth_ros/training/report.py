@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from mono_depth_ros.evaluation.kitti import KittiResult
+from mono_depth_ros.evaluation.evaluate import EvaluationResult
 from mono_depth_ros.inference.model_card import ModelCard
 from mono_depth_ros.machine import processor_name
 from mono_depth_ros.training.advice import advise
@@ -42,7 +42,7 @@ class ReportWatcher(Watcher):
         assert self._run is not None
         self._run.add(record)
 
-    def on_validation(self, step: int, result: KittiResult) -> None:
+    def on_validation(self, step: int, result: EvaluationResult) -> None:
         """Remember the metrics and write the report."""
         assert self._run is not None
         self._run.history.add_validation(validation_of(step, result))

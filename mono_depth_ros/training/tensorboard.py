@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
-from mono_depth_ros.evaluation.kitti import KittiResult
+from mono_depth_ros.evaluation.evaluate import EvaluationResult
 from mono_depth_ros.inference.model_card import ModelCard
 from mono_depth_ros.training.config import TrainConfig
 from mono_depth_ros.training.objective import Panels
@@ -55,7 +55,7 @@ class TensorBoardWatcher(Watcher):
             self._write_pictures()
             self._pictures_at = now
 
-    def on_validation(self, step: int, result: KittiResult) -> None:
+    def on_validation(self, step: int, result: EvaluationResult) -> None:
         """Write the validation's metrics."""
         for kind in ('median_scaled', 'unscaled'):
             for name, value in getattr(result, kind)._asdict().items():

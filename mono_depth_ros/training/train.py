@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
-from mono_depth_ros.evaluation.kitti import KittiResult
+from mono_depth_ros.evaluation.evaluate import EvaluationResult
 from mono_depth_ros.inference.model_card import ModelCard
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.training.assembly import Assembly, assemble
@@ -82,7 +82,7 @@ class Watcher:
     def on_step(self, record: StepRecord) -> None:
         """Learn of a step."""
 
-    def on_validation(self, step: int, result: KittiResult) -> None:
+    def on_validation(self, step: int, result: EvaluationResult) -> None:
         """Learn of a validation."""
 
     def on_held_out(self, step: int, errors: dict[str, float]) -> None:

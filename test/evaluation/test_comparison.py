@@ -85,5 +85,5 @@ def test_metrics_without_a_split_are_taken_too(trained):
 def test_a_card_without_accuracy_is_refused(trained):
     with pytest.raises(ValueError, match='tiny: the card is untrained and has no accuracy'):
         card_lines(UNTRAINED, None)
-    with pytest.raises(ValueError, match=r"'metrics' has none of abs_rel, .*evaluate_kitti"):
+    with pytest.raises(ValueError, match=r"'metrics' has none of abs_rel, .*evaluate_depth"):
         card_lines(replace(trained, metrics={'scale': 5.4}), None)

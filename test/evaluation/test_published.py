@@ -6,7 +6,12 @@ from collections import Counter
 import pytest
 from shared_data import DATA
 
-from mono_depth_ros.evaluation.published import METRICS, comparable, load_published
+from mono_depth_ros.evaluation.published import (
+    METRICS,
+    comparable,
+    load_published,
+    printed_for,
+)
 
 PAPERS = {'HR-Depth': 'hr_depth.txt', 'DNA-Depth': 'dna_depth.txt', 'LKA-Depth': 'lka_depth.txt',
           'OE-Depth': 'oe_depth.txt', 'FA-Depth': 'fa_depth_smalldepth.txt'}
@@ -181,3 +186,14 @@ def test_a_file_of_something_else_is_refused(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.yaml' do not exist; expected a YAML file"):
         load_published(tmp_path / 'none.yaml')
+
+
+def test_rows_of_a_network_on_a_data_set_have_short_labels():
+    results = load_published()
+
+    rows = printed_for(results, 'hr_depth', 'kitti_eigen', (192, 640))
+
+    assert rows['HR-Depth prints M K'].abs_rel == 0.109
+    assert rows['HR-Depth prints MS K'].abs_rel == 0.107
+    assert not printed_for(results, 'hr_depth', 'ddad', (192, 640))
+    assert all(row.variant is None for row in rows.values())
