@@ -161,7 +161,7 @@ def index_bag(reader: AnyReader, image_topics: Sequence[str], info_topics: Seque
         if topic == odometry_topic:
             positions.append(_position_of(message))
     index = BagIndex({topic: _track(topic, times[topic]) for topic in image_topics})
-    index.cameras = {topic: _camera(infos.get(topic), topic) for topic in info_topics}
+    index.cameras = {topic: camera_from_info(infos.get(topic), topic) for topic in info_topics}
     if odometry_topic:
         index.odometry = _odometry(odometry_topic, times[odometry_topic], positions)
     return index
@@ -220,7 +220,12 @@ def _value(info: Any, name: str) -> Any:
     return getattr(info, name) if hasattr(info, name) else getattr(info, name.upper())
 
 
-def _camera(info: Any, topic: str) -> CameraModel:
+def camera_from_info(info: Any, topic: str) -> CameraModel:
+    """Read a deserialised CameraInfo of ROS 1 or ROS 2, None where there was none.
+
+    Raises:
+        ValueError: there is none, or it cannot be right; names the topic.
+    """
     if info is None:
         raise ValueError(f"Topic '{topic}' has no messages. Give the intrinsics by a YAML file of "
                          'camera_calibration.')
