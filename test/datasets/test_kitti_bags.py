@@ -268,14 +268,14 @@ def test_a_distorted_camera_is_written_rectified(tmp_path):
 
 
 def test_a_lidar_that_nothing_places_is_refused_with_what_to_do(tmp_path):
-    with pytest.raises(ValueError, match=r"'/lidar' cannot be placed.*no /tf_static.*--lidar none"):
+    with pytest.raises(ValueError, match=r"'/lidar' cannot be.*no /tf_static.*--lidar none"):
         write_kitti(robot_bag(tmp_path / 'bag'), tmp_path / 'back', KittiLayoutOptions())
     assert not (tmp_path / 'back').exists()
 
 
 def test_choices_that_only_the_user_can_make_are_asked_for(tmp_path):
     bag = robot_bag(tmp_path / 'bag', clouds=('/a', '/b'))
-    with pytest.raises(ValueError, match='2 point clouds: /a, /b. Choose'):
+    with pytest.raises(ValueError, match='2 point clouds: /a, /b'):
         write_kitti(bag, tmp_path / 'back', KittiLayoutOptions())
     with pytest.raises(ValueError, match="'/cam/camera_info' carries sensor_msgs/msg/CameraInfo"):
         write_kitti(bag, tmp_path / 'back', KittiLayoutOptions(lidar='/cam/camera_info'))
