@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 import yaml
 from bags import START, write_ros1_bag
-from cards import UNTRAINED
+from cards import UNTRAINED, write_small_card
 from moving_bags import INFO, TOPIC, K, wall, write_image
 from rosbags.typesys import Stores, get_typestore
 
 from mono_depth_ros.cli.predict_bag import main
 from mono_depth_ros.datasets.bag_source import open_bag, stamp_of
 from mono_depth_ros.datasets.bag_writer import CameraBagWriter
-from mono_depth_ros.datasets.street import street_images
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.inference.model_card import load_card, write_card
 from mono_depth_ros.messages.point_cloud import unpack_cloud
@@ -28,9 +27,8 @@ LATENCY = 7_000_000  # [ns] from the stamp to the recording
 def cards(tmp_path_factory):
     """A card with and a card without metres."""
     folder = tmp_path_factory.mktemp('cards')
-    card = replace(UNTRAINED, network='small_depth', min_depth=1.0)
-    write_card(card, folder / 'relative.yaml')
-    write_card(replace(card, depth_scale=20.0), folder / 'scaled.yaml')
+    write_card(replace(UNTRAINED, network='small_depth'), folder / 'relative.yaml')
+    write_small_card(folder / 'scaled.yaml', depth_scale=20.0)
     return folder
 
 
@@ -83,7 +81,7 @@ def test_everything_of_the_bag_is_kept_and_depth_added(tmp_path, cards, capsys):
         qos = [{c.topic: c.ext.offered_qos_profiles for c in r.connections} for r in (one, two)]
     assert qos[0].items() <= qos[1].items()
     printed = capsys.readouterr().out
-    assert '7  messages taken over' in printed and 'metres (scaled), UNTRAINED' in printed
+    assert '7  messages taken over' in printed and 'scaled: metres (scaled); weights' in printed
 
 
 def test_depth_is_the_estimators_with_the_nodes_rules(tmp_path, cards):
@@ -93,8 +91,8 @@ def test_depth_is_the_estimators_with_the_nodes_rules(tmp_path, cards):
     assert predict(bag, tmp_path / 'out', cards / 'scaled.yaml', *options) == 0
 
     found = {topic: message for topic, _, _, message in contents(tmp_path / 'out')}
-    [expected] = DepthEstimator(load_card(cards / 'scaled.yaml'), threads=1,
-                                calibration_images=calibration()).estimate([wall(0, SIZE)], [K])
+    estimator = DepthEstimator(load_card(cards / 'scaled.yaml'), threads=1)
+    [expected] = estimator.estimate([wall(0, SIZE)], [K])
     expected[expected < 50], beyond = np.nan, expected > 60
     expected[beyond] = np.inf
     assert np.isfinite(expected).any() and np.isnan(expected).any() and beyond.any()
@@ -110,10 +108,6 @@ def test_depth_is_the_estimators_with_the_nodes_rules(tmp_path, cards):
     assert np.isnan(points[~known]).all() and np.array_equal(colors, wall(0, SIZE)[::2, ::2])
 
 
-def calibration():
-    return street_images(8, UNTRAINED.input_size)
-
-
 def test_relative_depth_never_reaches_a_topic_of_metres(tmp_path, cards, capsys):
     bag = write_bag(tmp_path / 'bag')
 
@@ -122,7 +116,7 @@ def test_relative_depth_never_reaches_a_topic_of_metres(tmp_path, cards, capsys)
     topics = {topic for topic, *_ in contents(tmp_path / 'out')}
     assert topics == {TOPIC, INFO, '/name', '/tf_static', '/depth_relative/image',
                       '/depth/camera_info'}
-    assert 'relative depth, no metres' in capsys.readouterr().out
+    assert 'relative depth, no metres, UNTRAINED' in capsys.readouterr().out
     metadata = yaml.safe_load((tmp_path / 'out' / 'metadata.yaml').read_text())
     notes = metadata['rosbag2_bagfile_information']['custom_data']
     assert notes['mono_depth_ros.depth_kind'] == 'relative'
