@@ -22,8 +22,9 @@ from mono_depth_ros.evaluation.published import load_published
 pytestmark = pytest.mark.packaging
 
 PACKAGE = 'mono_depth_ros'
-EXECUTABLES = ['compare_networks', 'depth_node', 'evaluate_depth', 'import_checkpoint',
-               'prepare_split', 'replay_bag', 'train_depth']
+EXECUTABLES = ['bag_to_kitti', 'compare_networks', 'depth_node', 'evaluate_bag', 'evaluate_depth',
+               'import_checkpoint', 'kitti_to_bag', 'predict_bag', 'predict_depth',
+               'prepare_split', 'replay_bag', 'replay_evaluator', 'train_depth']
 LOOK = """
 import mono_depth_ros
 from mono_depth_ros.inference.model_card import list_cards, models_folder
