@@ -51,6 +51,7 @@ _LAYOUTS = {
 SUPPORTED_ENCODINGS: tuple[str, ...] = tuple(_LAYOUTS)
 
 _MAX_MILLIMETRES = 65535
+_DEPTH_TYPES = {'32FC1': 'f4', '16UC1': 'u2', 'mono16': 'u2'}
 
 
 def decode_image(data: Buffer, size: tuple[int, int], encoding: str, step: int,
@@ -118,6 +119,37 @@ def encode_depth(depth: NDArray[np.float32], encoding: str) -> NDArray[Any]:
         known = (millimetres > 0) & (millimetres <= _MAX_MILLIMETRES)
         return np.where(known, millimetres, 0).astype('<u2')
     raise ValueError(f"Depth encoding '{encoding}' is not supported. Supported: 32FC1, 16UC1.")
+
+
+def decode_depth(data: Buffer, size: tuple[int, int], encoding: str, step: int,
+                 is_bigendian: bool) -> NDArray[np.float32]:
+    """Decode the data of a depth image message, the inverse of `encode_depth`.
+
+    Args:
+        data: the bytes of the message.
+        size: (height, width) [px].
+        encoding: 32FC1 (metres), or 16UC1 and its other name mono16 (millimetres, 0 = unknown).
+        step: bytes from one row to the next, padding included.
+        is_bigendian: byte order.
+
+    Returns:
+        (H, W) float32 depth [m]; NaN where it is unknown, +inf where a 32FC1 says beyond range.
+
+    Raises:
+        UnsupportedEncodingError: another encoding.
+        ValueError: size, step and length of data do not fit together.
+    """
+    if encoding not in _DEPTH_TYPES:
+        raise UnsupportedEncodingError(
+            f"Depth encoding '{encoding}' is not supported. Supported: 32FC1 (metres), 16UC1 "
+            '(millimetres).')
+    kind = np.dtype(_DEPTH_TYPES[encoding]).newbyteorder('>' if is_bigendian else '<')
+    layout = _Layout(1, None, kind.itemsize)
+    rows = _pixel_rows(np.frombuffer(data, np.uint8), size, encoding, step, layout)
+    values: NDArray[Any] = np.ascontiguousarray(rows).view(kind)
+    if encoding == '32FC1':
+        return values.astype(np.float32)
+    return np.where(values > 0, values / np.float32(1000), np.float32(np.nan)).astype(np.float32)
 
 
 def _pixel_rows(data: Pixels, size: tuple[int, int], encoding: str, step: int,
