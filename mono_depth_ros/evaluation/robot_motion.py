@@ -12,6 +12,7 @@ from mono_depth_ros.geometry.frames import (
     TransformTree,
     TransformUnknownError,
 )
+from mono_depth_ros.geometry.quaternion import inverse_rigid
 
 STILL, TF = 'still', 'tf'
 POSE_TYPES = ('nav_msgs/msg/Odometry', 'geometry_msgs/msg/PoseStamped',
@@ -72,7 +73,7 @@ class RobotMotion:
         poses = [self._pose(camera_frame, stamp) for stamp in (first, second)]
         if poses[0] is None or poses[1] is None:
             return None
-        return np.asarray(np.linalg.inv(poses[1]) @ poses[0])
+        return inverse_rigid(poses[1]) @ poses[0]
 
     def forget(self, before: int) -> None:
         """Drop what was before a stamp [ns]."""

@@ -1,4 +1,4 @@
-"""Frames and the transforms between them, fixed or over time, as TF messages state them (NumPy)."""
+"""Frames and the transforms between them, fixed or over time, as TF messages state them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mono_depth_ros.geometry.quaternion import inverse_rigid, matrix_from_quaternion, rigid
+
 Matrix = NDArray[np.float64]
 
 # Where a moving frame is silent for longer, nobody knows where it was.
 LONGEST_GAP = 500_000_000  # [ns]
 _NANOSECONDS = 1_000_000_000
-# A quaternion of a message is rounded, not wrong, up to here.
-_UNIT_TOLERANCE = 1e-2
 
 
 class TransformUnknownError(ValueError):
@@ -29,20 +29,9 @@ def transform_matrix(translation: ArrayLike, rotation: ArrayLike) -> Matrix:
     Raises:
         ValueError: the numbers are not finite, or the quaternion is not of unit length.
     """
-    shift, quaternion = np.asarray(translation, float), np.asarray(rotation, float)
-    length = float(np.linalg.norm(quaternion))
-    if not np.isfinite(shift).all() or not abs(length - 1) <= _UNIT_TOLERANCE:
-        raise ValueError(f'Translation {shift.tolist()} and rotation {quaternion.tolist()} are no '
-                         'transform; expected finite metres and a quaternion (x, y, z, w) of '
-                         'length 1.')
-    x, y, z, w = quaternion / length
-    matrix = np.eye(4)
-    matrix[:3, :3] = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)]]
-    matrix[:3, 3] = shift
-    return matrix
+    if not np.isfinite(np.asarray(translation, float)).all():
+        raise ValueError(f'Translation {translation} is not finite. Check who publishes it.')
+    return rigid(matrix_from_quaternion(rotation), translation)
 
 
 class Trajectory:
@@ -168,7 +157,7 @@ class TransformTree:
                 f"'{to_target[-1]}' and '{to_source[-1]}'. Record /tf and /tf_static from the "
                 'start, or give the transform in an extrinsics file.')
         common_from_target = self._climb(target, common, stamp)
-        return np.linalg.inv(common_from_target) @ self._climb(source, common, stamp)
+        return inverse_rigid(common_from_target) @ self._climb(source, common, stamp)
 
     def _climb(self, frame: str, ancestor: str, stamp: int) -> Matrix:
         """Return ancestor_from_frame (4, 4)."""

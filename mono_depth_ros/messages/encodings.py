@@ -50,8 +50,8 @@ _LAYOUTS = {
 }
 SUPPORTED_ENCODINGS: tuple[str, ...] = tuple(_LAYOUTS)
 
-_MAX_MILLIMETRES = 65535
-_DEPTH_TYPES = {'32FC1': 'f4', '16UC1': 'u2', 'mono16': 'u2'}
+_MAX_UINT16 = 65535
+_DEPTH_TYPES = {'32FC1': 'f4', '16UC1': 'u2'}
 
 
 def decode_image(data: Buffer, size: tuple[int, int], encoding: str, step: int,
@@ -114,11 +114,19 @@ def encode_depth(depth: NDArray[np.float32], encoding: str) -> NDArray[Any]:
     if encoding == '32FC1':
         return np.ascontiguousarray(depth, '<f4')
     if encoding == '16UC1':
-        with np.errstate(over='ignore'):
-            millimetres = np.rint(np.multiply(depth, np.float32(1000)))
-        known = (millimetres > 0) & (millimetres <= _MAX_MILLIMETRES)
-        return np.where(known, millimetres, 0).astype('<u2')
+        return depth_as_uint16(depth, 1000)
     raise ValueError(f"Depth encoding '{encoding}' is not supported. Supported: 32FC1, 16UC1.")
+
+
+def depth_as_uint16(depth: NDArray[np.float32], per_metre: int) -> NDArray[np.uint16]:
+    """Round depth (H, W) [m] to whole numbers: 1000 a metre are millimetres, 256 KITTI's unit.
+
+    What is NaN, infinite, not positive or too far for 16 bits becomes 0.
+    """
+    with np.errstate(over='ignore'):
+        values = np.rint(np.multiply(depth, np.float32(per_metre)))
+    known = (values > 0) & (values <= _MAX_UINT16)
+    return np.where(known, values, 0).astype('<u2')
 
 
 def decode_depth(data: Buffer, size: tuple[int, int], encoding: str, step: int,
@@ -128,7 +136,7 @@ def decode_depth(data: Buffer, size: tuple[int, int], encoding: str, step: int,
     Args:
         data: the bytes of the message.
         size: (height, width) [px].
-        encoding: 32FC1 (metres), or 16UC1 and its other name mono16 (millimetres, 0 = unknown).
+        encoding: 32FC1 (metres) or 16UC1 (millimetres, 0 = unknown).
         step: bytes from one row to the next, padding included.
         is_bigendian: byte order.
 
@@ -149,7 +157,8 @@ def decode_depth(data: Buffer, size: tuple[int, int], encoding: str, step: int,
     values: NDArray[Any] = np.ascontiguousarray(rows).view(kind)
     if encoding == '32FC1':
         return values.astype(np.float32)
-    return np.where(values > 0, values / np.float32(1000), np.float32(np.nan)).astype(np.float32)
+    metres = values.astype(np.float32) / np.float32(1000)
+    return np.asarray(np.where(values > 0, metres, np.float32(np.nan)), np.float32)
 
 
 def _pixel_rows(data: Pixels, size: tuple[int, int], encoding: str, step: int,

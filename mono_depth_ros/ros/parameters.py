@@ -14,6 +14,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from mono_depth_ros.messages.colormap import COLORMAPS
+from mono_depth_ros.messages.depth_outputs import MAX_DEPTH, MIN_DEPTH
 
 Value = str | bool | int | float | tuple[str, ...]
 Bounds = tuple[float, float]
@@ -69,10 +70,10 @@ class DepthNodeConfig:
         0.0, "Metres per unit of the network's depth, measured by you for this camera; wins over "
         'the card. 0.0: not given.', bounds=(0.0, 1e6), while_running=True)
     min_depth: float = parameter(
-        0.1, 'Nearer than this becomes NaN (no estimate) [m].', bounds=(0.0, 1e4),
+        MIN_DEPTH, 'Nearer than this becomes NaN (no estimate) [m].', bounds=(0.0, 1e4),
         while_running=True)
     max_depth: float = parameter(
-        80.0, 'Farther than this becomes +inf (beyond range) [m].', bounds=(0.001, 1e4),
+        MAX_DEPTH, 'Farther than this becomes +inf (beyond range) [m].', bounds=(0.001, 1e4),
         while_running=True)
     depth_encoding: str = parameter(
         '32FC1', '32FC1: metres, NaN and +inf as in REP 117; 16UC1: millimetres, 0 = invalid or '
