@@ -150,8 +150,8 @@ class BagResult:
                 f'{self.reference}: {counts.compared} compared')
 
     def _skipped_lines(self) -> list[str]:
-        return [f'  {count} skipped: {cause.replace("_", " ")}'
-                f'{" (" + self.counts.reasons[cause] + ")" if cause in self.counts.reasons else ""}'
+        reasons = {cause: f' ({text})' for cause, text in self.counts.reasons.items()}
+        return [f'  {count} skipped: {cause.replace("_", " ")}{reasons.get(cause, "")}'
                 for cause, count in sorted(self.counts.skipped.items())]
 
     def _range_lines(self) -> list[str]:

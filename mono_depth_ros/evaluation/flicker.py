@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import torch
@@ -53,7 +55,7 @@ def flicker(previous: Depth, current: Depth, K: Matrix, current_from_previous: M
     return float(np.mean(np.abs(np.log(found[seen] * expected[seen]))))
 
 
-def _inverse_depth_at(inverse: Depth, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+def _inverse_depth_at(inverse: NDArray[Any], pixels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Read an image (H, W) between pixels (N, 2); NaN outside and beside NaN."""
     # One column of pixels for each thousand: cv2.remap takes no more than 32767 rows.
     count = len(pixels)

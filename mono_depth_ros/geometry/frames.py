@@ -29,9 +29,10 @@ def transform_matrix(translation: ArrayLike, rotation: ArrayLike) -> Matrix:
     Raises:
         ValueError: the numbers are not finite, or the quaternion is not of unit length.
     """
-    if not np.isfinite(np.asarray(translation, float)).all():
-        raise ValueError(f'Translation {translation} is not finite. Check who publishes it.')
-    return rigid(matrix_from_quaternion(rotation), translation)
+    metres = np.asarray(translation, float)
+    if not np.isfinite(metres).all():
+        raise ValueError(f'Translation {metres.tolist()} is not finite. Check who publishes it.')
+    return rigid(matrix_from_quaternion(rotation), metres)
 
 
 class Trajectory:
