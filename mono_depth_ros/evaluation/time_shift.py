@@ -1,48 +1,42 @@
-"""Is the reference's clock that of the camera? Ask whether depth fits another moment better."""
+"""Is the reference's clock that of the camera? Ask when depth and reference change alike."""
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Depth = NDArray[np.float32]
+Cells = NDArray[np.float64]
 
-# How many pairs back: a second at a lidar's 10 Hz.
-REACH = 10
-SAMPLES = 2000
-# Fewer pairs prove nothing.
-LEAST_PAIRS = 8
-# How much smaller the error has to be at another moment (its logarithm), and how often.
-_CLEARLY = 0.03
-_MOSTLY = 0.7
-# No depth is better than this; a perfect one has a logarithm too.
-_LEAST_ERROR = 1e-3
+# Rows and columns of the cells whose mean depth is followed: many points in each, small enough
+# that what passes by changes one after the other.
+GRID = (12, 40)
+# Changes are taken over so many pairs: over fewer, a lidar's noise outweighs them.
+STEP = 3
+# How many pairs apart is looked at: 1.5 s at a lidar's 10 Hz.
+REACH = 15
+# Fewer changes, in all and at one distance, or a weaker correlation, prove nothing.
+LEAST_CHANGES, LEAST_AT_ONE = 20, 8
+_LEAST_CORRELATION = 0.15
+# An object that enters a cell must not outvote all others.
+_LARGEST_CHANGE = 0.5
+_STRIDE = 2
 _NANOSECONDS = 1e9
-
-
-class Samples(NamedTuple):
-    """Places (N,) and (N,) in an image, and the true depth (N,) there [m]."""
-
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
-    true: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class ShiftEstimate:
-    """What the errors at other moments say.
+    """What the changes say.
 
     Attributes:
-        state: 'aligned', 'shifted', 'unknown' (the view changes too little to tell, or too few
-            pairs).
+        state: 'aligned', 'shifted' or 'unknown'.
         seconds: how much later the reference's stamps are than the camera's; NaN if unknown.
         text: the same in a sentence, with the cure.
-        curve: for each distance in pairs: the mean time between frame and reference [s], and the
-            mean logarithm of the error there over that at the paired moment.
+        curve: by distance in pairs: mean stamp of the frame minus that of the reference [s], and
+            the correlation of their changes.
     """
 
     state: str
@@ -51,92 +45,135 @@ class ShiftEstimate:
     curve: dict[int, tuple[float, float]]
 
 
-class TimeShift:
-    """Compare every frame with the references of other frames around it.
+@dataclass
+class _Sums:
+    count: int = 0
+    apart: float = 0.0
+    product: float = 0.0
+    first: float = 0.0
+    second: float = 0.0
 
-    Depth drawn from a reference of another moment fits worse where the view changes, whatever the
-    network's own errors; if it fits better, the stamps of camera and reference disagree. Errors
-    are those of the logarithm with the best scale taken out, so the unit does not matter.
+    def add(self, apart: float, first: Cells, second: Cells) -> None:
+        both = np.isfinite(first) & np.isfinite(second)
+        if not both.any():
+            return
+        first, second = first[both], second[both]
+        self.count += 1
+        self.apart += apart
+        self.product += float(first @ second)
+        self.first += float(first @ first)
+        self.second += float(second @ second)
+
+    @property
+    def correlation(self) -> float:
+        energy = np.sqrt(self.first * self.second)
+        return self.product / float(energy) if energy else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Change:
+    stamp: int
+    cells: Cells
+
+
+class TimeShift:
+    """Correlate how predicted depth changes with how the reference changes, at many distances.
+
+    Changes, unlike depth itself, carry none of a network's standing errors: what passes the
+    camera passes both, and at the right distance in time both change in the same cells. The
+    logarithm is followed, and its median over the image taken out, so neither the unit nor a
+    scale that flickers matters.
     """
 
     def __init__(self) -> None:
-        self._recent: deque[tuple[int, Depth, int, Samples, float]] = deque(maxlen=REACH)
-        self._times: dict[int, list[float]] = defaultdict(list)
-        self._ratios: dict[int, list[float]] = defaultdict(list)
+        self._pairs: deque[tuple[Cells, Cells]] = deque(maxlen=STEP)
+        self._predicted: deque[_Change] = deque(maxlen=REACH + 1)
+        self._true: deque[_Change] = deque(maxlen=REACH + 1)
+        self._sums: defaultdict[int, _Sums] = defaultdict(_Sums)
+        self._size: tuple[int, ...] = ()
 
     def add(self, stamp: int, depth: Depth, reference_stamp: int, true: Depth) -> None:
         """Take in one pair.
 
         Args:
             stamp: of the frame [ns].
-            depth: (H, W) predicted.
+            depth: (H, W) predicted, not finite where there is none.
             reference_stamp: of its reference [ns].
             true: (H, W) the reference drawn into the frame's image, NaN where unknown.
         """
-        samples = _sample(true)
-        own = _error(depth, samples)
-        for steps, (old_stamp, old_depth, old_reference, old_samples, old_own) in enumerate(
-                reversed(self._recent), start=1):
-            if old_depth.shape != depth.shape:
-                continue
-            base = (own + old_own) / 2
-            self._note(steps, stamp - old_reference, _error(depth, old_samples), base)
-            self._note(-steps, old_stamp - reference_stamp, _error(old_depth, samples), base)
-        self._recent.append((stamp, depth, reference_stamp, samples, own))
+        if depth.shape != self._size:
+            self._size = depth.shape
+            for kept in (self._pairs, self._predicted, self._true):
+                kept.clear()
+        cells = _cell_means(depth, _STRIDE), _cell_means(true, 1)
+        if len(self._pairs) == STEP:
+            predicted, before = (_change(now, then) for now, then in zip(cells, self._pairs[0]))
+            self._correlate(_Change(stamp, predicted), _Change(reference_stamp, before))
+        self._pairs.append(cells)
 
-    def _note(self, steps: int, apart: int, error: float, base: float) -> None:
-        if np.isfinite(error) and np.isfinite(base):
-            self._times[steps].append(apart / _NANOSECONDS)
-            self._ratios[steps].append(
-                float(np.log(max(error, _LEAST_ERROR) / max(base, _LEAST_ERROR))))
+    def _correlate(self, predicted: _Change, true: _Change) -> None:
+        self._predicted.append(predicted)
+        self._true.append(true)
+        for steps in range(len(self._true)):
+            self._note(-steps, predicted, self._true[-1 - steps])
+            if steps:
+                self._note(steps, self._predicted[-1 - steps], true)
+
+    def _note(self, steps: int, predicted: _Change, true: _Change) -> None:
+        apart = (predicted.stamp - true.stamp) / _NANOSECONDS
+        self._sums[steps].add(apart, predicted.cells, true.cells)
 
     def estimate(self) -> ShiftEstimate:
         """Judge what came in so far."""
-        enough = {steps for steps, ratios in self._ratios.items() if len(ratios) >= LEAST_PAIRS}
-        curve = {0: (0.0, 0.0)} | {
-            steps: (float(np.mean(self._times[steps])), float(np.mean(self._ratios[steps])))
-            for steps in sorted(enough)}
-        best = min(curve, key=lambda steps: curve[steps][1])
-        if not {-1, 1} <= enough or max(value for _, value in curve.values()) < _CLEARLY:
+        curve = {steps: (sums.apart / sums.count, sums.correlation)
+                 for steps, sums in sorted(self._sums.items()) if sums.count >= LEAST_AT_ONE}
+        best = max(curve, key=lambda steps: curve[steps][1], default=0)
+        is_peak = best - 1 in curve and best + 1 in curve
+        if self._sums[0].count < LEAST_CHANGES or not is_peak or curve[best][1] < _LEAST_CORRELATION:
             return ShiftEstimate('unknown', float('nan'), (
-                'whether the clocks of camera and reference agree cannot be told: too few pairs, '
-                'or a view that hardly changes; drive while recording'), curve)
-        ratios = np.array(self._ratios[best]) if best else np.zeros(1)
-        if best and curve[best][1] < -_CLEARLY and np.mean(ratios < 0) >= _MOSTLY:
-            return _shifted(-_vertex(curve, best), curve)
-        return ShiftEstimate('aligned', 0.0, 'the clocks of camera and reference agree', curve)
+                'whether the clocks of camera and reference agree cannot be told: fewer than '
+                f'{LEAST_CHANGES + STEP} pairs, or too little moves in the view'), curve)
+        seconds = -_vertex(curve, best)
+        interval = abs(curve[best + 1][0] - curve[best - 1][0]) / 2
+        if abs(seconds) <= interval / 2:
+            return ShiftEstimate('aligned', seconds, (
+                f'what moves does so in both within {interval / 2:.2f} s (estimate '
+                f'{seconds:+.2f} s)'), curve)
+        return _shifted(seconds, curve)
 
 
 def _shifted(seconds: float, curve: dict[int, tuple[float, float]]) -> ShiftEstimate:
     way = 'later' if seconds > 0 else 'earlier'
     return ShiftEstimate('shifted', seconds, (
-        f"the reference's stamps are about {abs(seconds):.2f} s {way} than the camera's: depth "
-        f'fits what was measured at that distance better. Mend the clocks or drivers, or set '
-        f'time_offset to {-seconds:.2f}'), curve)
+        f"the reference's stamps are about {abs(seconds):.2f} s {way} than the camera's: what "
+        f'moves does so in both at that distance. Mend the clocks or drivers, or set time_offset '
+        f'to {-seconds:.2f}'), curve)
 
 
 def _vertex(curve: dict[int, tuple[float, float]], best: int) -> float:
-    """Return the time at the lowest point of the parabola through the best and its neighbours."""
-    if best - 1 not in curve or best + 1 not in curve:
-        return curve[best][0]
+    """Return the time at the top of the parabola through the best and its neighbours."""
     times, values = np.array([curve[best + step] for step in (-1, 0, 1)]).T
-    second, first, _ = np.polyfit(times, values, 2)
-    lowest = -first / (2 * second) if second > 0 else times[1]
-    return float(np.clip(lowest, times.min(), times.max()))
+    left, right = values[1] - values[0], values[1] - values[2]
+    # In units of the interval, -0.5 to 0.5; a flat top has none.
+    share = (left - right) / (2 * (left + right)) if left + right > 0 else 0.0
+    return float(times[1] + share * (times[2] - times[0]) / 2)
 
 
-def _sample(true: Depth) -> Samples:
-    rows, columns = np.nonzero(np.isfinite(true))
-    chosen = np.linspace(0, len(rows) - 1, min(SAMPLES, len(rows))).astype(int)
-    rows, columns = rows[chosen], columns[chosen]
-    return Samples(rows, columns, true[rows, columns].astype(np.float64))
+def _change(now: Cells, then: Cells) -> Cells:
+    change = now - then
+    known = np.isfinite(change)
+    if not known.any():
+        return change
+    return np.clip(change - np.median(change[known]), -_LARGEST_CHANGE, _LARGEST_CHANGE)
 
 
-def _error(depth: Depth, samples: Samples) -> float:
-    """Return the mean of |ln d - ln t| around its median; NaN where nothing can be compared."""
-    predicted = depth[samples.rows, samples.columns].astype(np.float64)
-    valid = np.isfinite(predicted) & (predicted > 0)
-    if not valid.any():
-        return float('nan')
-    difference = np.log(predicted[valid] / samples.true[valid])
-    return float(np.mean(np.abs(difference - np.median(difference))))
+def _cell_means(depth: Depth, stride: int) -> Cells:
+    """Return the mean logarithm of depth in every cell of the grid, NaN in empty ones."""
+    sparse = depth[::stride, ::stride]
+    rows, columns = np.nonzero(np.isfinite(sparse) & (sparse > 0))
+    values = np.log(sparse[rows, columns].astype(np.float64))
+    cells = (rows * GRID[0] // sparse.shape[0]) * GRID[1] + columns * GRID[1] // sparse.shape[1]
+    size = GRID[0] * GRID[1]
+    counts = np.bincount(cells, minlength=size)
+    sums = np.bincount(cells, weights=values, minlength=size)
+    return np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0)
