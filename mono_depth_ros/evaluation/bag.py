@@ -13,7 +13,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.evaluation.association import NO_REFERENCE, SHARED, Association, Decision
+from mono_depth_ros.evaluation.association import (
+    NO_REFERENCE,
+    OUT_OF_ORDER,
+    SHARED,
+    Association,
+    Decision,
+)
 from mono_depth_ros.evaluation.bag_options import EvaluationOptions
 from mono_depth_ros.evaluation.bag_result import RELATIVE, BagResult, Counts, FrameRecord
 from mono_depth_ros.evaluation.flicker import flicker
@@ -26,6 +32,8 @@ from mono_depth_ros.geometry.frames import Matrix, TransformTree, TransformUnkno
 NANOSECONDS = 1_000_000_000
 # Two frames further apart are not consecutive: what changes between them is no flicker.
 LONGEST_STEP = 500_000_000  # [ns]
+_WHY = {NO_REFERENCE: 'none within {:g} s', SHARED: '',
+        OUT_OF_ORDER: 'stamps ran back; a replay that loops counts once'}
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +45,7 @@ class DepthFrame:
         frame_id: its optical frame.
         depth: (H, W) along the optical axis [m unless relative]; not finite where there is none.
         K: (3, 3) its intrinsics [px].
-        kind: 'metric', 'scaled' or 'relative'.
+        kind: 'metric', 'scaled', 'metres' where it is one of the two, or 'relative'.
     """
 
     stamp: int
@@ -209,8 +217,7 @@ class BagEvaluation:
         if decision.cause in ('', NO_REFERENCE, SHARED):
             unsteady = self._follow(frame)
         if reference is None:
-            self.skip(decision.cause, f'none within {self.options.tolerance:g} s'
-                      if decision.cause == NO_REFERENCE else '')
+            self.skip(decision.cause, _WHY[decision.cause].format(self.options.tolerance))
             return
         try:
             self._compare(frame, reference, unsteady)
@@ -279,7 +286,11 @@ class BagEvaluation:
         if frame.kind == RELATIVE and self.motion.source != STILL:
             return float('nan')
         camera = self.options.camera_frame or frame.frame_id
-        motion = self.motion.between(camera, previous.stamp, frame.stamp)
+        try:
+            motion = self.motion.between(camera, previous.stamp, frame.stamp)
+        except TransformUnknownError as error:
+            self.skip('no_ego_motion', str(error))
+            return float('nan')
         if motion is None:
             return float('nan')
         unsteady = flicker(previous.depth, frame.depth, frame.K, motion)

@@ -134,8 +134,9 @@ class _Run:
         self._reader, self._estimate, self._source = reader, estimate, source
         self._image_topic = choose_image_topic(reader, source.image_topic)
         self._model, self._geometry = _camera(reader, self._image_topic, source)
-        tree = _transforms(reader, source)
-        self.evaluation = BagEvaluation(options, tree, on_frame)
+        self._camera_frame = ''
+        self._tree = _transforms(reader, source)
+        self.evaluation = BagEvaluation(options, self._tree, on_frame)
         self._reference_topic = options.reference if not options.is_wall else ''
         self._reference_view = self._check_reference()
         self._read_poses()
@@ -186,6 +187,7 @@ class _Run:
                 f'the image is {image.shape[1]}x{image.shape[0]}, its calibration is for '
                 f'{self._model.size[1]}x{self._model.size[0]}'))
             return
+        self._camera_frame = message.header.frame_id
         depth, kind = self._estimate(rectify_image(image, self._geometry), self._geometry)
         self.evaluation.add_depth(DepthFrame(
             stamp, message.header.frame_id, depth, self._geometry.K_out, kind))
@@ -198,12 +200,23 @@ class _Run:
         except ValueError as error:
             self.evaluation.skip('corrupt_reference', str(error))
             return
+        self._check_frames(reference.frame_id)
         self.evaluation.add_reference(reference)
+
+    def _check_frames(self, reference_frame: str) -> None:
+        """Refuse at once frames that nothing connects, rather than after the last image."""
+        options = self.evaluation.options
+        camera = options.camera_frame or self._camera_frame
+        if camera:
+            self._tree.common_ancestor(camera, options.reference_frame or reference_frame)
 
     def _check_reference(self) -> View | None:
         """Return the view of a depth topic; None where clouds, or a wall, need none."""
         if not self._reference_topic:
             return None
+        if self._reference_topic == self._image_topic:
+            raise ValueError(f"'{self._image_topic}' is both the image and the reference; name "
+                             'the topic of another sensor as reference.')
         connections = select_connections(self._reader, [self._reference_topic])
         kind = connections[0].msgtype
         check_reference_type(self._reference_topic, kind or '')

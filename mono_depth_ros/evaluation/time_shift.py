@@ -128,8 +128,8 @@ class TimeShift:
         curve = {steps: (sums.apart / sums.count, sums.correlation)
                  for steps, sums in sorted(self._sums.items()) if sums.count >= LEAST_AT_ONE}
         best = max(curve, key=lambda steps: curve[steps][1], default=0)
-        is_peak = best - 1 in curve and best + 1 in curve
-        if self._sums[0].count < LEAST_CHANGES or not is_peak or curve[best][1] < _LEAST_CORRELATION:
+        is_clear = {best - 1, best + 1} <= set(curve) and curve[best][1] >= _LEAST_CORRELATION
+        if self._sums[0].count < LEAST_CHANGES or not is_clear:
             return ShiftEstimate('unknown', float('nan'), (
                 'whether the clocks of camera and reference agree cannot be told: fewer than '
                 f'{LEAST_CHANGES + STEP} pairs, or too little moves in the view'), curve)
@@ -176,4 +176,5 @@ def _cell_means(depth: Depth, stride: int) -> Cells:
     size = GRID[0] * GRID[1]
     counts = np.bincount(cells, minlength=size)
     sums = np.bincount(cells, weights=values, minlength=size)
-    return np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0)
+    means: Cells = np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0)
+    return means

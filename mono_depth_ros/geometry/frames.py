@@ -145,9 +145,19 @@ class TransformTree:
             TransformUnknownError: a frame is unknown, the two are not connected, or a moving
                 frame between them is not known at this stamp.
         """
+        common = self.common_ancestor(target, source)
+        common_from_target = self._climb(_plain(target), common, stamp)
+        return inverse_rigid(common_from_target) @ self._climb(_plain(source), common, stamp)
+
+    def common_ancestor(self, target: str, source: str) -> str:
+        """Return the nearest frame that two frames hang below, at whatever time.
+
+        Raises:
+            TransformUnknownError: a frame is unknown, or the two are not connected.
+        """
         target, source = _plain(target), _plain(source)
         if target == source:
-            return np.eye(4)
+            return target
         for frame in (target, source):
             self._check_known(frame)
         to_target, to_source = self._ancestors(target), self._ancestors(source)
@@ -157,8 +167,7 @@ class TransformTree:
                 f"Frames '{target}' and '{source}' are not connected: their trees end in "
                 f"'{to_target[-1]}' and '{to_source[-1]}'. Record /tf and /tf_static from the "
                 'start, or give the transform in an extrinsics file.')
-        common_from_target = self._climb(target, common, stamp)
-        return inverse_rigid(common_from_target) @ self._climb(source, common, stamp)
+        return common
 
     def _climb(self, frame: str, ancestor: str, stamp: int) -> Matrix:
         """Return ancestor_from_frame (4, 4)."""
