@@ -24,18 +24,25 @@ def main(args: list[str] | None = None) -> int:
         spin(node)
     except (OSError, ValueError) as error:
         print(f'replay_evaluator: error: {error}', file=sys.stderr)
-        return NOT_MEASURED
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
         _on_signals(signal.SIG_IGN)  # a terminal and ros2 launch both send one: tidy up once
-        verdict = node.finish() if node is not None else None
-        if node is not None:
-            node.destroy_node()
+        code = NOT_MEASURED if node is None else _close(node)
         rclpy.try_shutdown()
+    return code
+
+
+def _close(node: ReplayEvaluator) -> int:
+    """Tell what came out; the node's own log may be gone with its context."""
+    text, verdict = node.finish()
+    thresholds = node.config.thresholds
+    node.destroy_node()
     if verdict is None:
+        print(f'replay_evaluator: error: {text}', file=sys.stderr)
         return NOT_MEASURED
-    return PASSED if verdict.passed or node is None or not node.config.thresholds else FAILED
+    print(text)
+    return PASSED if verdict.passed or not thresholds else FAILED
 
 
 def _on_signals(handler: Any) -> None:

@@ -16,7 +16,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from mono_depth_ros.datasets.bag_transforms import read_extrinsics
 from mono_depth_ros.evaluation.bag import BagEvaluation, DepthFrame
-from mono_depth_ros.evaluation.bag_result import RELATIVE, BagResult
+from mono_depth_ros.evaluation.bag_result import RELATIVE, BagResult, FrameRecord
 from mono_depth_ros.evaluation.latency import Latency, latency_table
 from mono_depth_ros.evaluation.reference_messages import (
     CLOUD_TYPE,
@@ -28,7 +28,7 @@ from mono_depth_ros.evaluation.robot_motion import POSE_TYPES
 from mono_depth_ros.evaluation.thresholds import Verdict, judge
 from mono_depth_ros.geometry.frames import TransformTree
 from mono_depth_ros.messages.camera_info import image_geometry_for
-from mono_depth_ros.messages.depth_outputs import DEPTH, INFO
+from mono_depth_ros.messages.depth_outputs import CLOUD, DEPTH, INFO
 from mono_depth_ros.messages.depth_outputs import RELATIVE as RELATIVE_TOPIC
 from mono_depth_ros.messages.encodings import decode_depth
 from mono_depth_ros.ros.conversions import header_stamp, model_from_message
@@ -61,9 +61,13 @@ class ReplayEvaluator(Node):
         self._has_tf = self._listen_to_tf()
         if config.extrinsics:
             read_extrinsics(config.extrinsics, self._tree)
-        self.evaluation = BagEvaluation(config.options, self._tree, window=config.window)
+        self._frames: list[FrameRecord] = []
+        self.evaluation = BagEvaluation(
+            config.options, self._tree, self._frames.append if config.output else None,
+            config.window)
         self.latency = Latency(config.window)
         self._views: dict[str, View] = {}
+        self._waiting: dict[str, list[Callable[[], None]]] = {}
         self._ticks = 0
         self._fault = ''
         self._awaited: dict[str, Callable[[str, QoSProfile], None]] = {}
@@ -79,6 +83,7 @@ class ReplayEvaluator(Node):
 
     def _connect(self) -> None:
         options = self.config.options
+        self._refuse_itself()
         every = QoSProfile(depth=QUEUE, reliability=ReliabilityPolicy.RELIABLE)
         self.create_subscription(CameraInfo, INFO, self._on_info, every)
         self.create_subscription(Image, DEPTH, self._on_depth, every)
@@ -90,6 +95,14 @@ class ReplayEvaluator(Node):
         # Only once depth_node reads the images: a player waits for a reader, and must not find
         # this one alone.
         self._awaited[self.resolve_topic_name(DEPTH)] = self._subscribe_images
+
+    def _refuse_itself(self) -> None:
+        for output in (DEPTH, RELATIVE_TOPIC, CLOUD):
+            if self.resolve_topic_name(output) == self.config.options.reference:
+                raise ValueError(
+                    f"reference '{self.config.options.reference}' is where depth_node publishes "
+                    f'its own {output}: depth would be compared with itself. Name the topic of '
+                    f'another sensor, or remap {output} of depth_node and of this node.')
 
     def _look_for_publishers(self) -> None:
         """Connect what waited for its publisher, whose type and reliability decide."""
@@ -177,6 +190,19 @@ class ReplayEvaluator(Node):
             self._views[name] = View(K, model.size)
 
         self._guarded(keep, 'bad_camera_info')
+        waiting = self._waiting.pop(name, [])
+        for take in waiting if name in self._views else []:
+            take()
+
+    def _with_view(self, name: str, take: Callable[[], None]) -> None:
+        """Take a message in once its camera is known: depth_node sends camera_info after it."""
+        if name in self._views:
+            take()
+            return
+        self._waiting.setdefault(name, []).append(take)
+        if len(self._waiting[name]) > QUEUE:
+            self._waiting[name].pop(0)
+            self.evaluation.skip('no_camera_info', f'nothing came beside {name}')
 
     def _on_image(self, data: bytes, info: Any) -> None:
         self.latency.add_image(header_stamp(data), info['received_timestamp'] / NANOSECONDS)
@@ -191,18 +217,18 @@ class ReplayEvaluator(Node):
         stamp = _stamp_of(message)
         age = (self.get_clock().now().nanoseconds - stamp) / NANOSECONDS
         self.latency.add_depth(stamp, info['received_timestamp'] / NANOSECONDS, age)
-        self._guarded(lambda: self._compare(message, stamp, kind), 'bad_depth')
+        self._with_view(INFO, lambda: self._guarded(
+            lambda: self._compare(message, stamp, kind), 'bad_depth'))
         self._tree.forget(stamp - REMEMBERED)
         self.evaluation.motion.forget(stamp - REMEMBERED)
 
     def _compare(self, message: Image, stamp: int, kind: str) -> None:
         size = message.height, message.width
-        view = self._views.get(INFO)
-        if view is None or view.size != size:
-            described = f' for {view.size[1]}x{view.size[0]}' if view else ''
-            self.evaluation.skip('no_camera_info', (
-                f'depth of {size[1]}x{size[0]} came, but {self.resolve_topic_name(INFO)} has '
-                f'nothing{described or " yet"}'))
+        view = self._views[INFO]
+        if view.size != size:
+            self.evaluation.skip('size_mismatch', (
+                f'depth is {size[1]}x{size[0]}, {self.resolve_topic_name(INFO)} says '
+                f'{view.size[1]}x{view.size[0]}'))
             return
         depth = decode_depth(message.data, size, message.encoding, message.step,
                              bool(message.is_bigendian))
@@ -210,12 +236,16 @@ class ReplayEvaluator(Node):
             stamp, message.header.frame_id, depth, view.K, kind))
 
     def _on_reference(self, message: Any) -> None:
-        view = self._views.get(self.config.options.reference)
-        if view is None and isinstance(message, Image):
-            self.evaluation.skip('no_reference_info', 'a depth image came before its camera_info')
-            return
-        self._guarded(lambda: self.evaluation.add_reference(
-            reference_of(message, _stamp_of(message), view)), 'corrupt_reference')
+        topic = self.config.options.reference
+
+        def take() -> None:
+            self._guarded(lambda: self.evaluation.add_reference(reference_of(
+                message, _stamp_of(message), self._views.get(topic))), 'corrupt_reference')
+
+        if isinstance(message, Image):
+            self._with_view(topic, take)
+        else:
+            take()
 
     # -- what it says --------------------------------------------------------------------------
 
@@ -254,32 +284,32 @@ class ReplayEvaluator(Node):
         return ('. tf2_msgs is not installed here, so /tf_static cannot be read: where camera and '
                 'reference have frames of their own, set extrinsics to a file of transforms')
 
-    def finish(self) -> Verdict | None:
-        """Close the evaluation: log the table, write the output, return the verdict.
+    def finish(self) -> tuple[str, Verdict | None]:
+        """Close the evaluation and write the output.
 
-        None stands for an evaluation that compared nothing.
+        Returns:
+            What to tell the user, and the verdict; None where nothing could be compared.
         """
         self.evaluation.finish()
         self.latency.finish()
         nothing = self.evaluation.why_nothing()
         if nothing:
-            self.get_logger().error(f'{self._fault or nothing}{self._hint()}')
-            return None
-        result = self.evaluation.result()
+            return f'{self._fault or nothing}{self._hint()}', None
+        result, latency = self.evaluation.result(), self.latency.figures()
         verdict = judge(result, self.config.thresholds)
-        said = [result.table(), latency_table(self.latency.figures())]
+        said = [result.table(), latency_table(latency)]
         if self.config.thresholds or not verdict.passed:
             said.append(verdict.text())
-        self.get_logger().info('\n'.join(said))
         if self.config.output is not None:
             report = result.as_dict() | {
                 'latency': {name: value if np.isfinite(value) else None
-                            for name, value in self.latency.figures().items()},
+                            for name, value in latency.items()},
                 'thresholds': {limit.name: limit.limit for limit in self.config.thresholds},
-                'passed': verdict.passed, 'failures': list(verdict.failures)}
+                'passed': verdict.passed, 'failures': list(verdict.failures),
+                'per_frame': [frame.as_dict() for frame in self._frames]}
             self.config.output.write_text(json.dumps(report, indent=1, allow_nan=False),
                                           encoding='utf-8')
-        return verdict
+        return '\n'.join(said), verdict
 
 
 def _pairs(values: dict[str, Any]) -> list[KeyValue]:

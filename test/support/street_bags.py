@@ -8,8 +8,8 @@ from mono_depth_ros.datasets.street import Street, render_frame, street_intrinsi
 SIZE = (48, 144)
 START = 1_000_000_000_000_000_000
 PERIOD = 100_000_000
-CAMERA, LIDAR, DEPTH, POSES = '/camera/image_raw', '/points', '/depth/image', '/pose'
-INFO, DEPTH_INFO = '/camera/camera_info', '/depth/camera_info'
+CAMERA, LIDAR, DEPTH, POSES = '/camera/image_raw', '/lidar/points', '/stereo/depth', '/pose'
+INFO, DEPTH_INFO = '/camera/camera_info', '/stereo/camera_info'
 OPTICAL = 'camera_optical'
 K = street_intrinsics(SIZE)
 # The lidar: x forward, y left, z up (REP 103), above and behind the camera.
@@ -40,8 +40,8 @@ def write_pose(bag, stamp, world_from_camera, topic=POSES):
                       header=bag.header(stamp, 'world'), pose=pose)
 
 
-def write_street_bag(path, drive, *, storage='mcap', lidar_shift=0, without_sweep=(), tf=True,
-                     depth_encoding='32FC1', more=None):
+def write_street_bag(path, drive, *, storage='mcap', lidar_shift=0, without_sweep=(),
+                     without_image=(), tf=True, depth_encoding='32FC1', more=None):
     """Write a bag; `lidar_shift` [ns] is how wrong the lidar's stamps are, `more` adds to it."""
     with CameraBagWriter(path, storage) as bag:
         if tf:
@@ -52,7 +52,8 @@ def write_street_bag(path, drive, *, storage='mcap', lidar_shift=0, without_swee
             write_pose(bag, stamp, frame.world_from_camera)
             bag.write_camera_info(INFO, stamp, OPTICAL, size, frame.K)
             bag.write_camera_info(DEPTH_INFO, stamp, OPTICAL, size, frame.K)
-            bag.write_image(CAMERA, stamp, OPTICAL, 'rgb8', frame.image)
+            if index not in without_image:
+                bag.write_image(CAMERA, stamp, OPTICAL, 'rgb8', frame.image)
             if index not in without_sweep:
                 bag.write_cloud(LIDAR, stamp + lidar_shift, 'lidar', points_of(frame),
                                 ('x', 'y', 'z'), log_time_ns=stamp)
