@@ -10,6 +10,7 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
+from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -50,12 +51,15 @@ _CAN_WAIT_S = 5
 class ReplayEvaluator(Node):
     """Compare live depth with a reference topic; see docs/evaluation_on_a_robot.md.
 
+    Args:
+        context: of rclpy; its own by default.
+
     Raises:
         FileNotFoundError, ValueError: a parameter cannot be meant; the message says which.
     """
 
-    def __init__(self) -> None:
-        super().__init__('replay_evaluator')
+    def __init__(self, context: Context | None = None) -> None:
+        super().__init__('replay_evaluator', context=context)
         self.config = config = declare_evaluator_parameters(self)
         self._tree = TransformTree()
         self._has_tf = self._listen_to_tf()

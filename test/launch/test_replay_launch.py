@@ -1,5 +1,6 @@
 """replay.launch.py plays a bag into the real node and ends with it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +35,9 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def player_words(entities: list[object]) -> list[str]:
-    player, = (entity for entity in entities
-               if isinstance(entity, Node) and not isinstance(entity, LifecycleNode))
-    return words(player)
+    nodes = [entity for entity in entities
+             if isinstance(entity, Node) and not isinstance(entity, LifecycleNode)]
+    return words(nodes[-1])
 
 
 def test_player_gets_image_its_camera_info_and_the_clock(launch_files, bag):
@@ -58,6 +59,16 @@ def test_player_gets_rate_loop_and_further_topics(launch_files, bag):
     assert '--loop' in given and '--clock' not in given
 
 
+def test_player_gets_what_the_evaluation_compares_with(launch_files, bag):
+    given = player_words(visit(
+        launch_files / 'replay.launch.py', bag=str(bag), image='/camera/image_raw',
+        evaluate='true', reference='/stereo/depth', reference_info='/stereo/camera_info',
+        ego_motion='still'))
+
+    assert given[2:6] == ['/camera/image_raw', '/camera/camera_info', '/stereo/depth',
+                          '/stereo/camera_info']
+
+
 @pytest.mark.parametrize(('arguments', 'message'), [
     ({'image': '/i'}, 'Required launch argument "bag" was not provided'),
     ({'bag': '.'}, 'Required launch argument "image" was not provided'),
@@ -66,10 +77,32 @@ def test_player_gets_rate_loop_and_further_topics(launch_files, bag):
     ({'bag': '.', 'image': '/i', 'rate': '0'}, "rate '0' is not a positive number"),
     ({'bag': '.', 'image': '/i', 'rate': 'fast'}, "rate 'fast' is not a positive number"),
     ({'bag': '.', 'image': '/i', 'loop': 'yes'}, "Valid options are: .'true', 'false'"),
+    ({'bag': '.', 'image': '/i', 'evaluate': 'true'}, 'evaluate:=true needs a reference'),
+    ({'bag': '.', 'image': '/a,/b', 'evaluate': 'true', 'reference': 'wall:2',
+      'cameras': 'a,b'}, 'evaluate:=true is for one camera'),
 ])
 def test_wrong_arguments_are_refused_and_the_right_ones_named(launch_files, arguments, message):
     with pytest.raises(RuntimeError, match=message):
         visit(launch_files / 'replay.launch.py', **arguments)
+
+
+def test_evaluation_writes_its_figures_when_the_bag_ends(
+        launch_files, bag, tmp_path, monkeypatch):
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    process = LaunchProcess(
+        launch_files / 'replay.launch.py', tmp_path / 'launch.log', f'bag:={bag}',
+        'image:=/camera/image_raw', 'model:=untrained', 'depth_scale:=5', 'rate:=0.5',
+        'evaluate:=true', 'reference:=wall:2.0', 'thresholds:=min_frames=5',
+        f'evaluation_output:={tmp_path / "figures.json"}', ROS_DOMAIN_ID=str(next_domain()))
+    try:
+        process.wait()
+    finally:
+        process.stop()
+
+    report = json.loads((tmp_path / 'figures.json').read_text())
+    assert report['compared'] > FRAMES // 2 and report['passed'], process.log()
+    assert report['latency']['images'] == FRAMES
 
 
 def test_bag_becomes_depth_and_everything_ends_with_it(

@@ -11,7 +11,6 @@ from diagnostic_msgs.msg import DiagnosticArray
 from processes import PythonProcess
 from ros_harness import ENVIRONMENT, NodeProcess, Probe, camera_info, next_domain
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
-from std_msgs.msg import Header
 from street_bags import (
     CAMERA,
     INFO,
@@ -27,6 +26,7 @@ from street_bags import (
 
 from mono_depth_ros.cli.evaluate_bag import main as evaluate_bag
 from mono_depth_ros.ros.conversions import cloud_message, image_message
+from mono_depth_ros.ros.replay_evaluator import ReplayEvaluator
 
 
 @pytest.fixture(scope='module')
@@ -125,79 +125,113 @@ def test_live_and_offline_agree_in_every_figure_under_simulated_time(
     assert not math.isnan(said['recent']['jitter'])
 
 
-@pytest.fixture
-def evaluator(tmp_path):
-    """Start the evaluator alone: evaluator(reference=…) -> (probe, process)."""
-    started = []
-
-    def start(*arguments, **values):
-        domain = next_domain()
-        log = tmp_path / f'evaluator{len(started)}.log'
-        started.append((Probe(domain), Process(
-            domain, log, 'replay_evaluator', '--ros-args', *arguments, *parameters(**values))))
-        return started[-1]
-
-    yield start
-    for probe, process in started:
-        process.stop()
-        probe.close()
-
-
-def depth_and_info(probe, stamp, metres, size=(20, 30)):
+def depth_and_info(probe, metres, size=(20, 30)):
     """Return a function that publishes flat depth and its camera_info, as depth_node does."""
+    count = itertools.count(1)
+
     def publish():
         info = camera_info(size)
-        message = image_message(info.header, np.full(size, metres, np.float32), '32FC1')
-        info.header.stamp.sec, tenths = divmod(next(stamp), 10)
+        info.header.stamp.sec, tenths = divmod(next(count), 10)
         info.header.stamp.nanosec = tenths * 10**8
-        probe.advertise('/depth/image_rect', Image).publish(message)
+        depth = image_message(info.header, np.full(size, metres, np.float32), '32FC1')
+        probe.advertise('/depth/image_rect', Image).publish(depth)
         probe.advertise('/depth/camera_info', CameraInfo).publish(info)
+        return info.header
 
     return publish
 
 
-def test_a_wall_that_is_seen_too_far_fails_the_thresholds(evaluator, tmp_path):
-    probe, process = evaluator(reference='wall:2.0', thresholds="['max_abs_rel=0.2']",
-                               output=tmp_path / 'wall.json')
+def test_a_wall_that_is_seen_too_far_fails_the_thresholds(tmp_path):
+    domain = next_domain()
+    probe = Probe(domain)
+    process = Process(domain, tmp_path / 'evaluator.log', 'replay_evaluator', '--ros-args',
+                      *parameters(reference='wall:2.0', thresholds="['max_abs_rel=0.2']",
+                                  output=tmp_path / 'wall.json'))
+    try:
+        status = probe.diagnosis('abs_rel 0.5 is above 0.2', depth_and_info(probe, 3.0))
+    finally:
+        code = process.stop()
+        probe.close()
 
-    status = probe.diagnosis('abs_rel 0.5 is above 0.2',
-                             depth_and_info(probe, itertools.count(1), 3.0))
-
-    assert status.level == b'\x02'
-    assert process.stop() == 3
+    assert (status.level, code) == (b'\x02', 3)
     report = json.loads((tmp_path / 'wall.json').read_text())
     assert report['unscaled']['abs_rel'] == pytest.approx(0.5)
-    assert (report['flicker'], report['passed']) == (0.0, False)
+    assert report['flicker'] == pytest.approx(0, abs=1e-6) and report['passed'] is False
     assert 'FAILED' in process.log() and 'Traceback' not in process.log()
 
 
+@pytest.fixture
+def evaluator():
+    """Make the node in this process: evaluator(reference=…) -> (node, probe)."""
+    probes, nodes = [], []
+
+    def start(**values):
+        probe = Probe(next_domain(), ['--ros-args', *parameters(**values)])
+        probes.append(probe)
+        nodes.append(ReplayEvaluator(probe.context))
+        probe.executor.add_node(nodes[-1])
+        return nodes[-1], probe
+
+    yield start
+    for node in nodes:
+        node.destroy_node()
+    for probe in probes:
+        probe.close()
+
+
 def test_frames_that_nothing_connects_are_named_with_the_cure(evaluator):
-    probe, process = evaluator(reference='/lidar/points')
+    node, probe = evaluator(reference='/lidar/points')
     flat = np.ones((4, 5, 3), np.float32)
-    count = itertools.count(1)
-    depth = depth_and_info(probe, itertools.count(1), 3.0)
+    depth = depth_and_info(probe, 3.0)
 
     def both():
-        header = Header(frame_id='lidar')
-        header.stamp.sec = next(count)
+        header = depth()
+        header.frame_id = 'lidar'
         probe.advertise('/lidar/points', PointCloud2).publish(
             cloud_message(header, flat, np.zeros(flat.shape, np.uint8)))
-        depth()
 
     status = probe.diagnosis('no transform', both)
 
     assert "'camera_optical' is not known" in status.message
     assert 'tf2_msgs is not installed here' in status.message
-    assert process.stop() == 1
+    assert node.finish()[1] is None
+
+
+def test_depth_of_a_stereo_camera_is_compared_pixel_by_pixel(evaluator):
+    node, probe = evaluator(reference='/stereo/depth')
+    depth = depth_and_info(probe, 3.0)
+
+    def both():
+        header = depth()
+        info = camera_info((20, 30), header=header)
+        probe.advertise('/stereo/depth', Image).publish(
+            image_message(header, np.full((20, 30), 2500, np.uint16), '16UC1'))
+        probe.advertise('/stereo/camera_info', CameraInfo).publish(info)
+
+    probe.diagnosis('abs_rel 0.200', both)
+
+    assert node.evaluation.result().figures()['coverage'] == 1
+
+
+def test_a_reference_of_another_kind_is_an_error_on_diagnostics(evaluator):
+    _, probe = evaluator(reference='/stereo/camera_info')
+
+    status = probe.diagnosis('carries sensor_msgs/msg/CameraInfo; a reference is', lambda: (
+        probe.advertise('/stereo/camera_info', CameraInfo).publish(camera_info((2, 3)))))
+
+    assert status.level == b'\x02'
 
 
 @pytest.mark.parametrize(('values', 'error'), [
     ({'reference': "''"}, "reference is ''; expected a topic such as /velodyne_points, or wall:"),
     ({'reference': '/points'}, 'depth would be compared with itself'),
-    ({'reference': 'wall:2', 'thresholds': "['max_absrel=1']"}, "Did you mean 'max_abs_rel'?"),
+    ({'reference': 'wall:2', 'thresholds': "['max_absrel=1']"}, r"Did you mean 'max_abs_rel'\?"),
+    ({'reference': 'wall:2', 'tolerance': '1'}, r'tolerance: .* decimal point'),
+    ({'reference': 'wall:2', 'region': '[0.1, 0.2]'}, 'expected left, top, right, bottom'),
+    ({'reference': 'wall:2', 'window': '0'}, 'window is 0; expected 1 or more'),
+    ({'reference': 'wall:2', 'output': '/no/where.json'}, "Folder '/no' of output does not exist"),
+    ({'reference': 'wall:2', 'image_transport': 'h264'}, 'expected raw or compressed'),
 ])
-def test_a_parameter_that_cannot_be_meant_ends_the_node_with_one_line(evaluator, values, error):
-    _, process = evaluator(**values)
-
-    assert process.process.wait(timeout=60) == 1
-    assert error in process.log() and 'Traceback' not in process.log()
+def test_a_parameter_that_cannot_be_meant_is_refused(evaluator, values, error):
+    with pytest.raises(ValueError, match=error):
+        evaluator(**values)
