@@ -12,12 +12,15 @@ from typing import Any
 
 from tqdm import tqdm
 
+from mono_depth_ros.cli.estimator_options import open_estimator
 from mono_depth_ros.evaluation.bag_options import EvaluationOptions
 from mono_depth_ros.evaluation.bag_reading import BagSource, evaluate_bag
 from mono_depth_ros.evaluation.bag_result import BagResult, FrameRecord
-from mono_depth_ros.evaluation.card_estimate import CardEstimate, CardOptions
+from mono_depth_ros.evaluation.card_estimate import CardEstimate
 from mono_depth_ros.evaluation.thresholds import NAMES, Threshold, Verdict, judge
-from mono_depth_ros.inference.model_card import ModelCard, load_card
+from mono_depth_ros.inference.estimator import PRECISIONS, DepthEstimator
+from mono_depth_ros.inference.model_card import DEFAULT_CARD, ModelCard
+from mono_depth_ros.inference.preprocessing import FITS
 from mono_depth_ros.messages.depth_outputs import MAX_DEPTH, MIN_DEPTH
 
 PASSED, NOT_MEASURED, FAILED = 0, 1, 3
@@ -28,13 +31,14 @@ def main(args: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(args)
     frames: list[FrameRecord] = []
     try:
-        card = load_card(chosen.model)
         _check_output(chosen.output)
-        result = _evaluate(card, chosen, frames)
+        options = _options(chosen)
+        estimator = open_estimator(chosen)
+        result = _evaluate(estimator, options, chosen, frames)
     except (OSError, ValueError) as error:
         print(f'evaluate_bag: error: {error}', file=sys.stderr)
         return NOT_MEASURED
-    verdict = judge(result, _thresholds(chosen))
+    card, verdict = estimator.card, judge(result, _thresholds(chosen))
     print(_text(card, chosen, result, verdict))
     if chosen.output is not None:
         report = _report(card, chosen, result, verdict, frames)
@@ -53,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add('bag', type=Path, help='a .bag file, a ROS 2 bag folder, or a .mcap or .db3 file')
-    add('--model', required=True, metavar='CARD', help='name or path of a model card')
+    add('--model', default=DEFAULT_CARD, metavar='CARD',
+        help='name or path of a model card (default: %(default)s)')
     add('--reference', required=True, metavar='TOPIC|wall:M',
         help='PointCloud2 of a lidar, depth images (32FC1, 16UC1), or a wall at a known distance')
     add('--output', type=Path, metavar='FILE', help='write a JSON file, with every frame')
@@ -103,9 +108,9 @@ def _add_comparison(parser: argparse.ArgumentParser) -> None:
 def _add_model(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group('model').add_argument
     add('--depth-scale', type=float, metavar='X', help='metres per unit of depth, wins over card')
-    add('--fit', default='keep_aspect', choices=('keep_aspect', 'stretch'), help='as depth_node')
+    add('--fit', default='keep_aspect', choices=FITS, help='as depth_node')
     add('--device', default='cpu', help='cpu, cuda or cuda:N (default: cpu)')
-    add('--precision', default='float32', choices=('float32', 'float16', 'bfloat16'))
+    add('--precision', default='float32', choices=tuple(PRECISIONS))
     add('--threads', type=int, metavar='N', help='CPU threads (default: as PyTorch chooses)')
 
 
@@ -116,15 +121,12 @@ def _options(chosen: argparse.Namespace) -> EvaluationOptions:
         chosen.body_frame, chosen.camera_frame, chosen.reference_frame)
 
 
-def _evaluate(card: ModelCard, chosen: argparse.Namespace, frames: list[FrameRecord]
-              ) -> BagResult:
-    options = _options(chosen)
+def _evaluate(estimator: DepthEstimator, options: EvaluationOptions, chosen: argparse.Namespace,
+              frames: list[FrameRecord]) -> BagResult:
     source = BagSource(
         chosen.image, chosen.camera_info, chosen.intrinsics, chosen.input, chosen.reference_info,
         chosen.extrinsics, chosen.stamps, chosen.start, chosen.duration)
-    estimate = CardEstimate(card, CardOptions(
-        chosen.device, chosen.precision, chosen.threads, chosen.fit, chosen.depth_scale,
-        chosen.min_depth, chosen.max_depth))
+    estimate = CardEstimate(estimator, chosen.depth_scale, chosen.min_depth, chosen.max_depth)
     with tqdm(total=1.0, disable=None, bar_format='{percentage:3.0f}%|{bar}| {elapsed}') as bar:
         return evaluate_bag(chosen.bag, estimate, options, source, on_frame=frames.append,
                             on_progress=lambda share: bar.update(share - bar.n))

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, read_numbers
-
-VELODYNE_FILE_NAME = 'calib_velo_to_cam.txt'
+from mono_depth_ros.datasets.kitti_drive import VELO_FILE, read_points
 
 Array = NDArray[np.float64]
 
@@ -23,13 +22,7 @@ def read_scan(path: Path) -> Array:
     Raises:
         ValueError: the file ends within a point.
     """
-    numbers = np.fromfile(path, np.float32)
-    if numbers.size == 0 or numbers.size % 4 or path.stat().st_size % 4:
-        raise ValueError(
-            f"Scan '{path}' has {path.stat().st_size} bytes; expected 16 per point (x, y, z, "
-            'reflectance) and at least one. Copy the file again.'
-        )
-    return numbers.reshape(-1, 4)[:, :3].astype(np.float64)
+    return read_points(path)[:, :3].astype(np.float64)
 
 
 def velodyne_projection(day: Path, camera: int) -> Array:
@@ -43,7 +36,7 @@ def velodyne_projection(day: Path, camera: int) -> Array:
         FileNotFoundError, ValueError: a calibration is missing or broken.
     """
     camera_from_scanner = np.eye(4)
-    scanner_file = day / VELODYNE_FILE_NAME
+    scanner_file = day / VELO_FILE
     camera_from_scanner[:3, :3] = read_numbers(scanner_file, 'R', 9).reshape(3, 3)
     camera_from_scanner[:3, 3] = read_numbers(scanner_file, 'T', 3)
     rectification = np.eye(4)

@@ -17,6 +17,8 @@ Matrix = NDArray[np.float64]
 # Where a moving frame is silent for longer, nobody knows where it was.
 LONGEST_GAP = 500_000_000  # [ns]
 _NANOSECONDS = 1_000_000_000
+# What moved less is fixed: the noise of floating point.
+_STILL = 1e-6
 
 
 class TransformUnknownError(ValueError):
@@ -43,6 +45,7 @@ class Trajectory:
     """
 
     def __init__(self) -> None:
+        self._is_constant = True
         self._stamps: list[int] = []
         self._poses: list[tuple[Matrix, Matrix]] = []
 
@@ -61,12 +64,20 @@ class Trajectory:
         if place < len(self._stamps) and self._stamps[place] == stamp:
             return
         self._stamps.insert(place, stamp)
-        self._poses.insert(place, (np.array(translation, float), np.array(rotation, float)))
+        pose = np.array(translation, float), np.array(rotation, float)
+        self._poses.insert(place, pose)
+        self._is_constant = self._is_constant and all(
+            np.allclose(now, then, atol=_STILL) for now, then in zip(pose, self._poses[0]))
 
     def forget(self, before: int) -> None:
         """Drop the poses before a stamp, but the last of them."""
         first = max(0, bisect_left(self._stamps, before) - 1)
         del self._stamps[:first], self._poses[:first]
+
+    @property
+    def constant(self) -> Matrix | None:
+        """The pose (4, 4) if it never changed, else None."""
+        return transform_matrix(*self._poses[0]) if self._is_constant and self._poses else None
 
     def at(self, stamp: int) -> Matrix | None:
         """Return the pose (4, 4) at a stamp [ns], None where it is unknown."""
@@ -175,6 +186,8 @@ class TransformTree:
         while frame != ancestor:
             parent, link = self._parents[frame]
             step = link.at(stamp) if isinstance(link, Trajectory) else link
+            if step is None and isinstance(link, Trajectory):
+                step = link.constant  # many recordings of ROS 1 have what is fixed on /tf
             if step is None:
                 raise TransformUnknownError(
                     f"Where '{frame}' is in '{parent}' is not known at "

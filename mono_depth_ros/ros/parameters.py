@@ -13,6 +13,7 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from mono_depth_ros.inference.model_card import DEFAULT_CARD
 from mono_depth_ros.messages.colormap import COLORMAPS
 from mono_depth_ros.messages.depth_outputs import MAX_DEPTH, MIN_DEPTH
 
@@ -41,7 +42,7 @@ class DepthNodeConfig:
     """Hold the parameters of `depth_node`; the defaults live here and nowhere else."""
 
     model: str = parameter(
-        'lite_hr_depth_lite0',
+        DEFAULT_CARD,
         'Model card: a name in models/, a card file, or a folder with one card.')
     device: str = parameter(
         'cpu', 'Where the network runs: cpu, cuda or cuda:N. Never falls back to another one.')

@@ -2,20 +2,18 @@ import numpy as np
 import pytest
 
 from mono_depth_ros.cli.demo_frames import DemoFrame
-from mono_depth_ros.cli.demo_picture import (
+from mono_depth_ros.cli.demo_picture import brightened, render_picture, view_from_above
+from mono_depth_ros.cli.picture import (
     BAR_HEIGHT,
     COLORMAP,
     PANEL,
     Caption,
     Scale,
     bar_marks,
-    brightened,
     choose_scale,
     color_bar,
     fit_into,
-    render_picture,
     round_step,
-    view_from_above,
 )
 from mono_depth_ros.messages.colormap import colorize_depth
 

@@ -71,6 +71,17 @@ def test_moving_frame_is_where_it_was_at_the_stamp():
     assert robot().lookup('odom', 'camera', SECOND * 55 // 100)[0, 3] == pytest.approx(1.55)
 
 
+def test_frame_that_never_moves_on_tf_is_fixed():
+    tree = TransformTree()
+    for second in (0, 10):
+        tree.add('base', 'lidar', second * SECOND, (0, 0, 2), (0, 0, 0, 1))
+
+    assert tree.lookup('base', 'lidar', 99 * SECOND)[2, 3] == 2
+    tree.add('base', 'lidar', 20 * SECOND, (0, 0, 3), (0, 0, 0, 1))
+    with pytest.raises(TransformUnknownError, match=r'not known at 99\.000 s'):
+        tree.lookup('base', 'lidar', 99 * SECOND)
+
+
 @pytest.mark.parametrize(('target', 'source', 'stamp', 'error'), [
     ('camera', 'lidr', 0, r"Frame 'lidr' is not known\. Did you mean 'lidar'\? Known: base, cam"),
     ('camera', 'odom', 5 * SECOND, r"Where 'base' is in 'odom' is not known at 5\.000 s"),

@@ -22,7 +22,8 @@ from mono_depth_ros.evaluation.published import load_published
 pytestmark = pytest.mark.packaging
 
 PACKAGE = 'mono_depth_ros'
-EXECUTABLES = ['compare_networks', 'depth_node', 'evaluate_kitti', 'import_checkpoint',
+EXECUTABLES = ['bag_to_kitti', 'compare_networks', 'depth_node', 'evaluate_kitti',
+               'import_checkpoint', 'kitti_to_bag', 'predict_bag', 'predict_depth',
                'prepare_split', 'replay_bag', 'train_depth']
 LOOK = """
 import mono_depth_ros

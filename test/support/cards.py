@@ -1,6 +1,10 @@
-"""A small untrained card for tests of what is done with cards."""
+"""Small cards for tests of what is done with cards."""
 
-from mono_depth_ros.inference.model_card import ModelCard
+from dataclasses import replace
+
+from mono_depth_ros.datasets.street import street_images
+from mono_depth_ros.inference.checkpoint import load_network, save_weights
+from mono_depth_ros.inference.model_card import ModelCard, write_card
 
 UNTRAINED = ModelCard(
     name='tiny',
@@ -15,3 +19,12 @@ UNTRAINED = ModelCard(
     license_code='Apache-2.0',
     license_weights='none: no trained weights',
 )
+
+
+def write_small_card(path, **changes):
+    """Write a card whose weights load at once: random ones, with settled batch norms."""
+    card = replace(UNTRAINED, network='small_depth', min_depth=1.0)
+    network = load_network(card, street_images(4, card.input_size))
+    weights = path.with_suffix('.safetensors')
+    sha256 = save_weights(network, weights)
+    write_card(replace(card, weights=weights.name, sha256=sha256, seed=None, **changes), path)
