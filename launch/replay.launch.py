@@ -17,13 +17,15 @@ from launch.actions import (
     Shutdown,
     TimerAction,
 )
-from launch.event_handlers import OnProcessExit
+from launch.event_handlers import OnProcessExit, OnProcessIO
+from launch.events.process import ProcessIO
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 LONGEST_WAIT = 30.0  # [s] for a node that loads PyTorch and its model from a cold disk
+READY = 'ready to compare'  # what replay_evaluator says once it listens
 LAST_FRAME = 2.0  # [s] from the end of the bag to the end of everything
 
 # Every argument of depth.launch.py is accepted too.
@@ -85,8 +87,7 @@ def generate_launch_description() -> LaunchDescription:
         # First, so that the player inherits the transport profile that it sets.
         IncludeLaunchDescription(
             depth_launch, launch_arguments=[('use_sim_time', LaunchConfiguration('clock'))]),
-        OpaqueFunction(function=start_evaluator),
-        OpaqueFunction(function=start_player),
+        OpaqueFunction(function=start),
     ])
 
 
@@ -148,20 +149,31 @@ def split(text: str) -> list[str]:
     return [part.strip() for part in text.split(',')] if text else []
 
 
-def start_evaluator(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     if given(context, 'evaluate') != 'true':
-        return []
-    image = given(context, 'image')
-    return [Node(
+        return start_player(context)
+    evaluator = Node(
         package='mono_depth_ros',
         executable='replay_evaluator',
         name='replay_evaluator',
         namespace=given(context, 'namespace'),
         parameters=[evaluation_parameters(context)],
-        remappings=[('image', image)],
+        remappings=[('image', given(context, 'image'))],
         output='screen',
         emulate_tty=True,
-    )]
+    )
+    starting = iter([start_player(context)])
+
+    def when_ready(event: ProcessIO) -> list[LaunchDescriptionEntity] | None:
+        return next(starting, None) if READY.encode() in event.text else None
+
+    end = Shutdown(reason='the evaluation has ended')
+    return [
+        # Nobody plays into an evaluation that is not there yet, or that refused its parameters.
+        RegisterEventHandler(OnProcessIO(
+            target_action=evaluator, on_stdout=when_ready, on_stderr=when_ready)),
+        RegisterEventHandler(OnProcessExit(target_action=evaluator, on_exit=[end])),
+        evaluator]
 
 
 def evaluation_parameters(context: LaunchContext) -> dict[str, Any]:

@@ -82,6 +82,9 @@ class ReplayEvaluator(Node):
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(LOOK_S, self._look_for_publishers, clock=steady)
         self.create_timer(TICK_S, self._tick, clock=steady)
+        # replay.launch.py waits for these words.
+        self.get_logger().info(f'ready to compare {self.resolve_topic_name(DEPTH)} with '
+                               f'{config.options.reference}')
 
     # -- connections ---------------------------------------------------------------------------
 
@@ -131,7 +134,7 @@ class ReplayEvaluator(Node):
                 depth=QUEUE, reliability=ReliabilityPolicy.BEST_EFFORT))
         message_class: Any = import_message(kind)
         self.create_subscription(message_class, topic, self._on_reference, qos)
-        self.get_logger().info(f'comparing {self.resolve_topic_name(DEPTH)} with {topic} ({kind})')
+        self.get_logger().info(f'{topic} carries {kind}')
 
     def _subscribe_poses(self, kind: str, qos: QoSProfile) -> None:
         topic = self.evaluation.motion.topic
