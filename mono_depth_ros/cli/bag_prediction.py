@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rosbags.highlevel import AnyReader
+from rosbags.highlevel import AnyReader, AnyReaderError
 
 from mono_depth_ros.datasets.bag_index import (
     camera_from_info,
@@ -27,6 +28,7 @@ from mono_depth_ros.datasets.bag_source import (
     rgb_from_bag_message,
     select_connections,
     stamp_of,
+    undefined_types,
 )
 from mono_depth_ros.datasets.bag_writer import CameraBagWriter, new_bag
 from mono_depth_ros.datasets.calibration_file import read_calibration_file
@@ -115,6 +117,7 @@ class BagDepthReport:
     """What was done.
 
     Attributes:
+        left_out: topics that cannot be copied, because nobody knows their type.
         copied: messages taken over.
         added: messages by new topic.
         skipped: images without depth, by reason.
@@ -122,6 +125,7 @@ class BagDepthReport:
         warnings: what the user should know of the units.
     """
 
+    left_out: dict[str, str] = field(default_factory=dict)
     copied: int = 0
     added: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
@@ -194,15 +198,17 @@ def add_depth(bag: Path, output: Path, estimator: DepthEstimator, options: BagDe
         image_topic = choose_image_topic(reader, options.image_topic)
         calibrations = _read_calibrations(reader, image_topic, options)
         _check_topics(reader, options)
+        report = BagDepthReport(left_out=undefined_types(reader))
+        connections = [c for c in reader.connections if c.topic not in report.left_out]
         with new_bag(output) as writer:
-            copy, report = writer.copy_from(reader), BagDepthReport()
+            copy = writer.copy_from(reader, connections)
             batch = _Batch(writer, copy, estimator, options, report)
-            messages = read_messages(reader, reader.connections)
+            messages = read_messages(reader, connections)
             for done, (connection, log_time, data) in enumerate(messages, start=1):
                 batch.add_copy(connection, log_time, data)
                 if connection.topic == image_topic:
-                    message: Any = reader.deserialize(data, connection.msgtype)
-                    batch.add_image(message, log_time, calibrations)
+                    read = partial(reader.deserialize, data, connection.msgtype)
+                    batch.add_image(read, log_time, calibrations)
                 on_message(done, reader.message_count)
             batch.flush()
             if not report.added:
@@ -230,12 +236,14 @@ class _Batch:
         if self._bytes > _MOST_WAITING:
             self.flush()
 
-    def add_image(self, message: Any, log_time: int, calibrations: _Calibrations) -> None:
+    def add_image(self, read: Callable[[], Any], log_time: int,
+                  calibrations: _Calibrations) -> None:
         """Decode and rectify an image; one that cannot become depth is counted."""
         try:
+            message = read()
             rgb = rgb_from_bag_message(message)
             geometry = calibrations.geometry((rgb.shape[0], rgb.shape[1]), log_time)
-        except (ValueError, cv2.error) as error:
+        except (ValueError, cv2.error, AnyReaderError) as error:
             self._report.skipped[str(error)] += 1
             return
         self._waiting.append(_Frame(stamp_of(message), log_time, message.header.frame_id,

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from rosbags.highlevel import AnyReaderError
 from tqdm import tqdm
 
 from mono_depth_ros.datasets.bag_to_kitti import FORMS, KittiLayoutOptions, write_kitti
@@ -28,7 +29,7 @@ def main(args: Sequence[str] | None = None) -> int:
                 bar.update(done - bar.n)
 
             report = write_kitti(bag, root, options, advance)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, AnyReaderError) as error:
         print(f'bag_to_kitti: error: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -56,13 +56,16 @@ def _print(report: BagDepthReport) -> None:
         print(f'{count:7}  {topic}')
     for reason, count in report.skipped.items():
         print(f'{count:7}  images without depth: {reason}')
+    for topic, kind in report.left_out.items():
+        print(f"warning: '{topic}' is left out: the bag does not define its type {kind}, as those "
+              "of Humble and older never do. 'ros2 bag convert' it where the package is installed")
     for warning in sorted(report.warnings):
         print(f'warning: {warning}')
 
 
 def _options(chosen: argparse.Namespace) -> BagDepthOptions:
     return BagDepthOptions(
-        image_topic=chosen.image, camera_info_topic=chosen.camera_info,
+        image_topic=chosen.image_topic, camera_info_topic=chosen.camera_info_topic,
         intrinsics=chosen.intrinsics, input=chosen.input, depth_scale=chosen.depth_scale,
         min_depth=chosen.min_depth, max_depth=chosen.max_depth,
         depth_encoding=chosen.depth_encoding, cloud_stride=chosen.cloud_stride,
@@ -78,8 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add('bag', help='ROS 1 .bag, ROS 2 folder, .mcap or .db3')
     add('output', help='folder of the new bag')
-    add('--image', metavar='TOPIC', help='may be left out where the bag has only one')
-    add('--camera-info', metavar='TOPIC', help='default: camera_info beside the images')
+    add('--image-topic', metavar='TOPIC', help='may be left out where the bag has only one')
+    add('--camera-info-topic', metavar='TOPIC', help='default: camera_info beside the images')
     add('--add', nargs='+', choices=tuple(OUTPUTS), default=DEFAULT_OUTPUTS, metavar='OUTPUT',
         help=f'of {", ".join(OUTPUTS)} (default: {" ".join(DEFAULT_OUTPUTS)})')
     add('--namespace', default='/', help="prefix of the new topics (default: '/')")

@@ -282,20 +282,20 @@ class CameraBagWriter:
         """Keep a remark in the bag's metadata (custom_data)."""
         self._writer.set_custom_data(key, value)
 
-    def copy_from(self, reader: AnyReader) -> Copy:
-        """Declare the topics of another bag here, and return what copies one message.
+    def copy_from(self, reader: AnyReader, connections: Sequence[Connection]) -> Copy:
+        """Declare topics of another bag here, and return what copies one message of them.
 
         Messages of ROS 2 keep their bytes, those of ROS 1 are written as ROS 2 has them; topics
         keep their QoS, and what was latched stays so.
         """
         typestore = None if reader.is2 else self._typestore
         with redirect_stdout(io.StringIO()):  # the library tells of every type that differs
-            connections, converters = create_connections_converters(
-                reader.connections, typestore, reader, self._writer
+            targets, converters = create_connections_converters(
+                connections, typestore, reader, self._writer
             )
 
         def copy(connection: Connection, log_time_ns: int, data: bytes) -> None:
-            target = connections[connection.id, connection.owner]
+            target = targets[connection.id, connection.owner]
             self._writer.write(target, log_time_ns, converters[connection.msgtype](data))
 
         return copy

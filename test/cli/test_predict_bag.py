@@ -1,6 +1,8 @@
 """The executable predict_bag, from bags of both kinds to a bag with depth."""
 
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -32,13 +34,13 @@ def cards(tmp_path_factory):
     return folder
 
 
-def write_bag(path, images=None, **info):
+def write_bag(path, images=None, storage='mcap', **info):
     """Write images whose log time is later than their stamp, a name and fixed transforms."""
     images = [wall(0, SIZE), wall(9, SIZE)] if images is None else images
     types = get_typestore(Stores.ROS2_JAZZY)
     text = types.types['std_msgs/msg/String'](data='robot')
     data = types.serialize_cdr(text, text.__msgtype__)
-    with CameraBagWriter(path) as bag:
+    with CameraBagWriter(path, storage) as bag:
         bag.write_transforms('/tf_static', STAMP, [('base_link', 'optical', np.eye(4))])
         for index, image in enumerate(images):
             stamp = STAMP + index * 100_000_000
@@ -54,6 +56,11 @@ def contents(path):
     with open_bag(path) as reader:
         return [(c.topic, log_time, bytes(data), reader.deserialize(data, c.msgtype))
                 for c, log_time, data in reader.messages()]
+
+
+def raw_contents(path):
+    with open_bag(path) as reader:
+        return [(c.topic, log_time, bytes(data)) for c, log_time, data in reader.messages()]
 
 
 def pixels(message):
@@ -172,9 +179,24 @@ def test_images_that_cannot_become_depth_are_counted_and_kept(tmp_path, cards, c
             in capsys.readouterr().out)
 
 
+def test_a_message_that_is_cut_off_is_counted(tmp_path, cards, capsys):
+    bag = write_bag(tmp_path / 'good', [wall(0, SIZE)])
+    with CameraBagWriter(tmp_path / 'bag') as writer, open_bag(bag) as reader:
+        for connection, log_time, data in reader.messages():
+            writer.write_serialized(connection.topic, connection.msgtype, log_time, data)
+            if connection.topic == TOPIC:
+                writer.write_serialized(TOPIC, connection.msgtype, log_time + 1, data[:200])
+
+    assert predict(tmp_path / 'bag', tmp_path / 'out', cards / 'scaled.yaml') == 0
+
+    assert '1  images without depth: ' in capsys.readouterr().out
+    topics = [topic for topic, *_ in raw_contents(tmp_path / 'out')]
+    assert (topics.count(TOPIC), topics.count('/depth/image_rect')) == (2, 1)
+
+
 @pytest.mark.parametrize(('options', 'info', 'message'), [
-    (['--image', '/camera/image'], {}, "'/camera/image' is not an image topic"),
-    (['--camera-info', '/info'], {}, "'/info' is not a camera_info topic"),
+    (['--image-topic', '/camera/image'], {}, "'/camera/image' is not an image topic"),
+    (['--camera-info-topic', '/info'], {}, "'/info' is not a camera_info topic"),
     (['--namespace', '/my camera'], {}, 'expected names of letters'),
     (['--min-depth', '5', '--max-depth', '5'], {}, r'expected 0 <= min < max'),
     ([], {'K': np.zeros((3, 3))}, 'No image on .* became depth: .*not calibrated'),
@@ -195,6 +217,25 @@ def test_new_topics_never_mix_with_recorded_ones(tmp_path, cards, capsys):
     bag = write_bag(tmp_path / 'bag', [wall(0, SIZE)])
     assert predict(bag, tmp_path / 'once', cards / 'scaled.yaml', '--namespace', 'other') == 0
 
-    again = [tmp_path / 'once', tmp_path / 'twice', cards / 'scaled.yaml', '--image', TOPIC]
+    again = [tmp_path / 'once', tmp_path / 'twice', cards / 'scaled.yaml', '--image-topic', TOPIC]
     assert predict(*again, '--namespace', '/other/') == 1
     assert "holds '/other/depth/camera_info' already" in capsys.readouterr().err
+
+
+def test_a_topic_whose_type_nobody_defines_is_left_out_and_named(tmp_path, cards, capsys):
+    bag = write_bag(tmp_path / 'bag', [wall(0, SIZE)], storage='sqlite3')
+    with closing(sqlite3.connect(next(bag.glob('*.db3')))) as database, database:
+        # As Humble writes them: without definitions.
+        database.execute('DROP TABLE message_definitions')
+        database.execute('UPDATE schema SET schema_version = 3')
+        database.execute("UPDATE topics SET type = 'my_robot/msg/Mood' WHERE name = '/name'")
+    metadata = (bag / 'metadata.yaml').read_text().replace('version: 8', 'version: 5')
+    (bag / 'metadata.yaml').write_text(
+        metadata.replace('std_msgs/msg/String', 'my_robot/msg/Mood'))
+
+    assert predict(bag, tmp_path / 'out', cards / 'scaled.yaml') == 0
+
+    assert "'/name' is left out: the bag does not define its type my_robot/msg/Mood" in (
+        capsys.readouterr().out)
+    topics = {topic for topic, *_ in contents(tmp_path / 'out')}
+    assert '/name' not in topics and {TOPIC, '/tf_static', '/points'} <= topics

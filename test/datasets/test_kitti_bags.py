@@ -11,7 +11,6 @@ from shared_data import shared_data
 from mono_depth_ros.datasets.bag_options import BagOptions
 from mono_depth_ros.datasets.bag_source import open_bag, rgb_from_bag_message, stamp_of
 from mono_depth_ros.datasets.bag_to_kitti import KittiLayoutOptions, write_kitti
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti_calibration import read_camera, read_numbers
 from mono_depth_ros.datasets.kitti_drive import read_points, read_stamps
@@ -242,55 +241,23 @@ def test_a_folder_that_is_no_drive_is_refused(tmp_path, drive):
         write_drive(drive, tmp_path / 'bag', KittiBagOptions(cameras=(0,)))
 
 
-def robot_bag(path, *, frame='cam_optical', clouds=('/lidar',), stamps=(10**18, 10**18 + 10**8)):
-    """Write a robot's bag: a distorted camera, and a lidar that nothing places."""
-    with CameraBagWriter(path) as bag:
-        for stamp in stamps:
-            K = [[50, 0, 29.5], [0, 50, 19.5], [0, 0, 1]]
-            bag.write_camera_info('/cam/camera_info', stamp, frame, SIZE, K, D=[-0.3, 0.1, 0, 0])
-            image = np.full((*SIZE, 3), 200, np.uint8)
-            bag.write_image('/cam/image_raw', stamp, frame, 'bgr8', image)
-            for topic in clouds:
-                points = np.array([[1, 2, 3], [np.nan, 0, 0]], np.float32)
-                bag.write_cloud(topic, stamp, 'lidar', points, ('x', 'y', 'z'))
-    return path
+def test_a_drive_that_is_not_what_it_seems_is_refused(tmp_path, drive):
+    with pytest.raises(FileNotFoundError, match=r'does not exist\. Expected a folder such as'):
+        write_drive(drive / 'nothing', tmp_path / 'bag', KittiBagOptions())
+    renamed = drive.rename(drive.parent / 'my_drive')
+    for file in renamed.rglob('timestamps.txt'):
+        file.unlink()
+    with pytest.raises(ValueError, match="'my_drive' is not named like a drive"):
+        write_drive(renamed, tmp_path / 'bag', KittiBagOptions(rate=10))
+    with pytest.raises(ValueError, match="images is 'bmp'; expected raw, jpeg, png"):
+        KittiBagOptions(images='bmp')
 
 
-def test_a_distorted_camera_is_written_rectified(tmp_path):
-    report = write_kitti(robot_bag(tmp_path / 'bag'), tmp_path / 'back',
-                         KittiLayoutOptions(lidar='none', drive=7))
+def test_images_of_another_size_than_their_calibration_are_refused(tmp_path, drive):
+    write_day(tmp_path / 'kitti', (40, 62))
 
-    assert report.drive.name == '2001_09_09_drive_0007_sync'
-    image = read_image(report.drive / 'image_02/data/0000000000.png')
-    camera = read_camera(report.drive.parent / 'calib_cam_to_cam.txt', 2)
-    assert (image.shape[:2], camera.K[0, 0]) == (SIZE, 50)
-    assert not (report.drive / 'velodyne_points').exists()
-
-
-def test_a_lidar_that_nothing_places_is_refused_with_what_to_do(tmp_path):
-    with pytest.raises(ValueError, match=r"'/lidar' cannot be.*no /tf_static.*--lidar none"):
-        write_kitti(robot_bag(tmp_path / 'bag'), tmp_path / 'back', KittiLayoutOptions())
-    assert not (tmp_path / 'back').exists()
-
-
-def test_choices_that_only_the_user_can_make_are_asked_for(tmp_path):
-    bag = robot_bag(tmp_path / 'bag', clouds=('/a', '/b'))
-    with pytest.raises(ValueError, match='2 point clouds: /a, /b'):
-        write_kitti(bag, tmp_path / 'back', KittiLayoutOptions())
-    with pytest.raises(ValueError, match="'/cam/camera_info' carries sensor_msgs/msg/CameraInfo"):
-        write_kitti(bag, tmp_path / 'back', KittiLayoutOptions(lidar='/cam/camera_info'))
-    with pytest.raises(ValueError, match='KITTI has no camera 4; expected 0 to 3'):
-        KittiLayoutOptions(cameras={4: '/cam/image_raw'})
-
-
-def test_points_without_intensity_and_holes_are_told_of(tmp_path):
-    bag = robot_bag(tmp_path / 'bag', frame='lidar')
-
-    report = write_kitti(bag, tmp_path / 'back', KittiLayoutOptions())
-
-    scan = read_points(report.drive / 'velodyne_points/data/0000000000.bin')
-    assert scan.tolist() == [[1, 2, 3, 0]]
-    assert report.notes == ["'/lidar' has no intensity: the scans' reflectance is 0"]
+    with pytest.raises(ValueError, match=r'0000000000\.png.* is 60x40, but .* says 62x40'):
+        write_drive(drive, tmp_path / 'bag', KittiBagOptions())
 
 
 def test_a_day_keeps_one_calibration(tmp_path, drive):

@@ -57,3 +57,17 @@ def test_of_the_moving_topic_only_what_stands_still_is_taken(tmp_path):
 
     assert tree.frames == ['base', 'camera', 'lidar']
     assert np.allclose(tree.lookup('base', 'camera'), rigid(LEFT, (0, 2, 0)))
+
+
+def test_a_rotation_that_is_none_is_named_with_its_frames(tmp_path):
+    with CameraBagWriter(tmp_path / 'bag') as bag:
+        vector = bag.xyz('Vector3', (0, 0, 0))
+        rotation = bag.make('geometry_msgs/msg/Quaternion', x=0.0, y=0.0, z=0.0, w=0.0)
+        transform = bag.make('geometry_msgs/msg/Transform', translation=vector, rotation=rotation)
+        stamped = bag.make('geometry_msgs/msg/TransformStamped', header=bag.header(0, 'base'),
+                           child_frame_id='camera', transform=transform)
+        bag.write_message('/tf_static', 'tf2_msgs/msg/TFMessage', 1, transforms=[stamped])
+
+    with (open_bag(tmp_path / 'bag') as reader,
+          pytest.raises(ValueError, match=r"'base' to 'camera': .*length 0, expected 1")):
+        read_transforms(reader)
