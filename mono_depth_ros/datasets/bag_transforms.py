@@ -21,11 +21,11 @@ from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 
 from mono_depth_ros.datasets.bag_source import read_messages
+from mono_depth_ros.datasets.bag_writer import STATIC_TOPIC
 from mono_depth_ros.geometry.frames import Matrix, TransformTree, transform_matrix
 
 # ROS 1 had two names for it.
 TF_TYPES = ('tf2_msgs/msg/TFMessage', 'tf/msg/tfMessage')
-STATIC_TOPIC = 'tf_static'
 
 _EXPECTED = ('a YAML file with transforms: a list of {parent, child, translation: [x, y, z], '
              'rotation: [x, y, z, w]}, or matrix: [16 numbers] in place of the last two')
@@ -33,7 +33,7 @@ _ORTHONORMAL = 1e-3
 
 
 def read_transforms(reader: AnyReader) -> TransformTree:
-    """Read every transform of a bag; an empty tree where it has none.
+    """Read every transform of a bag, fixed and moving; an empty tree where it has none.
 
     Raises:
         ValueError: a transform is none.
@@ -83,4 +83,4 @@ def _matrix(entry: dict[str, Any]) -> Matrix:
 
 
 def _is_static(connection: Connection) -> bool:
-    return connection.topic.rpartition('/')[2] == STATIC_TOPIC
+    return connection.topic.endswith(STATIC_TOPIC)

@@ -149,8 +149,13 @@ class TransformTree:
             if isinstance(link, Trajectory):
                 link.forget(before)
 
-    def lookup(self, target: str, source: str, stamp: int) -> Matrix:
+    def lookup(self, target: str, source: str, stamp: int | None = None) -> Matrix:
         """Return target_from_source (4, 4), which moves points of source into target.
+
+        Args:
+            target: a frame.
+            source: another one.
+            stamp: when [ns]; None: at any time, so that nothing between the two may move.
 
         Raises:
             TransformUnknownError: a frame is unknown, the two are not connected, or a moving
@@ -180,18 +185,20 @@ class TransformTree:
                 'start, or give the transform in an extrinsics file.')
         return common
 
-    def _climb(self, frame: str, ancestor: str, stamp: int) -> Matrix:
+    def _climb(self, frame: str, ancestor: str, stamp: int | None) -> Matrix:
         """Return ancestor_from_frame (4, 4)."""
         matrix = np.eye(4)
         while frame != ancestor:
             parent, link = self._parents[frame]
-            step = link.at(stamp) if isinstance(link, Trajectory) else link
-            if step is None and isinstance(link, Trajectory):
-                step = link.constant  # many recordings of ROS 1 have what is fixed on /tf
+            step = _pose(link, stamp)
+            if step is None and stamp is None:
+                raise TransformUnknownError(f"'{frame}' moves in '{parent}'; a transform that is "
+                                            'the same at all times is needed.')
             if step is None:
                 raise TransformUnknownError(
                     f"Where '{frame}' is in '{parent}' is not known at "
-                    f'{stamp / _NANOSECONDS:.3f} s: /tf has nothing close enough around it.')
+                    f'{(stamp or 0) / _NANOSECONDS:.3f} s: /tf has nothing close enough around '
+                    'it.')
             matrix = step @ matrix
             frame = parent
         return matrix
@@ -210,11 +217,22 @@ class TransformTree:
         known = self.frames
         if frame in known:
             return
+        if not known:
+            raise TransformUnknownError(f"Frame '{frame}' is not known: there is no /tf_static. "
+                                        'Record it, or give the transform in an extrinsics file.')
         near = get_close_matches(frame, known, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ''
         raise TransformUnknownError(
-            f"Frame '{frame}' is not known.{hint} Known: {', '.join(known) or 'none'}. Record "
+            f"Frame '{frame}' is not known.{hint} Known: {', '.join(known)}. Record "
             '/tf_static, or give the transform in an extrinsics file.')
+
+
+def _pose(link: Matrix | Trajectory, stamp: int | None) -> Matrix | None:
+    """Return parent_from_child (4, 4); many recordings of ROS 1 have what is fixed on /tf."""
+    if not isinstance(link, Trajectory):
+        return link
+    pose = None if stamp is None else link.at(stamp)
+    return link.constant if pose is None else pose
 
 
 def _plain(frame: str) -> str:

@@ -85,6 +85,7 @@ def test_frame_that_never_moves_on_tf_is_fixed():
 @pytest.mark.parametrize(('target', 'source', 'stamp', 'error'), [
     ('camera', 'lidr', 0, r"Frame 'lidr' is not known\. Did you mean 'lidar'\? Known: base, cam"),
     ('camera', 'odom', 5 * SECOND, r"Where 'base' is in 'odom' is not known at 5\.000 s"),
+    ('odom', 'camera', None, "'base' moves in 'odom'; a transform that is the same at all times"),
     ('camera', 'map', 0, "'camera' and 'map' are not connected: .*'odom' and 'earth'"),
 ])
 def test_what_cannot_be_known_is_named(target, source, stamp, error):
