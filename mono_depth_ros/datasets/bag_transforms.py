@@ -47,7 +47,7 @@ def read_transforms(reader: AnyReader) -> TransformTree:
 
 
 def read_extrinsics(path: str | Path, tree: TransformTree) -> None:
-    """Add the fixed transforms of a file to a tree; they win over those of the same child.
+    """Add the fixed transforms of a file to a tree; they win over messages about the same child.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -59,7 +59,8 @@ def read_extrinsics(path: str | Path, tree: TransformTree) -> None:
     try:
         entries = yaml.safe_load(path.read_text(encoding='utf-8'))['transforms']
         for entry in entries:
-            tree.add_fixed(str(entry['parent']), str(entry['child']), _matrix(entry))
+            tree.add_fixed(str(entry['parent']), str(entry['child']), _matrix(entry),
+                           by_hand=True)
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         reason = f'{error} is missing' if isinstance(error, KeyError) else str(error)
         raise ValueError(f"Extrinsics '{path}' cannot be read: {reason}. Expected {_EXPECTED}."

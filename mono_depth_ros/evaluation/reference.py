@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mono_depth_ros.geometry.camera import backproject, project
+from mono_depth_ros.evaluation.point_depth import draw_points
+from mono_depth_ros.geometry.camera import backproject
 
 Array = NDArray[np.float64]
 Depth = NDArray[np.float32]
@@ -75,20 +76,8 @@ def draw(reference: Reference, camera_from_reference: Array, K: Array, size: Siz
         return np.where(_is_depth(reference.depth), reference.depth, np.float32(np.nan))
     else:
         points = _points_of(reference)
-    moved = points @ camera_from_reference[:3, :3].T + camera_from_reference[:3, 3]
-    return _draw_points(moved[moved[:, 2] > 0], K, size)
-
-
-def _draw_points(points: Array, K: Array, size: Size) -> Depth:
-    pixels, depth = (values.numpy() for values in project(
-        torch.from_numpy(np.ascontiguousarray(points)), torch.from_numpy(K)))
-    columns, rows = np.rint(pixels).T
-    inside = (columns >= 0) & (rows >= 0) & (columns < size[1]) & (rows < size[0])
-    columns, rows, depth = columns[inside].astype(int), rows[inside].astype(int), depth[inside]
-    farthest_first = np.argsort(-depth, kind='stable')
-    image = np.full(size, np.nan, np.float32)
-    image[rows[farthest_first], columns[farthest_first]] = depth[farthest_first]
-    return image
+    drawn = draw_points(points, camera_from_reference, K, size)
+    return np.where(drawn > 0, drawn, np.nan).astype(np.float32)
 
 
 def _points_of(reference: DepthImage) -> Array:

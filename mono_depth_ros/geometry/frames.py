@@ -100,15 +100,24 @@ class TransformTree:
 
     def __init__(self) -> None:
         self._parents: dict[str, tuple[str, Matrix | Trajectory]] = {}
+        self._given: set[str] = set()
 
     @property
     def frames(self) -> list[str]:
         """The names of all frames, sorted."""
         return sorted({*self._parents, *(parent for parent, _ in self._parents.values())})
 
-    def add_fixed(self, parent: str, child: str, parent_from_child: Matrix) -> None:
-        """Add a transform that never changes; a later one of the same child replaces it."""
-        self._parents[_plain(child)] = _plain(parent), parent_from_child
+    def add_fixed(self, parent: str, child: str, parent_from_child: Matrix,
+                  by_hand: bool = False) -> None:
+        """Add a transform (4, 4) that never changes.
+
+        A later one of the same child replaces it, but never one that was given by hand.
+        """
+        parent, child = _plain(parent), _plain(child)
+        if by_hand:
+            self._given.add(child)
+        if by_hand or child not in self._given:
+            self._parents[child] = parent, parent_from_child
 
     def add(self, parent: str, child: str, stamp: int, translation: Sequence[float],
             rotation: Sequence[float]) -> None:

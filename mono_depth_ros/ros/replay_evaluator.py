@@ -172,8 +172,6 @@ class ReplayEvaluator(Node):
 
     def _on_static(self, message: Any) -> None:
         self._guarded(lambda: self._tree.add_message(message, is_static=True), 'bad_transform')
-        if self.config.extrinsics:
-            read_extrinsics(self.config.extrinsics, self._tree)
 
     def _on_tf(self, message: Any) -> None:
         self._guarded(lambda: self._tree.add_message(message, is_static=False), 'bad_transform')
@@ -277,7 +275,9 @@ class ReplayEvaluator(Node):
         if nothing:
             level = Level.WARN if self._ticks > _CAN_WAIT_S else Level.OK
             return level, f'{nothing}{self._hint()}'
-        verdict = judge(recent, self.config.thresholds)
+        # How many frames there are shows at the end, not in a window of them.
+        verdict = judge(recent, [limit for limit in self.config.thresholds
+                                 if limit.figure != 'frames'])
         figures = recent.figures()
         text = (f'abs_rel {figures["abs_rel"]:.3f}, a1 {figures["a1"]:.3f} ({recent.judged}) over '
                 f'the last {len(recent.scales)} frames')

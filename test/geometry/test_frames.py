@@ -124,6 +124,16 @@ def test_message_fills_the_tree_and_a_fixed_transform_wins():
     assert np.allclose(tree.lookup('base', 'arm', 7)[:2, 0], [0, 1])
 
 
+def test_transform_that_was_given_by_hand_stays():
+    tree = TransformTree()
+    tree.add_fixed('base', 'arm', rigid(np.eye(3), (9, 9, 9)), by_hand=True)
+
+    for is_static in (True, False):
+        tree.add_message(message((0, 0, 0, 1)), is_static)
+
+    assert tree.lookup('base', 'arm')[0, 3] == 9
+
+
 def test_message_without_rotation_names_its_frames():
     with pytest.raises(ValueError, match=r"from '/base' to 'arm': Quaternion .* length 0"):
         TransformTree().add_message(message((0, 0, 0, 0)), is_static=True)
