@@ -280,7 +280,7 @@ class BagEvaluation:
         """Note how far depth changed since the last frame without reason; NaN if not known."""
         previous, self._previous = self._previous, frame
         if (previous is None or previous.depth.shape != frame.depth.shape
-                or frame.stamp - previous.stamp > LONGEST_STEP):
+                or not 0 < frame.stamp - previous.stamp <= LONGEST_STEP):
             return float('nan')
         # Metres of motion and a depth without metres cannot explain each other.
         if frame.kind == RELATIVE and self.motion.source != STILL:

@@ -127,7 +127,7 @@ class BagResult:
             'apart_max': float(np.max(np.abs(self.apart))) if self.apart else None,
             **{name: _plain(figures[name]) for name in
                ('coverage', 'scale', 'scale_spread', 'flicker', 'flicker_p95')},
-            'no_flicker': self.no_flicker,
+            'flicker_frames': len(self.flickers), 'no_flicker': self.no_flicker,
             'clocks': {'state': self.shift.state, 'seconds': _plain(self.shift.seconds),
                        'text': self.shift.text},
             **{name: _row(metrics) for name, metrics in self.ways.items()},

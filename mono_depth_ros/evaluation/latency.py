@@ -43,10 +43,11 @@ class Latency:
             self.dropped += 1
 
     def add_depth(self, stamp: int, received: float, header_age: float) -> None:
-        """Take in a depth image: its stamp [ns], its reception [s] and its header's age [s]."""
+        """Take in a depth image: its stamp [ns], reception [s], and header's age [s] or NaN."""
         self.depths += 1
         self._arrivals.append(received)
-        self._header_ages.append(header_age)
+        if math.isfinite(header_age):
+            self._header_ages.append(header_age)
         began = self._waiting.pop(stamp, None)
         if began is not None:
             self._ages.append(received - began)

@@ -45,8 +45,9 @@ def reference_of(message: Any, stamp: int, view: View | None) -> Reference:
     """
     if hasattr(message, 'point_step'):
         points, _ = read_cloud(message)
-        finite = np.isfinite(points).all(axis=1)
-        return Cloud(stamp, message.header.frame_id, points[finite].astype(np.float64))
+        # Where nothing came back, some drivers write NaN, others the sensor's own place.
+        measured = np.isfinite(points).all(axis=1) & points.any(axis=1)
+        return Cloud(stamp, message.header.frame_id, points[measured].astype(np.float64))
     assert view is not None, 'a depth image comes with its intrinsics'
     depth = decode_depth(message.data, (message.height, message.width), message.encoding,
                          message.step, bool(message.is_bigendian))

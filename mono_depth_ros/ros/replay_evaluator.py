@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,7 @@ from mono_depth_ros.evaluation.bag_result import RELATIVE, BagResult, FrameRecor
 from mono_depth_ros.evaluation.latency import Latency, latency_table
 from mono_depth_ros.evaluation.reference_messages import (
     CLOUD_TYPE,
+    IMAGE_TYPE,
     View,
     check_reference_type,
     reference_of,
@@ -210,7 +214,7 @@ class ReplayEvaluator(Node):
             self.evaluation.skip('no_camera_info', f'nothing came beside {name}')
 
     def _on_image(self, data: bytes, info: Any) -> None:
-        self.latency.add_image(header_stamp(data), info['received_timestamp'] / NANOSECONDS)
+        self.latency.add_image(header_stamp(data), _received(info))
 
     def _on_depth(self, message: Image, info: Any) -> None:
         self._take_depth(message, info, 'metres')
@@ -220,8 +224,10 @@ class ReplayEvaluator(Node):
 
     def _take_depth(self, message: Image, info: dict[str, int], kind: str) -> None:
         stamp = _stamp_of(message)
-        age = (self.get_clock().now().nanoseconds - stamp) / NANOSECONDS
-        self.latency.add_depth(stamp, info['received_timestamp'] / NANOSECONDS, age)
+        now = self.get_clock().now().nanoseconds
+        # Simulated time is 0 until /clock comes.
+        age = (now - stamp) / NANOSECONDS if now else math.nan
+        self.latency.add_depth(stamp, _received(info), age)
         self._with_view(INFO, lambda: self._guarded(
             lambda: self._compare(message, stamp, kind), 'bad_depth'))
         self._tree.forget(stamp - REMEMBERED)
@@ -271,10 +277,9 @@ class ReplayEvaluator(Node):
     def _diagnosis(self, recent: BagResult) -> tuple[Level, str]:
         if self._fault:
             return Level.ERROR, self._fault
-        nothing = self.evaluation.why_nothing()
+        nothing = self.why_nothing()
         if nothing:
-            level = Level.WARN if self._ticks > _CAN_WAIT_S else Level.OK
-            return level, f'{nothing}{self._hint()}'
+            return Level.WARN if self._ticks > _CAN_WAIT_S else Level.OK, nothing
         # How many frames there are shows at the end, not in a window of them.
         verdict = judge(recent, [limit for limit in self.config.thresholds
                                  if limit.figure != 'frames'])
@@ -284,6 +289,21 @@ class ReplayEvaluator(Node):
         if not verdict.passed:
             return Level.ERROR, f'{"; ".join(verdict.failures)}. {text}'
         return Level.OK, text
+
+    def why_nothing(self) -> str:
+        """Say why no frame could be compared yet, and what to do; '' if one could."""
+        nothing = self._fault or self.evaluation.why_nothing()
+        if not nothing:
+            return ''
+        topic = self.config.options.reference
+        if topic in self._awaited:
+            known = sorted(name for name, kinds in self.get_topic_names_and_types()
+                           if {CLOUD_TYPE, IMAGE_TYPE} & set(kinds) and name != topic)
+            near = get_close_matches(topic, known, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ''
+            return (f"no publisher on '{topic}'.{hint} There are: {', '.join(known) or 'none'} "
+                    f'({nothing})')
+        return f'{nothing}{self._hint()}'
 
     def _hint(self) -> str:
         if self._has_tf or self.config.extrinsics or self.config.options.is_wall:
@@ -299,9 +319,9 @@ class ReplayEvaluator(Node):
         """
         self.evaluation.finish()
         self.latency.finish()
-        nothing = self.evaluation.why_nothing()
+        nothing = self.why_nothing()
         if nothing:
-            return f'{self._fault or nothing}{self._hint()}', None
+            return nothing, None
         result, latency = self.evaluation.result(), self.latency.figures()
         verdict = judge(result, self.config.thresholds)
         said = [result.table(), latency_table(latency)]
@@ -317,6 +337,11 @@ class ReplayEvaluator(Node):
             self.config.output.write_text(json.dumps(report, indent=1, allow_nan=False),
                                           encoding='utf-8')
         return '\n'.join(said), verdict
+
+
+def _received(info: Any) -> float:
+    """Return when the middleware received a message [s]; not every one notes it."""
+    return (info['received_timestamp'] or time.time_ns()) / NANOSECONDS
 
 
 def _pairs(values: dict[str, Any]) -> list[KeyValue]:

@@ -211,6 +211,13 @@ def test_depth_of_a_stereo_camera_is_compared_pixel_by_pixel(evaluator):
     assert node.evaluation.result().figures()['coverage'] == 1
 
 
+def test_a_topic_that_nobody_publishes_is_named_with_the_nearest(evaluator):
+    _, probe = evaluator(reference='/lidar/point')
+    probe.advertise('/lidar/points', PointCloud2)
+
+    probe.diagnosis("no publisher on '/lidar/point'. Did you mean '/lidar/points'?")
+
+
 def test_a_reference_of_another_kind_is_an_error_on_diagnostics(evaluator):
     _, probe = evaluator(reference='/stereo/camera_info')
 
