@@ -107,7 +107,7 @@ def choose_image_topic(reader: AnyReader, wanted: str | None) -> str:
         raise ValueError(f"'{wanted}' is not an image topic of the bag.{hint} It holds: {listed}.")
     if wanted is None and len(counts) != 1:
         raise ValueError(f'One image topic is needed, the bag holds: {listed}. '
-                         f'{"Choose with image_topic." if counts else "Record the camera."}')
+                         f'{"Choose one (image_topic, --image)." if counts else "Record the camera."}')
     return wanted or next(iter(counts))
 
 

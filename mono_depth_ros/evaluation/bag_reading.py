@@ -224,11 +224,18 @@ class _Run:
             raise ValueError(f"Topic '{self._reference_topic}' has no messages. Was the sensor on")
         if kind == CLOUD_TYPE:
             return None
-        topic = find_camera_info(self._reader, self._reference_topic,
-                                 self._source.reference_info_topic)
+        topic = self._find_reference_info()
         model = index_bag(self._reader, [], [topic]).cameras[topic]
         geometry = geometry_of(model, 'rectified', f"camera_info on '{topic}'")
         return View(geometry.K_out, model.size)
+
+    def _find_reference_info(self) -> str:
+        try:
+            return find_camera_info(self._reader, self._reference_topic,
+                                    self._source.reference_info_topic)
+        except ValueError as error:
+            raise ValueError(f"Depth on '{self._reference_topic}' needs its camera's intrinsics: "
+                             f'{error} (Of the reference it is reference_info.)') from error
 
     def _read_poses(self) -> None:
         topic = self.evaluation.motion.topic

@@ -152,6 +152,7 @@ def test_broken_messages_are_counted_and_the_rest_is_right(tmp_path, drive):
     (LIDAR, BagSource('/camera/image'), r"Did you mean '/camera/image_raw'\? It holds"),
     (LIDAR, BagSource(CAMERA, camera_info_topic='/info'), "'/info' is not a camera_info topic"),
     (INFO, SOURCE, 'carries sensor_msgs/msg/CameraInfo; a reference is'),
+    (DEPTH, BagSource(CAMERA, reference_info_topic='/info'), r'Depth on .*reference_info'),
     (CAMERA, SOURCE, 'is both the image and the reference'),
     (LIDAR, BagSource(DEPTH), r"'/stereo/depth': Image encoding '32FC1' is not supported"),
     (LIDAR, BagSource(CAMERA, start=60), r'start is 60 s, but the bag is 2\.5 s long'),

