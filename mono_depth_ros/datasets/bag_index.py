@@ -106,8 +106,8 @@ def choose_image_topic(reader: AnyReader, wanted: str | None) -> str:
         hint = f" Did you mean '{near[0]}'?" if near else ''
         raise ValueError(f"'{wanted}' is not an image topic of the bag.{hint} It holds: {listed}.")
     if wanted is None and len(counts) != 1:
-        raise ValueError(f'One image topic is needed, the bag holds: {listed}. '
-                         f'{"Choose one (image_topic, --image)." if counts else "Record the camera."}')
+        cure = 'Choose one (image_topic, --image).' if counts else 'Record the camera.'
+        raise ValueError(f'One image topic is needed, the bag holds: {listed}. {cure}')
     return wanted or next(iter(counts))
 
 

@@ -32,6 +32,7 @@ from mono_depth_ros.evaluation.bag_result import BagResult, FrameRecord
 from mono_depth_ros.evaluation.reference import Depth
 from mono_depth_ros.evaluation.reference_messages import (
     CLOUD_TYPE,
+    TRANSPORT,
     View,
     check_reference_type,
     reference_of,
@@ -231,7 +232,7 @@ class _Run:
 
     def _find_reference_info(self) -> str:
         try:
-            return find_camera_info(self._reader, self._reference_topic,
+            return find_camera_info(self._reader, self._reference_topic.removesuffix(TRANSPORT),
                                     self._source.reference_info_topic)
         except ValueError as error:
             raise ValueError(f"Depth on '{self._reference_topic}' needs its camera's intrinsics: "

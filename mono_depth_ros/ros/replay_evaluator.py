@@ -24,7 +24,8 @@ from mono_depth_ros.evaluation.bag_result import RELATIVE, BagResult, FrameRecor
 from mono_depth_ros.evaluation.latency import Latency, latency_table
 from mono_depth_ros.evaluation.reference_messages import (
     CLOUD_TYPE,
-    IMAGE_TYPE,
+    REFERENCE_TYPES,
+    TRANSPORT,
     View,
     check_reference_type,
     reference_of,
@@ -133,7 +134,8 @@ class ReplayEvaluator(Node):
         topic = self.config.options.reference
         check_reference_type(topic, kind)
         if kind != CLOUD_TYPE:
-            info = self.config.reference_info or f'{topic.rpartition("/")[0]}/camera_info'
+            base = topic.removesuffix(TRANSPORT).rpartition('/')[0]
+            info = self.config.reference_info or f'{base}/camera_info'
             self.create_subscription(CameraInfo, info, self._on_reference_info, QoSProfile(
                 depth=QUEUE, reliability=ReliabilityPolicy.BEST_EFFORT))
         message_class: Any = import_message(kind)
@@ -253,7 +255,7 @@ class ReplayEvaluator(Node):
             self._guarded(lambda: self.evaluation.add_reference(reference_of(
                 message, _stamp_of(message), self._views.get(topic))), 'corrupt_reference')
 
-        if isinstance(message, Image):
+        if isinstance(message, Image | CompressedImage):
             self._with_view(topic, take)
         else:
             take()
@@ -298,7 +300,7 @@ class ReplayEvaluator(Node):
         topic = self.config.options.reference
         if topic in self._awaited:
             known = sorted(name for name, kinds in self.get_topic_names_and_types()
-                           if {CLOUD_TYPE, IMAGE_TYPE} & set(kinds) and name != topic)
+                           if set(REFERENCE_TYPES) & set(kinds) and name != topic)
             near = get_close_matches(topic, known, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ''
             return (f"no publisher on '{topic}'.{hint} There are: {', '.join(known) or 'none'} "

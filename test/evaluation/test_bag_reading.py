@@ -1,5 +1,6 @@
 """Evaluation on bags of a robot in the street, whose true depth is known."""
 
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -19,6 +20,7 @@ from street_bags import (
     POSES,
     START,
     KnownDepth,
+    encode_depth,
     frames,
     write_street_bag,
 )
@@ -104,6 +106,19 @@ def test_millimetres_are_metres(tmp_path, drive):
     path = write_street_bag(tmp_path / 'bag', drive[:3], depth_encoding='16UC1')
 
     assert evaluate(path, drive, DEPTH).figures()['abs_rel'] < 1e-3
+
+
+def test_compressed_depth_is_read_with_the_camera_info_of_its_image(tmp_path, drive):
+    def compressed(writer, index, stamp):
+        millimetres = encode_depth(drive[index].depth, '16UC1')
+        png = cv2.imencode('.png', millimetres)[1].tobytes()
+        writer.write_compressed(f'{DEPTH}/compressedDepth', stamp, OPTICAL,
+                                '16UC1; compressedDepth png', bytes(12) + png)
+
+    path = write_street_bag(tmp_path / 'bag', drive[:3], more=compressed)
+
+    result = evaluate(path, drive, f'{DEPTH}/compressedDepth')
+    assert result.counts.compared == 3 and result.figures()['abs_rel'] < 1e-3
 
 
 def test_a_file_of_transforms_stands_in_for_tf(tmp_path, drive):
