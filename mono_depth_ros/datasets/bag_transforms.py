@@ -4,7 +4,7 @@ transforms:                             # as static_transform_publisher takes th
 - parent: camera_optical_frame
 child: velodyne
 translation: [0.0, -0.08, -0.27]      # of the child's origin in the parent [m]
-rotation: [0.5, -0.5, 0.5, -0.5]      # quaternion x y z w of parent_from_child
+rotation: [0.5, -0.5, 0.5, 0.5]       # quaternion x y z w of parent_from_child
 - parent: base_link
 child: camera_optical_frame
 matrix: [0, 0, 1, 0.5, -1, 0, 0, 0, 0, -1, 0, 1.2, 0, 0, 0, 1]    # the same, row by row

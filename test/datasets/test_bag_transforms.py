@@ -1,7 +1,10 @@
+import textwrap
+
 import numpy as np
 import pytest
 from street_bags import OPTICAL, OPTICAL_FROM_LIDAR, START
 
+from mono_depth_ros.datasets import bag_transforms
 from mono_depth_ros.datasets.bag_source import open_bag
 from mono_depth_ros.datasets.bag_transforms import read_extrinsics, read_transforms
 from mono_depth_ros.datasets.bag_writer import CameraBagWriter
@@ -57,3 +60,15 @@ def test_file_that_is_no_list_of_transforms_is_refused(tmp_path, text, error):
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'none.yaml. do not exist. Expected a YAML'):
         read_extrinsics(tmp_path / 'none.yaml', TransformTree())
+
+
+def test_the_documented_example_has_the_axes_of_rep_103(tmp_path):
+    """A lidar looks along its x axis, a camera along its z axis, both ahead on the robot."""
+    text = textwrap.dedent(bag_transforms.__doc__.partition('\n\n')[2])
+    tree = TransformTree()
+
+    read_extrinsics(write(tmp_path / 'e.yaml', text), tree)
+
+    ahead, left = [1, 0, 0], [0, 1, 0]
+    assert np.allclose(tree.lookup('camera_optical_frame', 'velodyne')[:3, :3] @ ahead, [0, 0, 1])
+    assert np.allclose(tree.lookup('base_link', 'velodyne')[:3, :3] @ left, left)
