@@ -1,13 +1,15 @@
 """Where the sensors of a robot are: from /tf_static and /tf in a bag, and from a file.
 
-transforms:                             # as static_transform_publisher takes them
-- parent: camera_optical_frame
-child: velodyne
-translation: [0.0, -0.08, -0.27]      # of the child's origin in the parent [m]
-rotation: [0.5, -0.5, 0.5, 0.5]       # quaternion x y z w of parent_from_child
-- parent: base_link
-child: camera_optical_frame
-matrix: [0, 0, 1, 0.5, -1, 0, 0, 0, 0, -1, 0, 1.2, 0, 0, 0, 1]    # the same, row by row
+    transforms:
+    - parent: camera_optical_frame
+      child: velodyne
+      translation: [0.0, -0.08, -0.27]      # of the child's origin in the parent [m]
+      rotation: [0.5, -0.5, 0.5, 0.5]       # quaternion x y z w of parent_from_child
+    - parent: base_link
+      child: camera_optical_frame
+      matrix: [0, 0, 1, 0.5, -1, 0, 0, 0, 0, -1, 0, 1.2, 0, 0, 0, 1]    # the same, row by row
+
+The numbers are those that static_transform_publisher takes.
 """
 
 from __future__ import annotations
