@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader, AnyReaderError
 
+from mono_depth_ros.cli.estimator_options import check_aspect
 from mono_depth_ros.datasets.bag_index import (
     camera_from_info,
     choose_image_topic,
@@ -242,7 +243,9 @@ class _Batch:
         try:
             message = read()
             rgb = rgb_from_bag_message(message)
-            geometry = calibrations.geometry((rgb.shape[0], rgb.shape[1]), log_time)
+            size = rgb.shape[0], rgb.shape[1]
+            geometry = calibrations.geometry(size, log_time)
+            check_aspect(self._estimator, size)
         except (ValueError, cv2.error, AnyReaderError) as error:
             self._report.skipped[str(error)] += 1
             return

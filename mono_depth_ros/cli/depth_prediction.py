@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from mono_depth_ros.cli.estimator_options import describe, open_estimator
+from mono_depth_ros.cli.estimator_options import check_aspect, describe, open_estimator
 from mono_depth_ros.cli.picture import Caption, Film, Scale, choose_scale
 from mono_depth_ros.cli.prediction_files import Prediction, render, write_arrays
 from mono_depth_ros.cli.prediction_inputs import Clip, Frame, read_clip
@@ -27,8 +27,6 @@ from mono_depth_ros.messages.depth_outputs import limit_depth
 
 # Large images are not held back to fill a batch [px].
 _MOST_PIXELS = 16_000_000
-# Networks shrink their input by 32 and need a neighbour to look at [px].
-_NARROWEST = 64
 
 
 @dataclass
@@ -93,17 +91,17 @@ class Predictor:
         """Rectify an image where its calibration says so, and refuse what does not fit."""
         if frame.image is None:
             return frame
-        narrow = min(self.estimator.network_size((frame.image.shape[0], frame.image.shape[1])))
-        if narrow < _NARROWEST:
-            return Frame(frame.stem, None, f"'{frame.stem}' is {frame.image.shape[1]}x"
-                         f'{frame.image.shape[0]}: at this aspect the network would see only '
-                         f'{narrow} pixels of one side. Crop it, or choose --fit stretch')
+        size = frame.image.shape[0], frame.image.shape[1]
+        try:
+            check_aspect(self.estimator, size)
+        except ValueError as error:
+            return Frame(frame.stem, None, f"'{frame.stem}': {error}")
         if self.camera is None:
             return frame
         height, width = self.camera.model.size
-        if frame.image.shape[:2] != (height, width):
-            return Frame(frame.stem, None, f"'{frame.stem}' is {frame.image.shape[1]}x"
-                         f'{frame.image.shape[0]}, but --intrinsics is for {width}x{height}')
+        if size != (height, width):
+            return Frame(frame.stem, None, f"'{frame.stem}' is {size[1]}x{size[0]}, but "
+                         f'--intrinsics is for {width}x{height}')
         return Frame(frame.stem, rectify_image(frame.image, self.camera.geometry))
 
     def predict(self, frames: Sequence[Frame]) -> list[Prediction]:

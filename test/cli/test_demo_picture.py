@@ -8,6 +8,7 @@ from mono_depth_ros.cli.picture import (
     COLORMAP,
     PANEL,
     Caption,
+    Film,
     Scale,
     bar_marks,
     choose_scale,
@@ -105,3 +106,9 @@ def test_relative_depth_is_shown_without_a_cloud_and_without_metres():
     picture = render_picture(frame(points=()), Scale(0.1, 1.0, 1.0, ''), CAPTION)
 
     assert picture.any()
+
+
+def test_a_film_that_cannot_be_written_is_named(tmp_path):
+    with (Film(tmp_path / 'nowhere' / 'film.mp4', 10.0) as film,
+          pytest.raises(ValueError, match=r"film\.mp4' cannot be written: the folder is missing")):
+        film.write(np.zeros((32, 48, 3), np.uint8))
