@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -101,10 +102,12 @@ def choose_image_topic(reader: AnyReader, wanted: str | None) -> str:
     counts = image_topics(reader)
     listed = ', '.join(sorted(counts)) or 'no image topic'
     if wanted is not None and wanted not in counts:
-        raise ValueError(f"'{wanted}' is not an image topic of the bag. It holds: {listed}.")
+        near = get_close_matches(wanted, counts, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ''
+        raise ValueError(f"'{wanted}' is not an image topic of the bag.{hint} It holds: {listed}.")
     if wanted is None and len(counts) != 1:
-        raise ValueError(f'One image topic is needed, the bag holds: {listed}. '
-                         f'{"Choose with image_topic." if counts else "Record the camera."}')
+        cure = 'Choose one (image_topic, --image).' if counts else 'Record the camera.'
+        raise ValueError(f'One image topic is needed, the bag holds: {listed}. {cure}')
     return wanted or next(iter(counts))
 
 

@@ -25,6 +25,7 @@ from mono_depth_ros.datasets.bag_source import (
     select_connections,
     stamp_of,
 )
+from mono_depth_ros.datasets.bag_transforms import read_transforms
 from mono_depth_ros.datasets.bag_writer import NANOSECONDS
 from mono_depth_ros.datasets.calibration_file import geometry_of
 from mono_depth_ros.datasets.kitti_drive import (
@@ -39,7 +40,7 @@ from mono_depth_ros.datasets.kitti_frames import IMU as DEFAULT_IMU
 from mono_depth_ros.datasets.kitti_layout import PlacedCamera, write_day
 from mono_depth_ros.datasets.kitti_to_bag import image_topic
 from mono_depth_ros.datasets.neighbours import NONE, nearest_in_time
-from mono_depth_ros.datasets.transforms import TransformTree, read_transforms
+from mono_depth_ros.geometry.frames import TransformTree
 from mono_depth_ros.geometry.quaternion import inverse_rigid, rigid
 from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, rectify_image
 from mono_depth_ros.messages.point_cloud import read_cloud
