@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from mono_depth_ros.networks import create_network
+from mono_depth_ros.networks.etm import EquivalentConv, load_plain_weights
 
 # Sampling at offsets turns the last digit of a coordinate into more of a value.
 EXPORTED = {'lka_depth': 1e-3}
@@ -17,6 +18,10 @@ EXPORTED = {'lka_depth': 1e-3}
 
 def exported_tolerance(name):
     return {'atol': EXPORTED.get(name, 1e-4), 'rtol': 0}
+
+
+def equivalent_convs(network):
+    return [module for module in network.modules() if isinstance(module, EquivalentConv)]
 
 
 def freeze_batch_norms(network):
@@ -140,6 +145,22 @@ def test_deployed_network_exports(name, deployed):
     torch.testing.assert_close(
         program.module()(image), deployed(image), **exported_tolerance(name)
     )
+
+
+def test_branches_fold_into_the_convolutions(name, built_once):
+    network = create_network(name, etm=True).eval()
+    load_plain_weights(network, built_once.state_dict())
+    for branched in equivalent_convs(network):
+        nn.init.uniform_(branched.scales, 0.8, 1.2)
+        if branched.identity_scale is not None:
+            nn.init.uniform_(branched.identity_scale, -0.1, 0.1)
+    image = torch.rand(1, 3, 64, 96, dtype=torch.float64)
+
+    folded = network.double().deploy()
+
+    with torch.no_grad():
+        torch.testing.assert_close(folded(image), network(image), atol=1e-9, rtol=0)
+    assert equivalent_convs(network) and not equivalent_convs(folded)
 
 
 @pytest.mark.filterwarnings(
