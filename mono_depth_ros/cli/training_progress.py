@@ -18,12 +18,12 @@ from mono_depth_ros.training.export import is_metric
 from mono_depth_ros.training.report import FILE_NAME
 from mono_depth_ros.training.report_page import duration, launch_command, metric_rows
 from mono_depth_ros.training.spans import Span, StepGatherer, join_spans
-from mono_depth_ros.training.train import StepRecord
+from mono_depth_ros.training.train import StepRecord, Watcher
 
 _BAR = '{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {elapsed}<{remaining}{postfix}'
 
 
-class ProgressWatcher:
+class ProgressWatcher(Watcher):
     """Tells a person how a training goes.
 
     Args:

@@ -17,12 +17,12 @@ from mono_depth_ros.training.objective import Panels
 from mono_depth_ros.training.pictures import draw_panels
 from mono_depth_ros.training.report_page import Report, write_page
 from mono_depth_ros.training.spans import StepGatherer
-from mono_depth_ros.training.train import StepRecord
+from mono_depth_ros.training.train import StepRecord, Watcher
 
 FILE_NAME = 'report.html'
 
 
-class ReportWatcher:
+class ReportWatcher(Watcher):
     """Keeps a training's history and writes its report, anew with every checkpoint.
 
     Args:
@@ -36,9 +36,6 @@ class ReportWatcher:
     def on_start(self, config: TrainConfig, step: int, steps: int, samples: int) -> None:
         """Begin a history, or take up that of the training which goes on."""
         self._run = _Run(self._folder, config, step, steps, samples)
-
-    def on_note(self, note: str) -> None:
-        """Nothing to do: the terminal says it."""
 
     def on_step(self, record: StepRecord) -> None:
         """Gather the step."""

@@ -13,12 +13,12 @@ from mono_depth_ros.training.config import TrainConfig
 from mono_depth_ros.training.objective import Panels
 from mono_depth_ros.training.pictures import draw_panels
 from mono_depth_ros.training.spans import Span, StepGatherer
-from mono_depth_ros.training.train import StepRecord
+from mono_depth_ros.training.train import StepRecord, Watcher
 
 FOLDER = 'tensorboard'
 
 
-class TensorBoardWatcher:
+class TensorBoardWatcher(Watcher):
     """Writes scalars and pictures for TensorBoard.
 
     Args:
@@ -42,9 +42,6 @@ class TensorBoardWatcher:
         self._limits = config.min_depth, config.max_depth
         self._writer = SummaryWriter(
             str(self._folder), purge_step=step + 1, flush_secs=10)
-
-    def on_note(self, note: str) -> None:
-        """Nothing to do: the terminal says it."""
 
     def on_step(self, record: StepRecord) -> None:
         """Write the curves, and now and then pictures."""

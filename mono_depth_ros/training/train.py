@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -67,8 +67,11 @@ class StepRecord:
     panels: Panels
 
 
-class Watcher(Protocol):
-    """Looks on while a network is trained; only the first process has watchers."""
+class Watcher:
+    """Looks on while a network is trained; only the first process has watchers.
+
+    What a watcher does not care about it leaves as it is here: nothing happens.
+    """
 
     def on_start(self, config: TrainConfig, step: int, steps: int, samples: int) -> None:
         """Learn what will be done."""
@@ -226,6 +229,9 @@ def _fabric(config: TrainConfig) -> Fabric:
     fabric = Fabric(accelerator=config.accelerator, devices=config.devices, strategy=strategy,
                     num_nodes=config.num_nodes, precision=config.precision)
     fabric.launch()
+    if fabric.device.type == 'cuda':  # every batch has the same size: look for its fastest kernels
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision('high')  # TensorFloat-32, as convolutions have it
     return fabric
 
 

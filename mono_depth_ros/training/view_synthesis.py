@@ -25,7 +25,7 @@ def warp_to_target(source: Tensor, depth: Tensor, K: Tensor, source_from_target:
     Returns:
         (N, C, H, W) warped source; with the identity as motion, the source itself.
     """
-    with _full_precision(source):
+    with full_precision(source):
         # -1 and 1 are the centres of the first and the last pixel: align_corners must be True.
         return F.grid_sample(source, _landing(depth, K, source_from_target),
                              padding_mode='border', align_corners=True)
@@ -71,11 +71,11 @@ def find_motion(network: PoseNetwork, target: Tensor, source: Tensor, offset: Te
     earlier = is_earlier[:, None, None, None]
     first, second = torch.where(earlier, source, target), torch.where(earlier, target, source)
     parameters = network(first, second).float()
-    with _full_precision(target):
+    with full_precision(target):
         forward = transform_from_parameters(parameters[:, :3], parameters[:, 3:])
         return torch.where(is_earlier[:, None, None], invert_transform(forward), forward)
 
 
-def _full_precision(tensor: Tensor) -> torch.autocast:
+def full_precision(tensor: Tensor) -> torch.autocast:
     """Keep mixed precision to the networks: a pixel's place in bfloat16 is off by several."""
     return torch.autocast(tensor.device.type, enabled=False)

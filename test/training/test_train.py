@@ -27,7 +27,7 @@ from mono_depth_ros.training.config import (
     OptimizerConfig,
     TrainConfig,
 )
-from mono_depth_ros.training.train import StepRecord, TrainingDiverged, train
+from mono_depth_ros.training.train import StepRecord, TrainingDiverged, Watcher, train
 
 SIZE = (64, 128)
 STREET = {
@@ -37,7 +37,7 @@ STREET = {
 }
 
 
-class Recorder:
+class Recorder(Watcher):
     """Keeps what it is told."""
 
     def __init__(self) -> None:
@@ -54,9 +54,6 @@ class Recorder:
     def on_step(self, record) -> None:
         self.records.append(record)
 
-    def on_validation(self, *_) -> None:
-        pass
-
     def on_held_out(self, step, errors) -> None:
         self.held_out = errors
 
@@ -65,9 +62,6 @@ class Recorder:
 
     def on_end(self, card) -> None:
         self.card = card
-
-    def close(self) -> None:
-        pass
 
 
 def street_config(folder: Path, **changes) -> TrainConfig:
