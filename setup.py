@@ -53,7 +53,7 @@ setup(
     install_requires=REQUIREMENTS,
     extras_require={
         'train': TRAINING,
-        'test': ['pytest<10', 'colcon-common-extensions'],
+        'test': ['pytest<10', 'colcon-common-extensions', 'onnx>=1.16'],
         'lint': ['ruff', 'mypy', 'types-PyYAML'],
         # Wheels that stand in for a ROS distribution: one of them per environment.
         'ros': ros_wheels('kilted'),

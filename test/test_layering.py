@@ -91,3 +91,9 @@ def test_every_layer_is_a_known_one():
     layers = {p.name for p in PACKAGE.iterdir() if p.is_dir() and p.name != '__pycache__'}
 
     assert layers <= set(MAY_IMPORT) | {'cli'}
+
+
+@pytest.mark.parametrize('path', sorted(PACKAGE.rglob('*.py')),
+                         ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_module_can_be_read_at_a_sitting(path: Path):
+    assert len(path.read_text(encoding='utf-8').splitlines()) <= 400
