@@ -18,5 +18,5 @@ def by_sample(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
     """
     if tensors[0].device.type != 'cpu' or len(tensors[0]) < 2:
         return function(*tensors)
-    samples = zip(*(tensor.split(1) for tensor in tensors))
+    samples = zip(*(torch.split(tensor, 1) for tensor in tensors))
     return torch.cat([function(*sample) for sample in samples])
