@@ -79,7 +79,8 @@ def files_behind(path: Path) -> set[Path]:
     return found
 
 
-@pytest.mark.parametrize('name', ['bag_to_kitti', 'kitti_to_bag', 'predict_bag', 'predict_depth'])
+@pytest.mark.parametrize('name', ['bag_to_kitti', 'evaluate_bag', 'kitti_to_bag', 'predict_bag',
+                                  'predict_depth'])
 def test_bags_and_files_need_no_ros(name: str):
     files = files_behind(PACKAGE / 'cli' / f'{name}.py')
 
