@@ -39,6 +39,10 @@ class Engine(Protocol):
         """Return the disparity (batch, height, width) float32; the next run overwrites it."""
         ...
 
+    def bare(self) -> object:
+        """Run as the library would by itself: what the wrapper adds is measured against it."""
+        ...
+
 
 @dataclass(frozen=True)
 class EngineJob:

@@ -28,7 +28,6 @@ class OnnxRuntimeEngine:
         binding.bind_input(INPUT, *place, 'uint8', list(self.images.shape),
                            self.images.data_ptr())
         binding.bind_output(OUTPUT, *place, 'float32', list(shape), self._disparity.data_ptr())
-        self._session, self._binding = session, binding
         self._run = partial(session.run_with_iobinding, binding)
         self._is_on_gpu = job.device.type == 'cuda'
 
@@ -38,6 +37,10 @@ class OnnxRuntimeEngine:
             torch.cuda.current_stream(self.images.device).synchronize()
         self._run()
         return self._disparity
+
+    def bare(self) -> object:
+        """Run the session, and nothing else."""
+        return self._run()
 
 
 def session_of(job: EngineJob) -> Any:

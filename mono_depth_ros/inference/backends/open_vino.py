@@ -34,6 +34,10 @@ class OpenVinoEngine:
         self._request.wait()
         return self._disparity
 
+    def bare(self) -> object:
+        """Run the request as OpenVINO's own examples do."""
+        return self._request.infer(share_inputs=True, share_outputs=True)
+
 
 def compiled_model(job: EngineJob) -> Any:
     """Compile for latency: one stream, no more threads than asked for, pinned to no core."""

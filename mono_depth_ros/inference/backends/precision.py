@@ -30,7 +30,8 @@ class DisparityOfBytes(nn.Module):
         self.layout = layout
         self.is_half = dtype != torch.float32
         self.dtype = dtype
-        self.network = _halved(network, dtype) if self.is_half else network
+        self.network: nn.Module = _halved(network, dtype) if self.is_half else network
+        self.eval()  # the exporter gives modules back in the mode that it found them in
 
     def forward(self, images: Tensor) -> Tensor:
         """Return (B, H, W) float32 disparity of (B, H, W, 3) uint8 RGB images."""
@@ -44,7 +45,7 @@ class DisparityOfBytes(nn.Module):
         return disparity[:, 0].float()
 
 
-class _FullPrecision(nn.Module):
+class FullPrecision(nn.Module):
     """Run a module in float32 inside autocast."""
 
     def __init__(self, module: nn.Module) -> None:
@@ -52,6 +53,7 @@ class _FullPrecision(nn.Module):
         self.module = module
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return what the module makes of x, in float32."""
         with torch.autocast(x.device.type, enabled=False):
             result: Tensor = self.module(x.float())
         return result
@@ -68,5 +70,5 @@ def _halved(network: DepthNetwork, dtype: torch.dtype) -> DepthNetwork:
     for module in copy.modules():
         if isinstance(module, _HEAVY):
             module.to(dtype)
-    copy.heads[0] = _FullPrecision(head.float())
+    copy.heads[0] = FullPrecision(head.float())
     return copy

@@ -21,3 +21,8 @@ class TorchCpuEngine:
         """Return the disparity (batch, height, width)."""
         disparity: Tensor = self._network(self.images)
         return disparity
+
+    @torch.inference_mode()
+    def bare(self) -> object:
+        """Call the network, and nothing else."""
+        return self._network(self.images)

@@ -1,4 +1,4 @@
-"""PyTorch on a CUDA GPU: the whole network as one CUDA graph, in the faster memory layout."""
+"""PyTorch on a CUDA GPU: the whole network as one CUDA graph, in its fastest form."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from mono_depth_ros.inference.backends.engine import PRECISIONS, BackendError, EngineJob
+from mono_depth_ros.inference.backends.fusing import fuse
 from mono_depth_ros.inference.backends.precision import DisparityOfBytes
 
 LAYOUTS = {'channels_last': torch.channels_last, 'contiguous': torch.contiguous_format}
+FORMS = ('plain', 'fused')
 _WARM_RUNS = 3
 _TIMED_RUNS = 30
 
@@ -55,33 +57,51 @@ class GraphEngine:
         self._graph.replay()
         return self._disparity
 
+    def bare(self) -> object:
+        """Launch the graph, and nothing else."""
+        self._graph.replay()
+        return None
+
 
 def build(job: EngineJob) -> GraphEngine:
-    """Record the network in every layout, keep the fastest.
+    """Record the network in every form, keep the fastest.
 
-    Which layout wins depends on the GPU, the precision and the network: cuDNN has kernels for
+    Which one wins depends on the GPU, the precision and the network: cuDNN has kernels for
     half precision that want channels last, and few for depthwise float32 that do.
     """
     check_device(job.device, job.precision)
     shape = (job.batch, *job.size, 3)
     engines = {}
     for name, layout in LAYOUTS.items():
-        job.report(f'torch: recording a CUDA graph, {job.label}, {name}')
-        engine = GraphEngine(arranged(job, layout), shape, job.device, name)
-        engines[milliseconds(engine, job.device)] = engine
-    best = min(engines)
-    engines[best].note += f' ({best:.3f} ms, the slower layout {max(engines):.3f} ms)'
-    return engines[best]
+        for form in FORMS:
+            job.report(f'torch: recording a CUDA graph, {job.label}, {name}, {form}')
+            try:
+                network = arranged(job, layout, is_fused=form == 'fused')
+            except (RuntimeError, TypeError, ValueError) as error:  # torch.fx lost its way
+                job.report(f'torch: the network cannot be fused ({error})')
+                continue
+            engine = GraphEngine(network, shape, job.device, f'{name} {form}')
+            engines[milliseconds(engine, job.device)] = engine
+    best = engines[min(engines)]
+    best.note = ', '.join(f'{engines[time].note} {time:.3f} ms' for time in sorted(engines))
+    return best
 
 
-def arranged(job: EngineJob, layout: torch.memory_format) -> DisparityOfBytes:
-    """Return a copy of the job's network on its device, with weights and images in a layout."""
+def arranged(job: EngineJob, layout: torch.memory_format, *, is_fused: bool
+             ) -> DisparityOfBytes:
+    """Return a copy of the job's network on its device, with weights and images in a layout.
+
+    Raises:
+        RuntimeError: it is to be fused, and torch.fx cannot follow it.
+    """
     network = DisparityOfBytes(deepcopy(job.network), PRECISIONS[job.precision], layout)
     network.to(job.device)
     for parameter in network.parameters():
         if parameter.ndim == 4:  # to() would leave 1x1 kernels, which count as both layouts
             parameter.data = parameter.data.clone(memory_format=layout)
-    return network.eval()
+    if is_fused:
+        network.network = fuse(network.network)
+    return network
 
 
 @contextmanager
