@@ -13,6 +13,8 @@ UNFINISHED := $(VENV)/.unfinished
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 export PYTHONPATH :=
 export OMP_WAIT_POLICY ?= PASSIVE
+# Imported anywhere, ONNX Runtime would report to its makers.
+export ORT_DISABLE_TELEMETRY := 1
 # The wheels bring their own: what a shell's sourced distribution says would mix two of them.
 unexport AMENT_PREFIX_PATH COLCON_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH RMW_IMPLEMENTATION
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE

@@ -1,7 +1,10 @@
 """OpenVINO on the CPU, in float32 or bfloat16."""
 
 import importlib.util
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from xml.etree import ElementTree
 
 import torch
 from torch import Tensor
@@ -46,7 +49,7 @@ def compiled_model(job: EngineJob) -> Any:
     core = openvino.Core()
     model = core.read_model(exported(job))
     if job.precision != 'float32':
-        keep_head_in_float32(model)
+        model = with_precise_head(core, model)
     job.report(f'openvino: compiling {job.label}')
     # The hint explicitly: where a CPU has bfloat16, it is OpenVINO's default.
     return core.compile_model(model, 'CPU', {
@@ -54,8 +57,22 @@ def compiled_model(job: EngineJob) -> Any:
         'INFERENCE_PRECISION_HINT': HINTS[job.precision], 'ENABLE_CPU_PINNING': False})
 
 
-def keep_head_in_float32(model: Any) -> None:
-    """Mark the last convolution and all after it as precise."""
+def with_precise_head(core: Any, model: Any) -> Any:
+    """Return the model with a mark at its last convolution, the head: it stays in float32.
+
+    Python cannot set the mark (`ov::DisableFP16Compression`), but the file format has it.
+    """
+    import openvino
+
+    with TemporaryDirectory() as folder:
+        openvino.save_model(model, Path(folder, 'model.xml'), compress_to_fp16=False)
+        weights = Path(folder, 'model.bin').read_bytes()
+        tree = ElementTree.parse(Path(folder, 'model.xml')).getroot()
+    head = [layer for layer in tree.iter('layer') if layer.get('type') == 'Convolution'][-1]
+    marks = head.find('rt_info')
+    marks = ElementTree.SubElement(head, 'rt_info') if marks is None else marks
+    ElementTree.SubElement(marks, 'attribute', name='precise', version='0')
+    return core.read_model(ElementTree.tostring(tree), weights)
 
 
 def check(device: torch.device, precision: str) -> None:
