@@ -13,7 +13,7 @@ from mono_depth_ros.geometry.disparity import inverse_depth_line
 from mono_depth_ros.inference import cuda_frames, host_frames
 from mono_depth_ros.inference.backends.cache import cache_folder, fingerprint
 from mono_depth_ros.inference.backends.choice import Served, candidates, check, serve, split
-from mono_depth_ros.inference.backends.engine import PRECISIONS, Engine, EngineJob
+from mono_depth_ros.inference.backends.engine import PRECISIONS, BackendError, Engine, EngineJob
 from mono_depth_ros.inference.checkpoint import load_network
 from mono_depth_ros.inference.model_card import ModelCard
 from mono_depth_ros.inference.preprocessing import Image, Size, legal_size
@@ -70,6 +70,7 @@ class DepthEstimator:
         self._fingerprint = fingerprint(self._network)
         self._report = report
         self._served: dict[Size, Served] = {}
+        self._refused: dict[Size, BackendError] = {}
         self._frames = host_frames if self.device.type == 'cpu' else cuda_frames
 
     def network_size(self, image_size: Size) -> Size:
@@ -159,12 +160,19 @@ class DepthEstimator:
         return depths
 
     def _engines(self, size: Size) -> dict[int, Engine]:
+        """Return what serves a size, built when its first image comes."""
+        if size in self._refused:
+            raise self._refused[size]
         if size not in self._served:
             job = EngineJob(
                 self._network, self._fingerprint, size, 1, self.device, self._precision,
                 torch.get_num_threads(), cache_folder(), self._report)
             depth_range = self.card.min_depth, self.card.max_depth
-            self._served[size] = serve(self._backends, job, self._batches, depth_range)
+            try:
+                self._served[size] = serve(self._backends, job, self._batches, depth_range)
+            except BackendError as error:  # not to be tried again with every image
+                self._refused[size] = error
+                raise
         return self._served[size].engines
 
 

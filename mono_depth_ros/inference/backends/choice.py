@@ -70,6 +70,8 @@ def serve(names: Sequence[str], job: EngineJob, batches: Sequence[int],
     for name in names:
         try:
             return _served(name, job, batches, reference, depth_range)
+        except torch.cuda.OutOfMemoryError:  # no fault of the backend: it may pass
+            raise
         except Exception as error:  # whatever a foreign library raises
             failures.append(f'{name}: {_in_words(error)}')
             job.report(f'backend {failures[-1]}')

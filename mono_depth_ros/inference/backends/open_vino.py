@@ -1,6 +1,7 @@
 """OpenVINO on the CPU, in float32 or bfloat16."""
 
 import importlib.util
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,8 +22,7 @@ class OpenVinoEngine:
     note = ''
 
     def __init__(self, job: EngineJob) -> None:
-        import openvino
-
+        openvino = quiet_openvino()
         compiled = compiled_model(job)
         self.images = torch.zeros(job.batch, *job.size, 3, dtype=torch.uint8)
         self._disparity = torch.empty(job.batch, *job.size)
@@ -44,8 +44,7 @@ class OpenVinoEngine:
 
 def compiled_model(job: EngineJob) -> Any:
     """Compile for latency: one stream, no more threads than asked for, pinned to no core."""
-    import openvino
-
+    openvino = quiet_openvino()
     core = openvino.Core()
     model = core.read_model(exported(job))
     if job.precision != 'float32':
@@ -62,8 +61,7 @@ def with_precise_head(core: Any, model: Any) -> Any:
 
     Python cannot set the mark (`ov::DisableFP16Compression`), but the file format has it.
     """
-    import openvino
-
+    openvino = quiet_openvino()
     with TemporaryDirectory() as folder:
         openvino.save_model(model, Path(folder, 'model.xml'), compress_to_fp16=False)
         weights = Path(folder, 'model.bin').read_bytes()
@@ -75,6 +73,23 @@ def with_precise_head(core: Any, model: Any) -> Any:
     return core.read_model(ElementTree.tostring(tree), weights)
 
 
+def has_bfloat16() -> bool:
+    """Whether this CPU calculates in bfloat16; OpenVINO would take float32 in its place."""
+    capabilities = quiet_openvino().Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+    return 'BF16' in capabilities
+
+
+def quiet_openvino() -> Any:
+    """Import OpenVINO without its telemetry, which reports every import to its makers.
+
+    Where the package openvino_telemetry cannot be imported, OpenVINO has a stub for it.
+    """
+    sys.modules.setdefault('openvino_telemetry', None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
 def check(device: torch.device, precision: str) -> None:
     """Raise a BackendError that says why OpenVINO cannot serve here."""
     if importlib.util.find_spec('openvino') is None:
@@ -83,9 +98,6 @@ def check(device: torch.device, precision: str) -> None:
         raise BackendError(f'it runs on the CPU here, not on {device.type}')
     if precision not in HINTS:
         raise BackendError(f'it runs {" or ".join(HINTS)} here, not {precision}')
-    import openvino
-
-    if precision == 'bfloat16' and 'BF16' not in openvino.Core().get_property(
-            'CPU', 'OPTIMIZATION_CAPABILITIES'):
+    if precision == 'bfloat16' and not has_bfloat16():
         raise BackendError('this CPU has no bfloat16 instructions (AVX512-BF16 or AMX): '
                            'take float32')
