@@ -20,6 +20,7 @@ from timing import side_by_side
 
 from mono_depth_ros.datasets.street import street_images
 from mono_depth_ros.evaluation.cost import untrained_card
+from mono_depth_ros.inference.backends.gate import HALF_P99
 from mono_depth_ros.inference.estimator import DepthEstimator
 
 CAMERAS = (1, 2, 4, 6)
@@ -66,7 +67,22 @@ def measure(chosen: argparse.Namespace, network_size: tuple[int, int],
             lines += row(estimator, images[:cameras], chosen, table)
         except Exception as error:
             table.row(cameras, f'FAILED: {str(error).strip().splitlines()[0]}')
+            continue
+        if chosen.device != 'cpu':
+            lines.append(agreement(estimator, images[:cameras]))
     return lines
+
+
+def agreement(estimator: DepthEstimator, images: list[np.ndarray]) -> str:
+    """Compare the depth maps, resampled on the GPU too, with those of PyTorch on the CPU."""
+    plain = DepthEstimator(estimator.card, fit='stretch', calibration_images=images[:2])
+    if len(images) == 1:  # the batch norms of both must have seen the same
+        return 'one camera: not compared'
+    pairs = zip(estimator.estimate(images), plain.estimate(images))
+    errors = np.concatenate([np.abs(found / wanted - 1).ravel() for found, wanted in pairs])
+    p99, most = np.quantile(errors, 0.99), errors.max()
+    return bar(f'{len(images)} depth maps against the CPU, p99 (max {most:.1e})', float(p99),
+               HALF_P99, at_most=True)
 
 
 def row(estimator: DepthEstimator, images: list[np.ndarray], chosen: argparse.Namespace,

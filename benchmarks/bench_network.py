@@ -68,7 +68,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument('--costs', action='store_true', help='parameters and multiply-adds too')
     chosen = parser.parse_args()
     on_gpu = chosen.device != 'cpu'
-    chosen.networks = chosen.networks or (QUICK if chosen.quick else list_networks())
+    chosen.networks = chosen.networks or (
+        QUICK if chosen.quick else sorted(list_networks(), key=lambda name: name not in QUICK))
     chosen.backends = chosen.backends or (['torch'] if on_gpu else list(BACKENDS[:3]))
     chosen.precisions = chosen.precisions or ['float32', 'float16' if on_gpu else 'bfloat16']
     return chosen
