@@ -21,7 +21,7 @@ from mono_depth_ros.inference.backends.gate import (
 from mono_depth_ros.inference.backends.torch_cpu import TorchCpuEngine
 
 BACKENDS = ('torch', 'onnxruntime', 'openvino', 'tensorrt')
-# Fastest first, see docs/performance.md. TensorRT serves whoever asks for it by name.
+# Fastest first, see docs/performance.md. TensorRT, not verified, serves who asks for it by name.
 AUTO = {'cpu': ('openvino', 'onnxruntime', 'torch'), 'cuda': ('torch', 'onnxruntime')}
 
 
@@ -123,12 +123,14 @@ def _builder(name: str, device: torch.device) -> Callable[[EngineJob], Engine]:
         return onnx_runtime.OnnxRuntimeEngine
     if name == 'openvino':
         return open_vino.OpenVinoEngine
-    raise BackendError(f'{name} cannot be built')
+    assert name == 'tensorrt', name
+    return onnx_runtime.tensorrt_engine
 
 
 def check(name: str, device: torch.device, precision: str) -> None:
     """Raise a BackendError that says why a backend cannot serve here, and what to do."""
-    checks = {'onnxruntime': onnx_runtime.check, 'openvino': open_vino.check}
+    checks = {'onnxruntime': onnx_runtime.check, 'openvino': open_vino.check,
+              'tensorrt': onnx_runtime.check_tensorrt}
     if name in checks:
         checks[name](device, precision)
         if importlib.util.find_spec('onnx') is None:

@@ -99,7 +99,9 @@ def measure(engine: Engine, reference: Tensor, depth_range: tuple[float, float])
 def _relative(found: Tensor, expected: Tensor, depth_range: tuple[float, float]) -> Tensor:
     depths = (disparity_to_depth(disparity.double(), *depth_range)
               for disparity in (found, expected))
-    return (next(depths) / next(depths) - 1).abs().flatten()
+    errors = (next(depths) / next(depths) - 1).abs()
+    # An infinite disparity would be a depth of 0, which is no more than 100 % off.
+    return torch.where(found.isfinite(), errors, torch.nan).flatten()
 
 
 def figure_of(errors: Tensor) -> GateFigure:

@@ -1,4 +1,7 @@
-"""ONNX Runtime, on the CPU or through its CUDA provider, in float32."""
+"""ONNX Runtime: its own kernels on the CPU or on CUDA, or TensorRT through its provider.
+
+The CUDA and TensorRT providers are not verified: no machine of ours had their wheels and a GPU.
+"""
 
 import importlib.util
 import os
@@ -8,10 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mono_depth_ros.inference.backends.cache import entry_path
 from mono_depth_ros.inference.backends.engine import BackendError, EngineJob
-from mono_depth_ros.inference.backends.export import INPUT, OUTPUT, exported
+from mono_depth_ros.inference.backends.export import INPUT, OUTPUT, export_path, exported
 
 PROVIDERS = {'cpu': 'CPUExecutionProvider', 'cuda': 'CUDAExecutionProvider'}
+TENSORRT = 'TensorrtExecutionProvider'
 
 
 class OnnxRuntimeEngine:
@@ -19,8 +24,8 @@ class OnnxRuntimeEngine:
 
     note = ''
 
-    def __init__(self, job: EngineJob) -> None:
-        session = session_of(job)
+    def __init__(self, job: EngineJob, provider: str = '') -> None:
+        session = session_of(job, provider or PROVIDERS[job.device.type])
         shape = job.batch, *job.size
         self.images = torch.zeros(*shape, 3, dtype=torch.uint8, device=job.device)
         self._disparity = torch.empty(shape, device=job.device)
@@ -44,17 +49,43 @@ class OnnxRuntimeEngine:
         return self._run()
 
 
-def session_of(job: EngineJob) -> Any:
-    """Build the session; waiting threads do not spin, a robot has other uses for its cores."""
+def tensorrt_engine(job: EngineJob) -> OnnxRuntimeEngine:
+    """Let TensorRT build an engine of the whole network, which takes minutes the first time."""
+    job.report(f'tensorrt: building an engine, {job.label} (minutes, once)')
+    return OnnxRuntimeEngine(job, TENSORRT)
+
+
+def session_of(job: EngineJob, provider: str) -> Any:
+    """Build the session; waiting threads do not spin, a robot has other uses for its cores.
+
+    Raises:
+        BackendError: the provider's libraries are not there; another one never takes its place.
+    """
     onnxruntime = quiet_onnxruntime()
-    provider = PROVIDERS[job.device.type]
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = job.threads
     options.log_severity_level = 3  # errors: an unoptimised node is no news for a user
     options.add_session_config_entry('session.intra_op.allow_spinning', '0')
-    details = {'device_id': job.device.index or 0, 'use_tf32': 0} if provider[:2] == 'CU' else {}
-    return onnxruntime.InferenceSession(
-        exported(job), options, providers=[(provider, details)])
+    session = onnxruntime.InferenceSession(
+        exported(job), options, providers=[(provider, _provider_options(job, provider))])
+    if provider not in session.get_providers():
+        raise BackendError(f'{provider} cannot be loaded: install the CUDA and TensorRT libraries '
+                           'that this onnxruntime-gpu asks for')
+    return session
+
+
+def _provider_options(job: EngineJob, provider: str) -> dict[str, object]:
+    device: dict[str, object] = {'device_id': job.device.index or 0}
+    if provider == PROVIDERS['cuda']:
+        return device | {'use_tf32': 0}
+    if provider == TENSORRT:
+        key = {'export': export_path(job).name, 'precision': job.precision,
+               'device': torch.cuda.get_device_name(job.device),
+               'onnxruntime': quiet_onnxruntime().__version__}
+        return device | {
+            'trt_fp16_enable': job.precision == 'float16', 'trt_engine_cache_enable': True,
+            'trt_engine_cache_path': str(entry_path(job.cache, 'tensorrt', key))}
+    return {}
 
 
 def quiet_onnxruntime() -> Any:
@@ -75,7 +106,18 @@ def check(device: torch.device, precision: str) -> None:
         raise BackendError('it is not installed: pip install onnxruntime onnx')
     if precision != 'float32':
         raise BackendError(f'it runs float32 here, not {precision}')
-    onnxruntime = quiet_onnxruntime()
-    if PROVIDERS[device.type] not in onnxruntime.get_available_providers():
-        raise BackendError(f'this build has no provider for {device.type} '
-                           '(pip install onnxruntime-gpu in place of onnxruntime)')
+    if PROVIDERS[device.type] not in quiet_onnxruntime().get_available_providers():
+        raise BackendError(f'this build has no provider for {device.type}: '
+                           'pip install onnxruntime-gpu in place of onnxruntime')
+
+
+def check_tensorrt(device: torch.device, precision: str) -> None:
+    """Raise a BackendError that says why TensorRT cannot serve here."""
+    if device.type != 'cuda':
+        raise BackendError('it needs device cuda')
+    if precision == 'bfloat16':
+        raise BackendError('it runs float32 or float16 here, not bfloat16')
+    if (importlib.util.find_spec('onnxruntime') is None
+            or TENSORRT not in quiet_onnxruntime().get_available_providers()):
+        raise BackendError('it is not installed: pip install tensorrt onnx, and onnxruntime-gpu '
+                           'in place of onnxruntime')
