@@ -49,7 +49,7 @@ $(READY): requirements.txt requirements-train.txt setup.py Makefile
 	@mkdir -p $(VENV) && touch $(UNFINISHED)
 	@test -x $(BIN)/python || { '$(PYTHON)' -m venv $(VENV) && $(PIP) --upgrade pip 'setuptools<80' wheel; } || \
 	  { echo 'pip could not get its first packages: is there a network, and a package index?' >&2; exit 1; }
-	@$(PIP) --no-build-isolation -e '.[ros-$(ROS),train,test,lint]' || \
+	@$(PIP) --no-build-isolation -e '.[ros-$(ROS),fast,train,test,lint]' || \
 	  { echo 'Installing the requirements failed, see above; run make again once it is cured.' >&2; exit 1; }
 	@$(BIN)/python -c 'import timm, cv2, onnxruntime, rosbags, rclpy' || \
 	  { echo 'The environment is broken, see above: torch, torchvision and the ROS wheels must fit each other and this Python.' >&2; exit 1; }
