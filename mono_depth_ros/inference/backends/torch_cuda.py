@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from itertools import product
 
 import torch
 from torch import Tensor, nn
@@ -71,17 +72,18 @@ def build(job: EngineJob) -> GraphEngine:
     """
     check_device(job.device, job.precision)
     shape = (job.batch, *job.size, 3)
-    engines = {}
-    for name, layout in LAYOUTS.items():
-        for form in FORMS:
-            job.report(f'torch: recording a CUDA graph, {job.label}, {name}, {form}')
-            try:
-                network = arranged(job, layout, is_fused=form == 'fused')
-            except (RuntimeError, TypeError, ValueError) as error:  # torch.fx lost its way
-                job.report(f'torch: the network cannot be fused ({error})')
-                continue
+    engines, failures = {}, []
+    for form, name in product(FORMS, LAYOUTS):
+        job.report(f'torch: recording a CUDA graph, {job.label}, {name} {form}')
+        try:
+            network = arranged(job, LAYOUTS[name], is_fused=form == 'fused')
             engine = GraphEngine(network, shape, job.device, f'{name} {form}')
             engines[milliseconds(engine, job.device)] = engine
+        except (RuntimeError, TypeError, ValueError) as error:  # of CUDA, of torch.fx
+            failures.append(f'{name} {form}: {error}')
+            job.report(f'torch: {failures[-1]}')
+    if not engines:
+        raise BackendError('; '.join(failures))
     best = engines[min(engines)]
     best.note = ', '.join(f'{engines[time].note} {time:.3f} ms' for time in sorted(engines))
     return best
