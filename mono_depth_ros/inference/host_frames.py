@@ -42,4 +42,4 @@ def _depth(disparity: Depth, size: Size, offset: float, slope: float) -> Depth:
     inverse = disparity * np.float32(slope)
     inverse += np.float32(offset)
     resized = cv2.resize(inverse, size[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.divide(1.0, resized, dst=resized), np.float32)
+    return np.asarray(np.reciprocal(resized, out=resized), np.float32)
