@@ -4,6 +4,10 @@ From depth and colours to the message, as the node does it, over what it cannot 
 one copy of the message's bytes.
 """
 
+import os
+
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # as the node has it
+
 import numpy as np
 import torch
 from headline import headline

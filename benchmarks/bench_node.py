@@ -7,6 +7,9 @@ costs besides its engine. The clip is KITTI drive 0052 where it is at hand, else
 
 import argparse
 import os
+
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # as the node has it
+
 import tempfile
 import time
 from pathlib import Path
@@ -107,7 +110,8 @@ def measure(clip: DemoClip, chosen: argparse.Namespace, folder: Path) -> dict[st
         consumer.close()
     drops = {key: int(count) for key, count in consumer.values.items()
              if key.startswith('dropped_')}
-    return {'too old': drops.get('dropped_too_old', 0), 'in': float(consumer.values['frames_in']), 'out': float(consumer.values['frames_out']),
+    return {'too old': drops.get('dropped_too_old', 0),
+            'in': float(consumer.values['frames_in']), 'out': float(consumer.values['frames_out']),
             'dropped': sum(drops.values()), 'depths': consumer.depths, 'clouds': consumer.clouds,
             'p50': float(consumer.values['age_p50_ms']),
             'p95': float(consumer.values['age_p95_ms'])}
@@ -143,8 +147,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clip = write_clip(chosen.data, folder)
-        print(f"{headline('rclpy', 'torch', 'onnxruntime', 'openvino')}; {chosen.model}, {clip.title}, "
-              f'{clip.frames} images of {SIZE[1]}x{SIZE[0]} at {chosen.rate:g} Hz, backend '
+        print(f"{headline('rclpy', 'torch', 'onnxruntime', 'openvino')}; {chosen.model}, "
+              f'{clip.title}, {clip.frames} images of {SIZE[1]}x{SIZE[0]} at {chosen.rate:g} Hz, backend '
               f"{chosen.backend}, depth{'' if chosen.depth_only else ' and full cloud'}\n")
         table = Table(run=4, **{'in': 4}, out=4, dropped=7, depths=6, clouds=6, age_p50_ms=10,
                       age_p95_ms=10)
