@@ -68,7 +68,9 @@ lint: $(READY)
 	$(BIN)/python -m mypy
 
 bench: $(READY)
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; \
+	  case $$script in *bench_network.py) quick=--quick;; *) quick=;; esac; \
+	  $(BIN)/python $$script $$quick || exit 1; done
 
 config: $(READY)
 	$(BIN)/python -m mono_depth_ros.ros.parameters > config/depth.yaml.new

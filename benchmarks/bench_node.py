@@ -148,8 +148,8 @@ def main() -> None:
         folder = Path(name)
         clip = write_clip(chosen.data, folder)
         print(f"{headline('rclpy', 'torch', 'onnxruntime', 'openvino')}; {chosen.model}, "
-              f'{clip.title}, {clip.frames} images of {SIZE[1]}x{SIZE[0]} at {chosen.rate:g} Hz, backend '
-              f"{chosen.backend}, depth{'' if chosen.depth_only else ' and full cloud'}\n")
+              f'{clip.title}, {clip.frames} images of {SIZE[1]}x{SIZE[0]} at {chosen.rate:g} Hz, '
+              f"backend {chosen.backend}, depth{'' if chosen.depth_only else ' and full cloud'}\n")
         table = Table(run=4, **{'in': 4}, out=4, dropped=7, depths=6, clouds=6, age_p50_ms=10,
                       age_p95_ms=10)
         runs = []
