@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mono_depth_ros.geometry.disparity import inverse_depth_line
 from mono_depth_ros.inference import cuda_frames, host_frames
 from mono_depth_ros.inference.backends.cache import cache_folder, fingerprint
-from mono_depth_ros.inference.backends.choice import Served, candidates, check, serve, split
+from mono_depth_ros.inference.backends.choice import Served, candidates, serve, split
 from mono_depth_ros.inference.backends.engine import PRECISIONS, BackendError, Engine, EngineJob
 from mono_depth_ros.inference.checkpoint import load_network
 from mono_depth_ros.inference.model_card import ModelCard
@@ -58,9 +58,7 @@ class DepthEstimator:
         self.card = card
         self.device = checked_device(device)
         self._precision = _checked_precision(precision, self.device)
-        self._backends = candidates(backend, self.device)
-        if len(self._backends) == 1:
-            check(backend, self.device, precision)  # before the weights load
+        self._backends = candidates(backend, self.device, precision)
         self._fit = fit
         self.network_size(card.input_size)  # refuses a wrong fit before the weights load
         if threads is not None:

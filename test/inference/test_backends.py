@@ -201,8 +201,8 @@ def test_a_fused_network_gives_the_same_disparity(job, layout, precision):
     assert torch.equal(found, expected)
 
 
-def test_the_card_is_refused_as_a_whole_before_weights_are_read():
+def test_what_cannot_serve_is_refused_before_weights_are_read():
     card: ModelCard = replace(CARD, weights='missing.safetensors', sha256='0' * 64)
 
-    with pytest.raises(BackendError, match='it runs float32 here'):
+    with pytest.raises(BackendError, match='backend onnxruntime: it runs float32 here'):
         DepthEstimator(card, backend='onnxruntime', precision='bfloat16')

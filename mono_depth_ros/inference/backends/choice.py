@@ -39,16 +39,21 @@ class Served(NamedTuple):
     engines: dict[int, Engine]
 
 
-def candidates(backend: str, device: torch.device) -> tuple[str, ...]:
+def candidates(backend: str, device: torch.device, precision: str) -> tuple[str, ...]:
     """Return the backends to try in turn.
 
     Raises:
-        ValueError: there is no such backend.
+        ValueError: there is no such backend, or it cannot serve here.
     """
     if backend == 'auto':
         return AUTO[device.type]
     if backend not in BACKENDS:
         raise ValueError(f"backend is '{backend}'; expected auto, {', '.join(BACKENDS)}.")
+    try:
+        check(backend, device, precision)
+    except BackendError as error:
+        raise BackendError(
+            f'backend {backend}: {error}. Or choose another one, or backend auto.') from error
     return (backend,)
 
 
