@@ -33,8 +33,7 @@ class OpenVinoEngine:
 
     def run(self) -> Tensor:
         """Return the disparity (batch, height, width)."""
-        self._request.start_async()
-        self._request.wait()
+        self._request.infer(share_inputs=True, share_outputs=True)
         return self._disparity
 
     def bare(self) -> object:
