@@ -45,7 +45,8 @@ def main() -> None:
     print(f"{headline('torch', 'onnxruntime', 'openvino')}, {chosen.device}, "
           f'{chosen.threads} threads')
     print(f'{chosen.network} at {text(network_size)}, images of {text(image_size)}, untrained '
-          'weights; medians [ms]. engine: the network alone; whole: from images to depth maps.\n')
+          'weights; medians [ms]. engine: the network alone; whole: from images to depth '
+          'maps; in brackets: how many images the estimator found worth one run.\n')
     with tempfile.TemporaryDirectory() as cache:
         os.environ['XDG_CACHE_HOME'] = cache
         print('\n'.join(['', *measure(chosen, network_size, image_size)]))
@@ -53,7 +54,7 @@ def main() -> None:
 
 def measure(chosen: argparse.Namespace, network_size: tuple[int, int],
             image_size: tuple[int, int]) -> list[str]:
-    table = Table(cameras=7, backend=20, engine=8, singles=8, gain=6, whole=8, one_by_one=10,
+    table = Table(cameras=7, backend=24, engine=8, singles=8, gain=6, whole=8, one_by_one=10,
                   whole_gain=10, memory_MB=9)
     lines = []
     images = [np.ascontiguousarray(image) for image in street_images(max(chosen.cameras),
@@ -104,8 +105,8 @@ def row(estimator: DepthEstimator, images: list[np.ndarray], chosen: argparse.Na
         }, chosen.seconds)
     gains = times['singles'] / times['engine'], times['one by one'] / times['whole']
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    table.row(cameras, f'{served.backend} {chosen.precision}', f'{times["engine"]:.3f}',
-              f'{times["singles"]:.3f}', f'{gains[0]:.2f}', f'{times["whole"]:.3f}',
+    table.row(cameras, f'{served.backend} {chosen.precision} ({served.most})',
+              f'{times["engine"]:.3f}', f'{times["singles"]:.3f}', f'{gains[0]:.2f}', f'{times["whole"]:.3f}',
               f'{times["one by one"]:.3f}', f'{gains[1]:.2f}', f'{memory:.0f}')
     if cameras != 6:
         return []

@@ -107,7 +107,7 @@ def _measured(context: Context, model: str, backend: str, size: tuple[int, int],
     engine = estimator.served().engines[1]
     engine_ms = wall(engine.run)
     network = estimator.network_size(size)
-    estimator._served[network] = Served('idle', estimator.served().figure, {1: Idle(engine)})
+    estimator._served[network] = Served('idle', estimator.served().figure, {1: Idle(engine)}, 1)
     message = image_message(Header(), image, 'bgr8')
 
     def ours() -> None:

@@ -13,7 +13,7 @@ from mono_depth_ros.geometry.disparity import inverse_depth_line
 from mono_depth_ros.inference import cuda_frames, host_frames
 from mono_depth_ros.inference.backends.cache import cache_folder, fingerprint
 from mono_depth_ros.inference.backends.choice import Served, candidates, serve, split
-from mono_depth_ros.inference.backends.engine import PRECISIONS, BackendError, Engine, EngineJob
+from mono_depth_ros.inference.backends.engine import PRECISIONS, BackendError, EngineJob
 from mono_depth_ros.inference.checkpoint import load_network
 from mono_depth_ros.inference.model_card import ModelCard
 from mono_depth_ros.inference.preprocessing import Image, Size, legal_size
@@ -146,8 +146,8 @@ class DepthEstimator:
         self, images: Sequence[Image], lines: Sequence[tuple[float, float]], size: Size
     ) -> list[Depth]:
         """Run images of one network size, in as many runs as their number needs."""
-        engines = self._engines(size)
-        most = max(engines)
+        served = self._serving(size)
+        engines, most = served.engines, served.most
         depths: list[Depth] = []
         for count in split(len(images), most, pads=self.device.type == 'cuda'):
             engine = engines[1 if count == 1 else most]
@@ -157,7 +157,7 @@ class DepthEstimator:
             depths += self._frames.unload(engine.run(), sizes, lines[part])
         return depths
 
-    def _engines(self, size: Size) -> dict[int, Engine]:
+    def _serving(self, size: Size) -> Served:
         """Return what serves a size, built when its first image comes."""
         if size in self._refused:
             raise self._refused[size]
@@ -171,7 +171,7 @@ class DepthEstimator:
             except BackendError as error:  # not to be tried again with every image
                 self._refused[size] = error
                 raise
-        return self._served[size].engines
+        return self._served[size]
 
 
 def _size(image: Image) -> Size:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -154,6 +155,22 @@ def test_an_unknown_backend_is_refused():
     (3, 6, True, [1] * 3), (13, 6, True, [6, 6, 1]), (2, 1, True, [1, 1]), (0, 6, True, [])])
 def test_images_are_split_into_the_batches_there_are(count, most, pads, runs):
     assert choice.split(count, most, pads=pads) == runs
+
+
+@pytest.mark.parametrize(('seconds_of_three', 'most'), [(0.004, 3), (0.02, 1)])
+def test_a_batch_is_run_at_once_where_it_saves_time(seconds_of_three, most):
+    class Sleeper:
+        images = torch.zeros(1)
+
+        def __init__(self, seconds: float) -> None:
+            self.seconds = seconds
+
+        def run(self) -> None:
+            time.sleep(self.seconds)
+
+    engines = {1: Sleeper(0.004), 3: Sleeper(seconds_of_three)}
+
+    assert choice.worthwhile_batch(engines) == most
 
 
 def test_an_estimator_of_three_cameras_gives_any_number_of_images_their_own_depth(tmp_path,

@@ -1,7 +1,8 @@
 """Which backend serves: the one asked for or none, or with 'auto' the first that proves itself."""
 
 import importlib.util
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from mono_depth_ros.inference.backends.torch_cpu import TorchCpuEngine
 
 BACKENDS = ('torch', 'onnxruntime', 'openvino', 'tensorrt')
 # Fastest first, see docs/performance.md. TensorRT, not verified, serves who asks for it by name.
+_TIMED_RUNS = 3
 AUTO = {'cpu': ('openvino', 'onnxruntime', 'torch'), 'cuda': ('torch', 'onnxruntime')}
 
 
@@ -32,11 +34,13 @@ class Served(NamedTuple):
         backend: its name.
         figure: how far its depth is from PyTorch's in float32.
         engines: by how many images a run takes.
+        most: how many images are worth one run, 1 where single runs are as fast.
     """
 
     backend: str
     figure: GateFigure
     engines: dict[int, Engine]
+    most: int
 
 
 def candidates(backend: str, device: torch.device, precision: str) -> tuple[str, ...]:
@@ -93,7 +97,9 @@ def _served(name: str, job: EngineJob, batches: Sequence[int], reference: Tensor
         sized = replace(job, batch=batch)
         engines[batch], figure = _proven(name, sized, reference, depth_range)
         figures.append(figure)
-    served = Served(name, worst(figures), engines)
+    served = Served(name, worst(figures), engines, worthwhile_batch(engines))
+    if served.most < max(engines):
+        job.report(f'backend {name}: {max(engines)} images one by one are as fast as at once')
     notes = ', '.join(engine.note for engine in engines.values() if engine.note)
     job.report(f'backend {name}{f" ({notes})" if notes else ""} serves {job.label}: '
                f'depth error {served.figure}')
@@ -140,6 +146,26 @@ def check(name: str, device: torch.device, precision: str) -> None:
         checks[name](device, precision)
         if importlib.util.find_spec('onnx') is None:
             raise BackendError('the package onnx is not installed: pip install onnx')
+
+
+def worthwhile_batch(engines: Mapping[int, Engine]) -> int:
+    """Return the larger batch, or 1 where as many single runs take no longer.
+
+    On a CPU that is common: one image fills the cores, and six no longer fit into its caches.
+    A GPU always gains: a single image leaves most of it idle.
+    """
+    most = max(engines)
+    if engines[most].images.is_cuda:
+        return most
+    seconds = {batch: min(_seconds(engine) for _ in range(_TIMED_RUNS))
+               for batch, engine in engines.items()}
+    return most if seconds[most] < most * seconds[1] else 1
+
+
+def _seconds(engine: Engine) -> float:
+    start = time.perf_counter()
+    engine.run()
+    return time.perf_counter() - start
 
 
 def split(count: int, most: int, *, pads: bool) -> list[int]:
