@@ -13,6 +13,8 @@ UNFINISHED := $(VENV)/.unfinished
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 export PYTHONPATH :=
 export OMP_WAIT_POLICY ?= PASSIVE
+# Imported anywhere, ONNX Runtime would report to its makers.
+export ORT_DISABLE_TELEMETRY := 1
 # The wheels bring their own: what a shell's sourced distribution says would mix two of them.
 unexport AMENT_PREFIX_PATH COLCON_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH RMW_IMPLEMENTATION
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
@@ -47,7 +49,7 @@ $(READY): requirements.txt requirements-train.txt setup.py Makefile
 	@mkdir -p $(VENV) && touch $(UNFINISHED)
 	@test -x $(BIN)/python || { '$(PYTHON)' -m venv $(VENV) && $(PIP) --upgrade pip 'setuptools<80' wheel; } || \
 	  { echo 'pip could not get its first packages: is there a network, and a package index?' >&2; exit 1; }
-	@$(PIP) --no-build-isolation -e '.[ros-$(ROS),train,test,lint]' || \
+	@$(PIP) --no-build-isolation -e '.[ros-$(ROS),fast,train,test,lint]' || \
 	  { echo 'Installing the requirements failed, see above; run make again once it is cured.' >&2; exit 1; }
 	@$(BIN)/python -c 'import timm, cv2, onnxruntime, rosbags, rclpy' || \
 	  { echo 'The environment is broken, see above: torch, torchvision and the ROS wheels must fit each other and this Python.' >&2; exit 1; }
@@ -66,7 +68,9 @@ lint: $(READY)
 	$(BIN)/python -m mypy
 
 bench: $(READY)
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; \
+	  case $$script in *bench_network.py) quick=--quick;; *) quick=;; esac; \
+	  $(BIN)/python $$script $$quick || exit 1; done
 
 config: $(READY)
 	$(BIN)/python -m mono_depth_ros.ros.parameters > config/depth.yaml.new

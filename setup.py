@@ -41,7 +41,8 @@ setup(
     name=PACKAGE,
     version='0.1.0',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={f'{PACKAGE}.evaluation': ['published.yaml']},
+    package_data={f'{PACKAGE}.evaluation': ['published.yaml'],
+                  f'{PACKAGE}.inference.backends': ['*.jpg']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
         (f'share/{PACKAGE}', ['package.xml']),
@@ -52,6 +53,7 @@ setup(
     ],
     install_requires=REQUIREMENTS,
     extras_require={
+        'fast': ['openvino>=2024.4'],
         'train': TRAINING,
         'test': ['pytest<10', 'colcon-common-extensions', 'onnx>=1.16'],
         'lint': ['ruff', 'mypy', 'types-PyYAML'],

@@ -15,7 +15,7 @@ def headline(*packages: str) -> str:
     load = os.getloadavg()[0]
     cores = f'{os.cpu_count()} x {processor_name()}'
     return (f'{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC, {cores}, '
-            f'load {load:.1f}, {versions}{", " if versions else ""}commit {commit()}')
+            f'{graphics()}load {load:.1f}, {versions}{", " if versions else ""}commit {commit()}')
 
 
 def installed(package: str) -> str:
@@ -26,6 +26,19 @@ def installed(package: str) -> str:
 
 
 def commit() -> str:
-    answer = subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], cwd=Path(__file__).parent,
-                            capture_output=True, text=True, check=False)
-    return answer.stdout.strip() or 'unknown'
+    return answer_of('git', 'rev-parse', '--short', 'HEAD') or 'unknown'
+
+
+def graphics() -> str:
+    """Return the names of the GPUs; asked of the driver, CUDA itself would not survive a fork."""
+    names = answer_of('nvidia-smi', '--query-gpu=name,driver_version', '--format=csv,noheader')
+    return ''.join(f'{name}, ' for name in names.splitlines())
+
+
+def answer_of(*command: str) -> str:
+    try:
+        answer = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True,
+                                text=True, check=False)
+    except OSError:  # not installed
+        return ''
+    return answer.stdout.strip() if answer.returncode == 0 else ''

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from mono_depth_ros.datasets.street import street_images
-from mono_depth_ros.inference.estimator import PRECISIONS, DepthEstimator
+from mono_depth_ros.inference.backends.engine import PRECISIONS
+from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.inference.model_card import DEFAULT_CARD, ModelCard, load_card
 from mono_depth_ros.inference.preprocessing import FITS
 from mono_depth_ros.messages.depth_outputs import MAX_DEPTH, MIN_DEPTH

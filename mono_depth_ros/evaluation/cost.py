@@ -42,10 +42,14 @@ def untrained_network(name: str, size: tuple[int, int]) -> DepthNetwork:
     Returns:
         The network on the CPU, in eval mode, not deployed.
     """
-    card = ModelCard(name=name, network=name, weights=None, seed=0, input_size=size,
+    return load_network(untrained_card(name, size), street_images(_CALIBRATION_IMAGES, size))
+
+
+def untrained_card(name: str, size: tuple[int, int]) -> ModelCard:
+    """Return a card of a network at a size (height, width), without weights."""
+    return ModelCard(name=name, network=name, weights=None, seed=0, input_size=size,
                      min_depth=0.1, max_depth=100.0, depth_unit='relative', training_data='none',
                      license_code='Apache-2.0', license_weights='none')
-    return load_network(card, street_images(_CALIBRATION_IMAGES, size))
 
 
 @torch.inference_mode()

@@ -39,12 +39,12 @@ def backproject(depth: Tensor, K: Tensor, stride: int = 1) -> Tensor:
     fy, cy = (K[..., 1, column, None, None] for column in (1, 2))
     ray_y = (v[:, None] - cy) / fy
     ray_x = (u - cx) / fx - skew / fx * ray_y
-    points = depth.new_empty(*depth.shape, 3)
-    # Filling in place costs a third of torch.stack on CPU.
-    points[..., 0] = ray_x * depth
-    points[..., 1] = ray_y * depth
-    points[..., 2] = depth
-    return points
+    # Planes one after the other: filling every third number costs three times as much on a CPU.
+    planes = depth.new_empty(*depth.shape[:-2], 3, *depth.shape[-2:])
+    planes[..., 0, :, :] = ray_x * depth
+    planes[..., 1, :, :] = ray_y * depth
+    planes[..., 2, :, :] = depth
+    return planes.movedim(-3, -1)
 
 
 def project(points: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:

@@ -25,7 +25,7 @@ def disparity_to_depth(disparity: Array, min_depth: float, max_depth: float) -> 
     Raises:
         ValueError: the two limits are not 0 < min_depth < max_depth.
     """
-    far, span = _inverse_depth_line(min_depth, max_depth)
+    far, span = inverse_depth_line(min_depth, max_depth)
     depth: Array = 1 / (disparity * span + far)
     return depth
 
@@ -44,12 +44,12 @@ def depth_to_disparity(depth: Array, min_depth: float, max_depth: float) -> Arra
     Raises:
         ValueError: the two limits are not 0 < min_depth < max_depth.
     """
-    far, span = _inverse_depth_line(min_depth, max_depth)
+    far, span = inverse_depth_line(min_depth, max_depth)
     disparity: Array = (1 / depth - far) / span
     return disparity
 
 
-def _inverse_depth_line(min_depth: float, max_depth: float) -> tuple[float, float]:
+def inverse_depth_line(min_depth: float, max_depth: float) -> tuple[float, float]:
     """Return (1 / max, 1 / min - 1 / max) [1/m]: offset and slope of inverse depth."""
     if not 0 < min_depth < max_depth:
         raise ValueError(

@@ -2,28 +2,25 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mono_depth_ros.geometry.disparity import disparity_to_depth
+from mono_depth_ros.geometry.disparity import inverse_depth_line
+from mono_depth_ros.inference import cuda_frames, host_frames
+from mono_depth_ros.inference.backends.cache import cache_folder, fingerprint
+from mono_depth_ros.inference.backends.choice import Served, candidates, serve, split
+from mono_depth_ros.inference.backends.engine import PRECISIONS, BackendError, EngineJob
 from mono_depth_ros.inference.checkpoint import load_network
 from mono_depth_ros.inference.model_card import ModelCard
-from mono_depth_ros.inference.preprocessing import Image, Size, legal_size, to_network_input
+from mono_depth_ros.inference.preprocessing import Image, Size, legal_size
 from mono_depth_ros.inference.units import DepthScaling, depth_scaling
 
 Depth = NDArray[np.float32]
 Intrinsics = NDArray[np.float64]
-
-PRECISIONS = {
-    'float32': torch.float32,
-    'float16': torch.float16,
-    'bfloat16': torch.bfloat16,
-}
 
 
 class DepthEstimator:
@@ -33,9 +30,12 @@ class DepthEstimator:
         card: the model card.
         device: 'cpu', 'cuda' or 'cuda:N'; another one never takes its place.
         precision: 'float32', 'bfloat16', or 'float16' (CUDA only).
-        threads: CPU threads of PyTorch, for the whole process; None leaves them alone.
+        backend: a name in BACKENDS, or 'auto' for the first that works and proves its numbers.
+        cameras: how many images usually come at once; engines exist for one and for so many.
+        threads: CPU threads for the whole process; None leaves them alone.
         fit: how images are brought to the network's size, see legal_size.
         calibration_images: RGB images for the batch norms of an untrained card.
+        report: is told what takes time, and which backend serves.
 
     Raises:
         FileNotFoundError: the weights file does not exist.
@@ -48,19 +48,28 @@ class DepthEstimator:
         *,
         device: str = 'cpu',
         precision: str = 'float32',
+        backend: str = 'torch',
+        cameras: int = 1,
         threads: int | None = None,
         fit: str = 'keep_aspect',
         calibration_images: Sequence[Image] | None = None,
+        report: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.card = card
         self.device = checked_device(device)
-        self._dtype = _checked_precision(precision, self.device)
+        self._precision = _checked_precision(precision, self.device)
+        self._backends = candidates(backend, self.device, precision)
         self._fit = fit
         self.network_size(card.input_size)  # refuses a wrong fit before the weights load
         if threads is not None:
             _set_threads(threads)
-        network = load_network(card, calibration_images).deploy()
-        self._network = network.to(self.device)
+        self._batches = 1, cameras
+        self._network = load_network(card, calibration_images).deploy()
+        self._fingerprint = fingerprint(self._network)
+        self._report = report
+        self._served: dict[Size, Served] = {}
+        self._refused: dict[Size, BackendError] = {}
+        self._frames = host_frames if self.device.type == 'cpu' else cuda_frames
 
     def network_size(self, image_size: Size) -> Size:
         """Return the (height, width) at which the network sees images of a size."""
@@ -74,9 +83,20 @@ class DepthEstimator:
         return depth_scaling(self.card, K, image_size, network_size, depth_scale)
 
     def warm_up(self, image_sizes: Sequence[Size]) -> None:
-        """Run once per image size, so that the first real image finds all set up."""
+        """Build and run the engines of image sizes, so that the first real image finds all set up.
+
+        Raises:
+            ValueError: no backend that may serve can.
+        """
         for size in image_sizes:
-            self._disparities([np.zeros((*size, 3), np.uint8)], self.network_size(size))
+            images = [np.zeros((*size, 3), np.uint8)]
+            for count in self._batches:
+                self._depths(images * count, [(0.0, 1.0)] * count, self.network_size(size))
+
+    def served(self, size: Size | None = None) -> Served | None:
+        """Return what serves a network size, or the newest one; None before the first image."""
+        newest = next(reversed(self._served.values()), None)
+        return newest if size is None else self._served.get(size)
 
     def estimate(
         self,
@@ -103,46 +123,55 @@ class DepthEstimator:
             raise ValueError(f'{len(images)} images, but {len(intrinsics)} Ks; give one for each.')
         for image in images:
             _check_image(image)
-        scalings = [
-            self.scaling(K, _size(image), depth_scale) for image, K in zip(images, intrinsics)
+        lines = [
+            self._inverse_depth_line(self.scaling(K, _size(image), depth_scale).factor)
+            for image, K in zip(images, intrinsics)
         ]
-        return [
-            self._depth(disparity, _size(image), scaling.factor)
-            for image, disparity, scaling in zip(images, self._in_batches(images), scalings)
-        ]
-
-    def _in_batches(self, images: Sequence[Image]) -> list[Depth]:
-        """Return every image's disparity (h, w) at its network size, in the images' order."""
-        batches: dict[Size, list[int]] = defaultdict(list)
+        by_size: dict[Size, list[int]] = defaultdict(list)
         for index, image in enumerate(images):
-            batches[self.network_size(_size(image))].append(index)
-        disparities: dict[int, Depth] = {}
-        for size, indices in batches.items():
-            batch = self._disparities([images[index] for index in indices], size)
-            disparities.update(zip(indices, batch))
-        return [disparities[index] for index in range(len(images))]
+            by_size[self.network_size(_size(image))].append(index)
+        depths: dict[int, Depth] = {}
+        for size, indices in by_size.items():
+            found = self._depths([images[i] for i in indices], [lines[i] for i in indices], size)
+            depths.update(zip(indices, found))
+        return [depths[index] for index in range(len(images))]
+
+    def _inverse_depth_line(self, factor: float) -> tuple[float, float]:
+        """Return offset and slope of 1 / (depth x factor) over disparity."""
+        offset, slope = inverse_depth_line(self.card.min_depth, self.card.max_depth)
+        return offset / factor, slope / factor
 
     @torch.inference_mode()
-    def _disparities(self, images: Sequence[Image], size: Size) -> Depth:
-        """Run the network: (B, height, width) disparity."""
-        batch = to_network_input(images, size).to(self.device)
-        # Autocast keeps in float32 what half precision would spoil, such as sampling grids.
-        is_half = self._dtype != torch.float32
-        with torch.autocast(self.device.type, self._dtype, enabled=is_half):
-            disparity = self._network(batch)
-        result: Depth = disparity[:, 0].float().cpu().numpy()
-        return result
+    def _depths(
+        self, images: Sequence[Image], lines: Sequence[tuple[float, float]], size: Size
+    ) -> list[Depth]:
+        """Run images of one network size, in as many runs as their number needs."""
+        served = self._serving(size)
+        engines, most = served.engines, served.most
+        depths: list[Depth] = []
+        for count in split(len(images), most, pads=self.device.type == 'cuda'):
+            engine = engines[1 if count == 1 else most]
+            part = slice(len(depths), len(depths) + count)
+            self._frames.load(images[part], engine.images)
+            sizes = [_size(image) for image in images[part]]
+            depths += self._frames.unload(engine.run(), sizes, lines[part])
+        return depths
 
-    def _depth(self, disparity: Depth, size: Size, factor: float) -> Depth:
-        """Resize disparity and only then invert it: inverse depth is linear on a plane.
-
-        NumPy, because PyTorch's threads wait for each other longer than this takes when the
-        cores are busy.
-        """
-        resized: NDArray[Any] = cv2.resize(disparity, size[::-1], interpolation=cv2.INTER_LINEAR)
-        depth = disparity_to_depth(resized, self.card.min_depth, self.card.max_depth)
-        result: Depth = np.multiply(depth, np.float32(factor), out=depth)
-        return result
+    def _serving(self, size: Size) -> Served:
+        """Return what serves a size, built when its first image comes."""
+        if size in self._refused:
+            raise self._refused[size]
+        if size not in self._served:
+            job = EngineJob(
+                self._network, self._fingerprint, size, 1, self.device, self._precision,
+                torch.get_num_threads(), cache_folder(), self._report)
+            depth_range = self.card.min_depth, self.card.max_depth
+            try:
+                self._served[size] = serve(self._backends, job, self._batches, depth_range)
+            except BackendError as error:  # not to be tried again with every image
+                self._refused[size] = error
+                raise
+        return self._served[size]
 
 
 def _size(image: Image) -> Size:
@@ -177,17 +206,18 @@ def checked_device(name: str) -> torch.device:
     return device
 
 
-def _checked_precision(name: str, device: torch.device) -> torch.dtype:
+def _checked_precision(name: str, device: torch.device) -> str:
     if name not in PRECISIONS:
         raise ValueError(f"precision is '{name}'; expected {', '.join(PRECISIONS)}.")
     if name == 'float16' and device.type == 'cpu':
         raise ValueError(
             'precision float16 needs a CUDA device; on the CPU take float32 or bfloat16.'
         )
-    return PRECISIONS[name]
+    return name
 
 
 def _set_threads(threads: int) -> None:
     if threads < 1:
         raise ValueError(f'threads is {threads}; expected 1 or more, or None.')
     torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)

@@ -52,9 +52,6 @@ def legal_size(image_size: Size, card_input_size: Size, fit: str) -> Size:
 def to_network_input(images: Sequence[Image], size: Size) -> Tensor:
     """Resize images and stack them to one batch.
 
-    Shrinking averages over areas, which neither aliases nor costs much. KITTI's protocol asks
-    for Lanczos instead; that is the evaluation's affair, a robot has no use for it.
-
     Args:
         images: (H, W, 3) uint8 RGB images, sizes may differ.
         size: (height, width) of the network's input.
@@ -62,13 +59,31 @@ def to_network_input(images: Sequence[Image], size: Size) -> Tensor:
     Returns:
         (B, 3, height, width) float RGB in [0, 1], channels last in memory.
     """
-    height, width = size
-    batch = np.empty((len(images), height, width, 3), np.uint8)
+    batch = np.empty((len(images), *size, 3), np.uint8)
     for image, place in zip(images, batch):
-        shrinks = image.shape[0] >= height and image.shape[1] >= width
-        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        cv2.resize(image, (width, height), dst=place, interpolation=interpolation)
+        resize_into(image, place)
     return torch.from_numpy(np.divide(batch, 255, dtype=np.float32)).permute(0, 3, 1, 2)
+
+
+def resize_into(image: Image, place: Image) -> None:
+    """Resize an image (H, W, 3) to the size of its place (height, width, 3), on the CPU.
+
+    Shrinking averages over areas, which neither aliases nor costs much. KITTI's protocol asks
+    for Lanczos instead; that is the evaluation's affair, a robot has no use for it.
+    """
+    height, width = place.shape[:2]
+    averages = is_shrunk(_size(image), (height, width))
+    interpolation = cv2.INTER_AREA if averages else cv2.INTER_LINEAR
+    cv2.resize(image, (width, height), dst=place, interpolation=interpolation)
+
+
+def is_shrunk(from_size: Size, to_size: Size) -> bool:
+    """Whether resizing averages: neither side grows."""
+    return from_size[0] >= to_size[0] and from_size[1] >= to_size[1]
+
+
+def _size(image: Image) -> Size:
+    return image.shape[0], image.shape[1]
 
 
 def _around(extent: float) -> list[int]:

@@ -32,11 +32,9 @@ def pack_cloud(points: NDArray[np.float32], rgb: NDArray[np.uint8]) -> NDArray[n
     # B, G, R, A in memory is 0xAARRGGBB as a little-endian number.
     bgra = cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2BGRA)
     colors = (bgra.view('<u4') & np.uint32(0xFFFFFF)).view(np.float32)
-    cloud = np.empty((*points.shape[:2], 4), np.float32)
+    planes = [np.ascontiguousarray(points[..., axis], np.float32) for axis in range(3)]
     # It copies bits; a sum would flush the colours, tiny as floats, to zero.
-    cv2.mixChannels([np.ascontiguousarray(points, np.float32), colors], [cloud],
-                    [0, 0, 1, 1, 2, 2, 3, 3])
-    return cloud
+    return np.asarray(cv2.merge([*planes, colors[..., 0]]), np.float32)
 
 
 def unpack_cloud(data: Any, height: int,

@@ -80,9 +80,10 @@ def _binning_and_roi(info: CameraInfo) -> tuple[tuple[int, int], tuple[int, int,
 def image_message(header: Header, pixels: NDArray[Any], encoding: str) -> Image:
     """Build an image message around (H, W[, 3]) pixels, header untouched."""
     pixels = np.ascontiguousarray(pixels)
-    return Image(
-        header=header, height=pixels.shape[0], width=pixels.shape[1], encoding=encoding,
-        is_bigendian=0, step=pixels.strides[0], data=_byte_array(pixels))
+    message = Image(header=header, height=pixels.shape[0], width=pixels.shape[1],
+                    encoding=encoding, is_bigendian=0, step=pixels.strides[0])
+    message.data = _byte_array(pixels)
+    return message
 
 
 def camera_info_message(header: Header, K: NDArray[np.float64], size: tuple[int, int]
@@ -100,12 +101,13 @@ def camera_info_message(header: Header, K: NDArray[np.float64], size: tuple[int,
 def cloud_message(header: Header, points: Floats, rgb: Pixels) -> PointCloud2:
     """Build an organised cloud of (H, W, 3) points [m] and (H, W, 3) uint8 RGB colours."""
     height, width = points.shape[:2]
-    return PointCloud2(
+    message = PointCloud2(
         header=header, height=height, width=width, is_bigendian=False, is_dense=False,
         point_step=POINT_STEP, row_step=POINT_STEP * width,
         fields=[PointField(name=name, offset=offset, datatype=datatype, count=count)
-                for name, offset, datatype, count in POINT_FIELDS],
-        data=_byte_array(pack_cloud(points, rgb)))
+                for name, offset, datatype, count in POINT_FIELDS])
+    message.data = _byte_array(pack_cloud(points, rgb))
+    return message
 
 
 def header_stamp(data: bytes) -> int:
@@ -115,7 +117,10 @@ def header_stamp(data: bytes) -> int:
 
 
 def _byte_array(values: NDArray[Any]) -> array[int]:
-    """Copy into array('B'): rclpy takes it as it is, other types are checked byte by byte."""
+    """Copy into array('B'): rclpy takes it as it is, other types are checked byte by byte.
+
+    To be set as an attribute: a message's constructor copies it once more, byte by byte.
+    """
     data = array('B')
     data.frombytes(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
     return data

@@ -121,8 +121,9 @@ class DepthNode(LifecycleNode):
         self.get_logger().info(f"loading '{card.name}' ({card.network}) on {config.device}")
         images = () if card.is_trained else street_images(CALIBRATION_IMAGES, card.input_size)
         self._estimator = DepthEstimator(
-            card, device=config.device, precision=config.precision,
-            threads=config.threads or DEFAULT_THREADS, fit=config.fit, calibration_images=images)
+            card, device=config.device, precision=config.precision, backend=config.backend,
+            cameras=len(config.cameras), threads=config.threads or DEFAULT_THREADS,
+            fit=config.fit, calibration_images=images, report=self._report)
         self._estimator.warm_up([card.input_size])
         self.card = card
         if not card.is_trained:
@@ -130,6 +131,10 @@ class DepthNode(LifecycleNode):
                 f"'{card.name}' is untrained: its depth shows that everything runs, nothing more")
         self.get_logger().info(f"'{card.name}' is ready; licence of the weights: "
                                f'{card.license_weights}')
+
+    def _report(self, text: str) -> None:
+        """Log what the estimator tells: what takes time, and which backend serves."""
+        self.get_logger().info(text)
 
     def on_activate(self, state: State) -> TransitionCallbackReturn:
         """Connect the cameras and start the worker; on failure stay inactive and say why."""
@@ -217,9 +222,17 @@ class DepthNode(LifecycleNode):
             self.state, self.config.max_age, self.get_clock().now().nanoseconds,
             bool(self.get_parameter('use_sim_time').value))
 
+    def _device_values(self) -> dict[str, str]:
+        """Say where the network runs, by what, and how exactly."""
+        values = {name: str(self.get_parameter(name).value) for name in ('device', 'precision')}
+        served = self._estimator.served() if self._estimator else None
+        if served:
+            values |= {'backend': served.backend, 'depth_error': str(served.figure)}
+        return values
+
     def _tick(self) -> None:
         """Publish diagnostics every second, let the watchdog speak every fifth."""
-        device = str(self.get_parameter('device').value)
+        device = self._device_values()
         statuses = []
         for monitor in self._monitors:
             facts = self._facts(monitor)

@@ -79,15 +79,15 @@ class StreamMonitor:
 
 
 def camera_status(monitor: StreamMonitor, facts: CameraFacts, card: ModelCard | None,
-                  device: str) -> DiagnosticStatus:
+                  device: dict[str, str]) -> DiagnosticStatus:
     """Build the diagnostic status of one camera."""
     level, text = diagnose(facts)
     stream, last = monitor.stream, monitor.history[-1]
     status = DiagnosticStatus(
         level=bytes([level]), name=f'{status_name(stream.node)}: {stream.label}',
         message=text, hardware_id=card.name if card else '')
-    values = _card_values(card) | {
-        'state': facts.state, 'device': device, 'depth_kind': stream.kind or 'unknown',
+    values = _card_values(card) | {'state': facts.state} | device | {
+        'depth_kind': stream.kind or 'unknown',
         'fps': f'{last.fps:.1f}', 'batch': str(stream.batch), 'frames_in': str(last.frames_in),
         'frames_out': str(last.frames_out), 'age_p50_ms': _milliseconds(last.age_p50),
         'age_p95_ms': _milliseconds(last.age_p95),
@@ -97,11 +97,11 @@ def camera_status(monitor: StreamMonitor, facts: CameraFacts, card: ModelCard | 
     return status
 
 
-def node_status(node: Node, facts: CameraFacts, card: ModelCard | None, device: str
-                ) -> DiagnosticStatus:
+def node_status(node: Node, facts: CameraFacts, card: ModelCard | None,
+                device: dict[str, str]) -> DiagnosticStatus:
     """Build the status of a node that has no cameras yet: its state, and why."""
     level, text = diagnose(facts)
-    values = _card_values(card) | {'state': facts.state, 'device': device}
+    values = _card_values(card) | {'state': facts.state} | device
     return DiagnosticStatus(
         level=bytes([level]), name=f'{status_name(node)}: node', message=text,
         hardware_id=card.name if card else '',

@@ -47,10 +47,15 @@ class DepthNodeConfig:
     device: str = parameter(
         'cpu', 'Where the network runs: cpu, cuda or cuda:N. Never falls back to another one.')
     precision: str = parameter(
-        'float32', 'Number format of the network: float16 needs CUDA.',
+        'float32', 'Number format of the network; its head stays in float32. float16 needs CUDA.',
         choices=('float32', 'float16', 'bfloat16'))
+    backend: str = parameter(
+        'auto', "What runs the network. auto: the fastest that is installed and whose depth is "
+        "PyTorch's; it never lowers precision. A backend by name serves, or configure fails.",
+        choices=('auto', 'torch', 'onnxruntime', 'openvino', 'tensorrt'))
     threads: int = parameter(
-        0, 'CPU threads of the network; 0 leaves the choice to PyTorch.', bounds=(0, 256))
+        0, 'CPU threads of the network, whatever its backend, and of OpenCV; 0 leaves the choice '
+        'to PyTorch.', bounds=(0, 256))
     cameras: tuple[str, ...] = parameter(
         ('',), "Camera names, the prefixes of their topics: ['front', 'rear'] reads front/image "
         'and publishes front/depth/image_rect. One unnamed camera by default.')

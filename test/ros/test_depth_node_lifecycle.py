@@ -56,9 +56,20 @@ def test_nobody_subscribed_is_no_inference_and_no_drop(configured):
     assert not [key for key in values if key.startswith('dropped_')]
 
 
+def test_what_runs_the_network_and_how_exactly_is_said(configured):
+    probe = configured(backend='onnxruntime', depth_scale=10.0)
+
+    values = {pair.key: pair.value for pair in probe.diagnosis('nobody subscribes',
+                                                               each=probe.replay(SIZE)).values}
+
+    assert (values['backend'], values['precision']) == ('onnxruntime', 'float32')
+    assert values['depth_error'].startswith('max ')
+
+
 @pytest.mark.parametrize(('arguments', 'reason'), [
     (('-p', 'min_depth:=90.0'), 'min_depth 90.0 m must be smaller than max_depth 80.0 m'),
     (('-p', 'device:=cuda:99'), 'cuda'),
+    (('-p', 'backend:=tensorrt'), 'backend tensorrt: it needs device cuda'),
 ])
 def test_a_bad_start_parameter_is_named_and_the_node_lives_on(start_node, arguments, reason):
     probe, process = start_node(*arguments)

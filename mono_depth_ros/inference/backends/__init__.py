@@ -1,0 +1,1 @@
+"""What can run a network: takes bytes, gives disparity, and proves its numbers first."""

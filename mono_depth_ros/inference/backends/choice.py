@@ -1,0 +1,192 @@
+"""Which backend serves: the one asked for or none, or with 'auto' the first that proves itself."""
+
+import importlib.util
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from mono_depth_ros.inference.backends import export, onnx_runtime, open_vino, torch_cuda
+from mono_depth_ros.inference.backends.cache import forget
+from mono_depth_ros.inference.backends.engine import BackendError, Engine, EngineJob
+from mono_depth_ros.inference.backends.gate import (
+    GateFigure,
+    checked,
+    measure,
+    reference_disparity,
+    worst,
+)
+from mono_depth_ros.inference.backends.torch_cpu import TorchCpuEngine
+
+BACKENDS = ('torch', 'onnxruntime', 'openvino', 'tensorrt')
+# Fastest first, see docs/performance.md. TensorRT, not verified, serves who asks for it by name.
+_TIMED_RUNS = 3
+AUTO = {'cpu': ('openvino', 'onnxruntime', 'torch'), 'cuda': ('torch', 'onnxruntime')}
+
+
+class Served(NamedTuple):
+    """What serves one image size.
+
+    Attributes:
+        backend: its name.
+        figure: how far its depth is from PyTorch's in float32.
+        engines: by how many images a run takes.
+        most: how many images are worth one run, 1 where single runs are as fast.
+    """
+
+    backend: str
+    figure: GateFigure
+    engines: dict[int, Engine]
+    most: int
+
+
+def candidates(backend: str, device: torch.device, precision: str) -> tuple[str, ...]:
+    """Return the backends to try in turn.
+
+    Raises:
+        ValueError: there is no such backend, or it cannot serve here.
+    """
+    if backend == 'auto':
+        return AUTO[device.type]
+    if backend not in BACKENDS:
+        raise ValueError(f"backend is '{backend}'; expected auto, {', '.join(BACKENDS)}.")
+    try:
+        check(backend, device, precision)
+    except BackendError as error:
+        raise BackendError(
+            f'backend {backend}: {error}. Or choose another one, or backend auto.') from error
+    return (backend,)
+
+
+def serve(names: Sequence[str], job: EngineJob, batches: Sequence[int],
+          depth_range: tuple[float, float]) -> Served:
+    """Build one engine per batch with the first backend that can and whose depth is right.
+
+    Args:
+        names: backends in order; several mean that the next takes the place of one that fails.
+        job: what to build, whatever its batch.
+        batches: numbers of images.
+        depth_range: the card's depth at disparity 1 and at disparity 0.
+
+    Raises:
+        BackendError: none can; with one name the message says why, with its figure.
+    """
+    reference = reference_disparity(job.network, job.size)
+    failures = []
+    for name in names:
+        try:
+            return _served(name, job, batches, reference, depth_range)
+        except torch.cuda.OutOfMemoryError:  # no fault of the backend: it may pass
+            raise
+        except Exception as error:  # whatever a foreign library raises
+            failures.append(f'{name}: {_in_words(error)}')
+            job.report(f'backend {failures[-1]}')
+    choice = '' if len(names) > 1 else ' Choose another one, or backend auto.'
+    raise BackendError(f'No backend for {job.label} on {job.device}: '
+                       f'{"; ".join(failures)}.{choice}')
+
+
+def _served(name: str, job: EngineJob, batches: Sequence[int], reference: Tensor,
+            depth_range: tuple[float, float]) -> Served:
+    check(name, job.device, job.precision)
+    engines, figures = {}, []
+    for batch in sorted(set(batches)):
+        sized = replace(job, batch=batch)
+        engines[batch], figure = _proven(name, sized, reference, depth_range)
+        figures.append(figure)
+    served = Served(name, worst(figures), engines, worthwhile_batch(engines))
+    if served.most < max(engines):
+        job.report(f'backend {name}: {max(engines)} images one by one are as fast as at once')
+    notes = ', '.join(engine.note for engine in engines.values() if engine.note)
+    job.report(f'backend {name}{f" ({notes})" if notes else ""} serves {job.label}: '
+               f'depth error {served.figure}')
+    return served
+
+
+def _proven(name: str, job: EngineJob, reference: Tensor, depth_range: tuple[float, float]
+            ) -> tuple[Engine, GateFigure]:
+    """Build an engine and put it through the gate; what came from the cache gets two chances."""
+    was_cached = name != 'torch' and export.export_path(job).exists()
+    try:
+        engine = build(name, job)
+        return engine, checked(measure(engine, reference, depth_range), job.precision)
+    except Exception as error:
+        if not was_cached:
+            raise
+        job.report(f'{name}: {_in_words(error)}; exporting anew')
+        forget(export.export_path(job))
+        engine = build(name, job)
+        return engine, checked(measure(engine, reference, depth_range), job.precision)
+
+
+def build(name: str, job: EngineJob) -> Engine:
+    """Build an engine of a backend that check() has nothing against."""
+    return _builder(name, job.device)(job)
+
+
+def _builder(name: str, device: torch.device) -> Callable[[EngineJob], Engine]:
+    if name == 'torch':
+        return TorchCpuEngine if device.type == 'cpu' else torch_cuda.build
+    if name == 'onnxruntime':
+        return onnx_runtime.OnnxRuntimeEngine
+    if name == 'openvino':
+        return open_vino.OpenVinoEngine
+    assert name == 'tensorrt', name
+    return onnx_runtime.tensorrt_engine
+
+
+def check(name: str, device: torch.device, precision: str) -> None:
+    """Raise a BackendError that says why a backend cannot serve here, and what to do."""
+    checks = {'onnxruntime': onnx_runtime.check, 'openvino': open_vino.check,
+              'tensorrt': onnx_runtime.check_tensorrt}
+    if name in checks:
+        checks[name](device, precision)
+        if importlib.util.find_spec('onnx') is None:
+            raise BackendError('the package onnx is not installed: pip install onnx')
+
+
+def worthwhile_batch(engines: Mapping[int, Engine]) -> int:
+    """Return the larger batch, or 1 where as many single runs take no longer.
+
+    On a CPU that is common: one image fills the cores, and six no longer fit into its caches.
+    A GPU always gains: a single image leaves most of it idle.
+    """
+    most = max(engines)
+    if engines[most].images.is_cuda:
+        return most
+    seconds = {batch: min(_seconds(engine) for _ in range(_TIMED_RUNS))
+               for batch, engine in engines.items()}
+    return most if seconds[most] < most * seconds[1] else 1
+
+
+def _seconds(engine: Engine) -> float:
+    start = time.perf_counter()
+    engine.run()
+    return time.perf_counter() - start
+
+
+def split(count: int, most: int, *, pads: bool) -> list[int]:
+    """Split images into runs of the two batches there are: 1 and most.
+
+    Args:
+        count: images that wait.
+        most: the larger batch.
+        pads: whether a run of the larger batch costs less than single runs for more than half
+            of it, as on GPUs; single runs otherwise.
+
+    Returns:
+        How many images each run takes; between 1 and most means that the rest is padding.
+    """
+    runs = [most] * (count // most)
+    rest = count % most
+    if pads and rest > most / 2:
+        return [*runs, rest]
+    return [*runs, *[1] * rest]
+
+
+def _in_words(error: Exception) -> str:
+    text = str(error).strip().rstrip('.') or type(error).__name__
+    return text if isinstance(error, BackendError) else f'{type(error).__name__}: {text}'

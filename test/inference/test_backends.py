@@ -1,0 +1,225 @@
+"""Backends on the machine's CPU: the same depth as PyTorch's, or a reason why not."""
+
+import importlib.util
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from cards import UNTRAINED
+
+from mono_depth_ros.inference.backends import choice, export, open_vino, torch_cuda
+from mono_depth_ros.inference.backends.cache import fingerprint
+from mono_depth_ros.inference.backends.engine import BackendError, EngineJob
+from mono_depth_ros.inference.backends.fusing import FusedConv
+from mono_depth_ros.inference.backends.gate import gate_batch, gate_images
+from mono_depth_ros.inference.checkpoint import load_network
+from mono_depth_ros.inference.estimator import DepthEstimator
+from mono_depth_ros.inference.model_card import ModelCard
+
+CARD = replace(UNTRAINED, network='small_depth')
+RANGE = CARD.min_depth, CARD.max_depth
+NEEDS_OPENVINO = pytest.mark.skipif(
+    importlib.util.find_spec('openvino') is None, reason='OpenVINO is not installed')
+
+
+@pytest.fixture(scope='module')
+def job(tmp_path_factory):
+    network = load_network(CARD, gate_images()).deploy()
+    return EngineJob(network, fingerprint(network), CARD.input_size, 1, torch.device('cpu'),
+                     'float32', 1, tmp_path_factory.mktemp('cache'), lambda text: None)
+
+
+
+
+def with_reports(job: EngineJob, folder: Path | None = None) -> tuple[EngineJob, list[str]]:
+    said: list[str] = []
+    return replace(job, cache=folder or job.cache, report=said.append), said
+
+
+@pytest.mark.parametrize(('backend', 'precision'), [
+    ('torch', 'float32'), ('torch', 'bfloat16'), ('onnxruntime', 'float32'),
+    pytest.param('openvino', 'float32', marks=NEEDS_OPENVINO)])
+def test_every_backend_and_batch_has_the_depth_of_pytorch(job, backend, precision):
+    # The range is one that half precision suffices for, whatever the random weights.
+    served = choice.serve([backend], replace(job, precision=precision), (1, 3), (1.0, 2.0))
+
+    assert served.backend == backend and sorted(served.engines) == [1, 3]
+    assert served.figure.problem(precision) == ''
+    assert (served.figure.p99 > 1e-5) == (precision != 'float32')
+
+
+@NEEDS_OPENVINO
+@pytest.mark.skipif(
+    importlib.util.find_spec('openvino') is not None and not open_vino.has_bfloat16(),
+    reason='this CPU has no bfloat16')
+def test_bfloat16_of_openvino_leaves_the_head_in_float32(job):
+    model = open_vino.compiled_model(replace(job, precision='bfloat16')).get_runtime_model()
+
+    precisions = [
+        op.get_rt_info()['runtimePrecision'].astype(str) for op in model.get_ordered_ops()
+        if op.get_rt_info()['layerType'].astype(str) == 'Convolution']
+
+    assert precisions[-1] == 'f32' and set(precisions[:-1]) == {'bf16'}
+
+
+def test_an_export_leaves_the_network_as_it_was(job):
+    export.export(job)
+
+    assert not any(module.training for module in job.network.modules())
+
+
+def test_an_export_is_made_once(job, tmp_path):
+    sized, said = with_reports(job, tmp_path)
+
+    first = export.exported(sized)
+
+    assert export.exported(sized) == first and len(said) == 1
+
+
+def test_a_damaged_export_is_made_anew(job, tmp_path):
+    sized, said = with_reports(job, tmp_path)
+    first = export.exported(sized)
+    path = export.export_path(sized)
+    path.write_bytes(path.read_bytes()[:1000])
+
+    assert export.exported(sized) == first
+    assert any('is damaged' in text for text in said)
+
+
+def test_an_export_of_other_weights_is_not_taken(job, tmp_path):
+    """A file that is whole, but whose numbers are not the network's: the gate notices."""
+    sized, said = with_reports(job, tmp_path)
+    other = load_network(replace(CARD, seed=2), gate_images()).deploy()
+    export.exported(replace(sized, network=other))
+
+    served = choice.serve(['onnxruntime'], sized, [1], RANGE)
+
+    assert served.figure.problem('float32') == ''
+    assert any('exporting anew' in text and 'depth error max' in text for text in said)
+
+
+def test_a_backend_by_name_whose_depth_is_wrong_is_refused_with_the_figure(job, monkeypatch):
+    monkeypatch.setattr('mono_depth_ros.inference.backends.gate.HALF_MEDIAN', 1e-9)
+
+    with pytest.raises(BackendError, match=r'torch: depth error .*median .* \(limit 1e-09\)'):
+        choice.serve(['torch'], replace(job, precision='bfloat16'), [1], RANGE)
+
+
+def test_auto_says_why_a_backend_fails_and_takes_the_next(job, monkeypatch):
+    sized, said = with_reports(job)
+
+    def fail(job: EngineJob) -> None:
+        raise RuntimeError('no such instruction')
+
+    monkeypatch.setattr(choice.onnx_runtime, 'OnnxRuntimeEngine', fail)
+
+    served = choice.serve(['onnxruntime', 'torch'], sized, [1], RANGE)
+
+    assert served.backend == 'torch'
+    assert 'backend onnxruntime: RuntimeError: no such instruction' in said
+
+
+@pytest.mark.parametrize(('backend', 'precision', 'message'), [
+    ('onnxruntime', 'bfloat16', 'onnxruntime: it runs float32 here, not bfloat16'),
+    ('tensorrt', 'float32', 'tensorrt: it needs device cuda'),
+    ('openvino', 'float16', 'openvino: it runs float32 or bfloat16 here, not float16|pip install'),
+])
+def test_what_a_backend_cannot_do_is_said(job, backend, precision, message):
+    with pytest.raises(BackendError, match=message):
+        choice.serve([backend], replace(job, precision=precision), [1], RANGE)
+
+
+@pytest.mark.parametrize(('backend', 'package'), [
+    ('onnxruntime', 'onnxruntime'), ('onnxruntime', 'onnx'), ('openvino', 'openvino')])
+def test_a_missing_package_is_named_with_its_command(job, monkeypatch, backend, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, 'find_spec', lambda name: None if name == package else find(name))
+
+    with pytest.raises(BackendError, match=f'not installed: pip install .*{package}'):
+        choice.serve([backend], job, [1], RANGE)
+
+
+def test_an_unknown_backend_is_refused():
+    with pytest.raises(ValueError, match="backend is 'tvm'; expected auto, torch, onnxruntime"):
+        DepthEstimator(CARD, backend='tvm', calibration_images=gate_images())
+
+
+@pytest.mark.parametrize(('count', 'most', 'pads', 'runs'), [
+    (6, 6, False, [6]), (7, 6, False, [6, 1]), (5, 6, False, [1] * 5), (5, 6, True, [5]),
+    (3, 6, True, [1] * 3), (13, 6, True, [6, 6, 1]), (2, 1, True, [1, 1]), (0, 6, True, [])])
+def test_images_are_split_into_the_batches_there_are(count, most, pads, runs):
+    assert choice.split(count, most, pads=pads) == runs
+
+
+@pytest.mark.parametrize(('seconds_of_three', 'most'), [(0.004, 3), (0.02, 1)])
+def test_a_batch_is_run_at_once_where_it_saves_time(seconds_of_three, most):
+    class Sleeper:
+        images = torch.zeros(1)
+
+        def __init__(self, seconds: float) -> None:
+            self.seconds = seconds
+
+        def run(self) -> None:
+            time.sleep(self.seconds)
+
+    engines = {1: Sleeper(0.004), 3: Sleeper(seconds_of_three)}
+
+    assert choice.worthwhile_batch(engines) == most
+
+
+def test_an_estimator_of_three_cameras_gives_any_number_of_images_their_own_depth(tmp_path,
+                                                                                  monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    images = [gate_images()[number % 2][number:64, number:96] for number in range(5)]
+    plain = DepthEstimator(CARD, fit='stretch', calibration_images=gate_images())
+    batched = DepthEstimator(CARD, backend='onnxruntime', cameras=3, fit='stretch',
+                             calibration_images=gate_images())
+
+    for found, expected in zip(batched.estimate(images), plain.estimate(images), strict=True):
+        assert found.shape == expected.shape and np.allclose(found, expected, rtol=1e-4)
+
+
+def test_what_failed_for_a_size_is_not_built_again_for_every_image(tmp_path, monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    said: list[str] = []
+    estimator = DepthEstimator(CARD, backend='onnxruntime', calibration_images=gate_images(),
+                               report=said.append)
+    monkeypatch.setattr('mono_depth_ros.inference.backends.gate.FULL_MAX', 0.0)
+    image = np.zeros((64, 96, 3), np.uint8)
+
+    for _ in range(2):
+        with pytest.raises(BackendError, match='No backend for'):
+            estimator.estimate([image])
+
+    assert sum('exporting' in text for text in said) == 1
+
+
+@pytest.mark.parametrize('layout', torch_cuda.LAYOUTS)
+@pytest.mark.parametrize('precision', ['float32', 'bfloat16'])
+def test_a_fused_network_gives_the_same_disparity(job, layout, precision):
+    """On the CPU, where cuDNN's kernels are not: what is replaced, and by what it was before."""
+    memory_format = torch_cuda.LAYOUTS[layout]
+    images = torch.from_numpy(gate_batch(job.size))
+    sized = replace(job, precision=precision)
+
+    with torch.inference_mode():
+        plain, fused = (torch_cuda.arranged(sized, memory_format, is_fused=is_fused)
+                        for is_fused in (False, True))
+        expected, found = plain(images), fused(images)
+
+    # Lift and projection of six blocks, and the end of five up-samplings.
+    assert sum(isinstance(module, FusedConv) for module in fused.modules()) == 17
+    assert torch.equal(found, expected)
+
+
+def test_what_cannot_serve_is_refused_before_weights_are_read():
+    card: ModelCard = replace(CARD, weights='missing.safetensors', sha256='0' * 64)
+
+    with pytest.raises(BackendError, match='backend onnxruntime: it runs float32 here'):
+        DepthEstimator(card, backend='onnxruntime', precision='bfloat16')
