@@ -55,6 +55,7 @@ class CameraStream:
         self.name = name
         self.prefix = f'{name}/' if name else ''
         self.wake = wake
+        self.max_pixels = config.max_pixels
         self.statistics = StreamStatistics()
         self.fault = ''
         self.batch = 0

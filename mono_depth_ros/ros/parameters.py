@@ -14,6 +14,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from mono_depth_ros.messages.colormap import COLORMAPS
+from mono_depth_ros.messages.encodings import MAX_PIXELS
 
 Value = str | bool | int | float | tuple[str, ...]
 Bounds = tuple[float, float]
@@ -65,6 +66,9 @@ class DepthNodeConfig:
     image_transport: str = parameter(
         'raw', 'raw: sensor_msgs/Image; compressed: sensor_msgs/CompressedImage on '
         '<image>/compressed.', choices=('raw', 'compressed'))
+    max_pixels: int = parameter(
+        MAX_PIXELS, 'Images of more pixels are refused before they are decoded, by what their '
+        'header says.', bounds=(1, 500_000_000))
     depth_scale: float = parameter(
         0.0, "Metres per unit of the network's depth, measured by you for this camera; wins over "
         'the card. 0.0: not given.', bounds=(0.0, 1e6), while_running=True)
