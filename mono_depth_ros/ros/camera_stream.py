@@ -59,6 +59,7 @@ class CameraStream:
         self.statistics = StreamStatistics()
         self.fault = ''
         self.batch = 0
+        self.batch_limit: int | None = None
         self._kind, self._kind_scale = '', 0.0
         self.last_stamp_ns: int | None = None
         self._slot: Frame | None = None

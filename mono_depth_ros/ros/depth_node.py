@@ -120,11 +120,11 @@ class DepthNode(LifecycleNode):
         card = load_card(config.model)
         self.get_logger().info(f"loading '{card.name}' ({card.network}) on {config.device}")
         images = () if card.is_trained else street_images(CALIBRATION_IMAGES, card.input_size)
-        self._estimator = DepthEstimator(
+        estimator = DepthEstimator(
             card, device=config.device, precision=config.precision,
             threads=config.threads or DEFAULT_THREADS, fit=config.fit, calibration_images=images)
-        self._estimator.warm_up([card.input_size])
-        self.card = card
+        estimator.warm_up([card.input_size])  # out of memory in here must not keep the rest
+        self._estimator, self.card = estimator, card
         if not card.is_trained:
             self.get_logger().warning(
                 f"'{card.name}' is untrained: its depth shows that everything runs, nothing more")

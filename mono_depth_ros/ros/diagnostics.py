@@ -75,7 +75,7 @@ class StreamMonitor:
             too_old=last.drops.get('too_old', 0) - first.drops.get('too_old', 0),
             waits_for_clock=simulated and clock_ns == 0,
             stamp_age=None if stamp is None or clock_ns == 0 else (clock_ns - stamp) / 1e9,
-            unstamped=stamp == 0)
+            unstamped=stamp == 0, batch_limit=stream.batch_limit)
 
 
 def camera_status(monitor: StreamMonitor, facts: CameraFacts, card: ModelCard | None,

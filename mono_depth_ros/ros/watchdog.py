@@ -26,6 +26,7 @@ class CameraFacts:
     `stamp_age` is the ROS clock minus the last image's stamp [s], None without an image;
     `silent` are outputs that somebody subscribes to and that have nothing to publish;
     `foreign_type` is what the image topic carries when it is not `image_type`;
+    `batch_limit` is what fits into memory since it ran out, None when it did not;
     `other_transport` is the topic of raw or compressed images that has publishers instead.
     """
 
@@ -50,6 +51,7 @@ class CameraFacts:
     waits_for_clock: bool = False
     stamp_age: float | None = None
     unstamped: bool = False
+    batch_limit: int | None = None
 
 
 def diagnose(facts: CameraFacts) -> tuple[Level, str]:
@@ -146,6 +148,10 @@ def _oddities(facts: CameraFacts) -> Iterator[tuple[Level, str]]:
     # Not for every silent output: a layout that shows all of them listens to some in vain.
     if _waits_for_metres(facts):
         yield Level.WARN, f'running, but {_silent_outputs(facts)}'
+    if facts.batch_limit is not None:
+        yield Level.WARN, (f'memory ran out: images go through the network {facts.batch_limit} at '
+                           'a time, and more are tried every minute; end what else uses the '
+                           'device, or take a smaller model')
     if facts.waits_for_clock:
         yield Level.WARN, ('use_sim_time is set but nothing publishes /clock: depth flows, but '
                            'play the bag with --clock for everything else')

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from live_node import PUBLISHED
 from numpy.random import Generator
 from ros_harness import camera_info
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from mono_depth_ros.messages.encodings import SUPPORTED_ENCODINGS
 
-DEPTH = 'depth'
 BROKEN_INFO = 'bad_camera_info'
 BROKEN_IMAGE = frozenset({'undecodable', 'encoding', 'too_large'})
 SMALL = 24
@@ -34,7 +34,7 @@ class Case(NamedTuple):
         name: the kind of message.
         info: what is sent on camera_info before the image; None for a good one of its size.
         image: the image.
-        outcomes: what may become of it: DEPTH, or causes of which it must be dropped for one.
+        outcomes: what may become of it: PUBLISHED, or causes of which it must be dropped for one.
     """
 
     name: str
@@ -89,7 +89,7 @@ def _size(rng: Generator) -> tuple[int, int]:
 
 
 def _good_image(rng: Generator) -> Case:
-    return Case('good', None, good_image(rng, _size(rng)), frozenset({DEPTH}))
+    return Case('good', None, good_image(rng, _size(rng)), frozenset({PUBLISHED}))
 
 
 def _short_step(rng: Generator) -> Case:
@@ -136,7 +136,7 @@ def _any_fields(rng: Generator) -> Case:
     step = int(rng.integers(0, 8 * SMALL))
     image = _image(size, encoding, step, rng.bytes(int(rng.integers(0, SMALL * step // 2 + 1))),
                    is_bigendian=int(rng.integers(0, 256)))
-    return Case('any fields', None, image, frozenset({DEPTH, 'undecodable'}))
+    return Case('any fields', None, image, frozenset({PUBLISHED, 'undecodable'}))
 
 
 # -- calibrations of a good image --------------------------------------------------------------
@@ -168,7 +168,7 @@ def _odd_distortion(rng: Generator) -> Case:
     d = [float(rng.choice([*ODD_NUMBERS, 0.1, -0.3])) for _ in range(int(rng.integers(0, 16)))]
     model = ODD_MODELS[int(rng.integers(len(ODD_MODELS)))]
     info = camera_info(size, d=d, distortion_model=model)
-    return Case('odd distortion', info, good_image(rng, size), frozenset({DEPTH, BROKEN_INFO}))
+    return Case('odd distortion', info, good_image(rng, size), frozenset({PUBLISHED, BROKEN_INFO}))
 
 
 def _any_info(rng: Generator) -> Case:
@@ -188,7 +188,7 @@ def _any_info(rng: Generator) -> Case:
         for name in ('x_offset', 'y_offset', 'width', 'height'):
             setattr(info.roi, name, int(rng.choice([0, 1, size[1], UINT32])))
     return Case('any camera_info', info, good_image(rng, size),
-                frozenset({DEPTH, BROKEN_INFO, 'size_mismatch'}))
+                frozenset({PUBLISHED, BROKEN_INFO, 'size_mismatch'}))
 
 
 _INFOS = (_odd_k, _zero_k, _other_size, _odd_distortion, _any_info)
@@ -211,7 +211,7 @@ def _encoded(rng: Generator, side: int = SMALL) -> bytes:
 
 
 def _good_compressed(rng: Generator) -> Case:
-    return _compressed(_encoded(rng), 'good', {DEPTH})
+    return _compressed(_encoded(rng), 'good', {PUBLISHED})
 
 
 def _cut_off(rng: Generator) -> Case:
@@ -244,7 +244,7 @@ def _flipped(rng: Generator) -> Case:
     for place in rng.integers(0, len(data), int(rng.integers(1, 20))):
         data[int(place)] = int(rng.integers(0, 256))
     return _compressed(bytes(data), 'flipped bytes',
-                       {DEPTH, 'undecodable', 'too_large', 'size_mismatch'})
+                       {PUBLISHED, 'undecodable', 'too_large', 'size_mismatch'})
 
 
 def _rubbish(rng: Generator) -> Case:
