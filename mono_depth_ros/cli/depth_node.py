@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ def main(args: list[str] | None = None) -> None:
 
     from mono_depth_ros.ros.depth_node import DepthNode
 
+    gc.freeze()  # what was imported stays: no collection needs to look at it, nor the last one
     _on_signals(signal.default_int_handler)
     node = None
     try:
@@ -34,6 +36,8 @@ def main(args: list[str] | None = None) -> None:
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+        node = None
+        gc.collect()  # rclpy holds the middleware, and so its shared memory, in circles
 
 
 def spin(node: Any) -> None:

@@ -87,6 +87,5 @@ def _attempt(work: Callable[[Sequence[Given]], list[Result]], part: Sequence[Giv
         if not is_out_of_memory(error):
             raise
     # Out here, as the error's traceback keeps the tensors of the attempt alive.
-    if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
+    torch.cuda.empty_cache()
     return None

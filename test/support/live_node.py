@@ -42,7 +42,7 @@ class LiveNode:
         self._callbacks[topic](message)
 
     def outcome(self, topic: str, image: Any, camera: str = '') -> str:
-        """Let the node receive an image; return PUBLISHED, or the cause that it was dropped for."""
+        """Let the node receive an image; return PUBLISHED, or the cause of its drop."""
         before = self.outcomes(camera)
         self.receive(topic, image)
         while (now := self.outcomes(camera)).total() == before.total():
