@@ -214,7 +214,7 @@ class DepthNode(LifecycleNode):
 
     def _facts(self, monitor: StreamMonitor) -> CameraFacts:
         return monitor.facts(
-            self.state, self.config.max_age, self.get_clock().now().nanoseconds,
+            self.state, self.config, self.get_clock().now().nanoseconds,
             bool(self.get_parameter('use_sim_time').value))
 
     def _tick(self) -> None:

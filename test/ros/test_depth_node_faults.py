@@ -197,3 +197,19 @@ def test_a_signal_ends_a_busy_node_within_two_seconds_and_nothing_is_left(
     camera.stop()
     probe.close()
     assert owned and not [file for file in owned if file.exists()]
+
+
+def test_thresholds_of_the_diagnostics_are_the_users(configured, start_camera):
+    probe = configured(depth_scale=10.0, warn_fps=500.0)
+    probe.listen('depth/image_rect', Image)
+    start_camera(probe.domain)
+
+    assert probe.diagnosis('below warn_fps').level == b'\x01'
+    assert probe.set_parameters(error_fps=499.0) == []
+    assert probe.diagnosis('below error_fps').level == b'\x02'
+    assert 'must be below warn_fps' in probe.set_parameters(error_fps=501.0)[0]
+    assert probe.set_parameters(error_fps=0.0) == [] and probe.set_parameters(warn_fps=0.0) == []
+    status = probe.diagnosis('running: ')
+
+    values = {pair.key: pair.value for pair in status.values}
+    assert status.level == b'\x00' and {'fps', 'age_p99_ms', 'recent_drops'} <= set(values)

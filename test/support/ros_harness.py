@@ -216,7 +216,7 @@ class CameraProcess(PythonProcess):
 def defaults() -> dict[str, Any]:
     path = ROOT / 'config' / 'depth.yaml'
     values = yaml.safe_load(path.read_text(encoding='utf-8'))['/**']['ros__parameters']
-    return values | {'threads': 1, 'max_age': 0.0, 'use_sim_time': False}
+    return values | {'threads': 1, 'max_age': 0.0, 'warn_age': 0.0, 'use_sim_time': False}
 
 
 DEFAULTS = defaults()
