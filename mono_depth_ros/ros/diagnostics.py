@@ -40,7 +40,8 @@ class Speaker:
             if self.said:
                 logger.info(f'{self.label}: {text}')
             self.said = ''
-        elif _without_figures(text) != _without_figures(self.said) or self.silent_periods >= REPEAT_PERIODS:
+        elif (_without_figures(text) != _without_figures(self.said)
+              or self.silent_periods >= REPEAT_PERIODS):
             # rclpy refuses a second severity from the same line.
             if level == Level.ERROR:
                 logger.error(f'{self.label}: {text}')

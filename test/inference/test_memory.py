@@ -115,3 +115,29 @@ def test_other_errors_pass():
 ], ids=repr)
 def test_every_engine_s_words_for_no_memory_are_known(error):
     assert is_out_of_memory(error) and not is_out_of_memory(ValueError(str(error)))
+
+
+@pytest.fixture
+def little_memory():
+    """Allow this process 1 % of the GPU's memory more than it has."""
+    if not torch.cuda.is_available():
+        pytest.skip('needs a CUDA GPU')
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.empty_cache()
+    room = int(total * 0.01)
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + room) / total)
+    yield room
+    torch.cuda.set_per_process_memory_fraction(1.0)
+
+
+def test_real_memory_of_a_gpu_runs_out_and_the_batch_goes_on_in_parts(little_memory):
+    values = int(little_memory * 0.3 / 4)
+    limit = BatchLimit()
+
+    def work(batch):
+        filled = [torch.full((values,), float(number), device='cuda') for number in batch]
+        return [float(tensor.mean()) for tensor in filled]
+
+    assert limit.run(work, [1, 2, 3, 4, 5]) == pytest.approx([1, 2, 3, 4, 5])
+    assert limit.limit == 2
+    assert torch.cuda.memory_allocated() < values

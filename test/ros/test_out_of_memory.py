@@ -6,6 +6,7 @@ import pytest
 import rclpy
 import torch
 from live_node import PUBLISHED, LiveNode
+from rclpy.lifecycle import TransitionCallbackReturn
 from ros_harness import Probe, camera_info, image, next_domain, write_constant_card
 from sensor_msgs.msg import Image
 
@@ -80,3 +81,18 @@ def test_without_room_for_one_image_frames_are_counted_and_depth_returns_with_th
     room.images = 99
     assert send_both(live_node) == [PUBLISHED, PUBLISHED]
     assert live_node.streams['rear'].fault == ''
+
+
+def test_memory_that_runs_out_while_the_model_loads_fails_configure_and_nothing_stays(
+        live_node, room):
+    node = live_node.node
+    for step in (node.trigger_deactivate, node.trigger_cleanup):
+        assert step() == TransitionCallbackReturn.SUCCESS
+    room.images = 0
+
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert 'cannot configure: CUDA out of memory' in node.failure
+    assert node._estimator is None and node.card is None
+
+    room.images = 99
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
