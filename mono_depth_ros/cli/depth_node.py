@@ -10,6 +10,8 @@ from typing import Any
 
 # Waiting OpenMP threads would spin on the cores that others need; read when torch is imported.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+# A damaged image is counted and named; OpenCV's own line for each would fill the disk.
+os.environ.setdefault('OPENCV_LOG_LEVEL', 'ERROR')
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

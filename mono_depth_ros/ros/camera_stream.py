@@ -36,6 +36,7 @@ RELATIVE, COLOR, RECTIFIED = 'depth_relative/image', 'depth/color', 'image_rect'
 OUTPUTS: dict[str, Any] = {DEPTH: Image, INFO: CameraInfo, CLOUD: PointCloud2, RELATIVE: Image,
                            COLOR: Image, RECTIFIED: Image}
 IN_METRES = {DEPTH, CLOUD}
+MAX_NEWS = 64
 
 
 @dataclass(frozen=True)
@@ -186,8 +187,11 @@ class CameraStream:
         return geometry
 
     def is_news(self, key: object) -> bool:
-        """Return True the first time only, so that a log line is not repeated per frame."""
-        if key in self._told:
+        """Return True the first time only, so that a log line is not repeated per frame.
+
+        A camera that is always new, of another size in every image, is no news in the end.
+        """
+        if key in self._told or len(self._told) >= MAX_NEWS:
             return False
         self._told.add(key)
         return True

@@ -53,7 +53,11 @@ class DepthWorker:
 
     def _run(self) -> None:
         while waiting := self._wait():
-            self._process(waiting)
+            try:
+                self._process(waiting)
+            except Exception as error:  # of no frame in particular; the thread must live on
+                for stream, _ in waiting:
+                    self._fail(stream, error)
 
     def _wait(self) -> list[tuple[CameraStream, Frame]]:
         """Return the newest frame of every camera that has one; nothing when stopped."""

@@ -19,6 +19,8 @@ from live_node import PUBLISHED, LiveNode
 from ros_harness import Probe, camera_info, next_domain, write_constant_card
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from mono_depth_ros.ros.camera_stream import MAX_NEWS
+
 RAW, COMPRESSED, OVER_DDS = 7000, 3000, 150
 
 
@@ -65,6 +67,7 @@ def test_every_hostile_message_has_the_outcome_that_it_must_have(live_node, dept
             wrong.append(f'{case.name} (stamp {stamp}) became {outcome}, not one of '
                          f'{sorted(case.outcomes)}: {live_node.streams[""].fault}')
 
+    assert len(live_node.streams['']._told) <= MAX_NEWS
     assert not wrong, f'{len(wrong)} of them: {wrong[:10]}'
     assert [depth.header.stamp.sec for depth in depths(len(published))] == published
 
