@@ -13,6 +13,7 @@ import re
 import signal
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -105,16 +106,21 @@ def soak(chosen: argparse.Namespace, folder: Path) -> tuple[list[Sample], Consum
         parameters += ['-p', 'depth_scale:=50.0']
     node = Child('mono_depth_ros.cli.depth_node', ['--ros-args', *parameters], environment,
                  folder / 'node.log')
-    path = f'{Path(__file__).parent}:{os.environ.get("PYTHONPATH", "")}'
-    camera = Child('soak_camera', ['--size', *map(str, chosen.size), '--rate', str(chosen.rate)],
-                   environment | {'PYTHONPATH': path}, folder / 'camera.log')
     consumer = Consumer(domain)
+    camera = None
     try:
+        wait_for(consumer, node, lambda: consumer.values.get('state') == 'active')
+        path = f'{Path(__file__).parent}:{os.environ.get("PYTHONPATH", "")}'
+        camera = Child('soak_camera', [
+            '--size', *map(str, chosen.size), '--rate', str(chosen.rate)],
+            environment | {'PYTHONPATH': path}, folder / 'camera.log')
+        wait_for(consumer, node, lambda: all(consumer.counts.values()))
         samples = watch(consumer, node, chosen)
         camera.stop()
         consumer.spin(2.5)  # the last diagnosis
     finally:
-        camera.stop()
+        if camera is not None:
+            camera.stop()
         node.stop()
         consumer.close()
     if node.exit_code != 0:
@@ -123,13 +129,16 @@ def soak(chosen: argparse.Namespace, folder: Path) -> tuple[list[Sample], Consum
     return samples, consumer, int(sent[1]) if sent else 0
 
 
-def watch(consumer: Consumer, node: Child, chosen: argparse.Namespace) -> list[Sample]:
+def wait_for(consumer: Consumer, node: Child, condition: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE_S
-    while not all(consumer.counts.values()):
+    while not condition():
         consumer.spin(0.1)
         if node.exit_code is not None or time.monotonic() > end:
             raise SystemExit(f'No depth came; outputs so far: {consumer.counts}\n'
                              f'{node.log_tail()}')
+
+
+def watch(consumer: Consumer, node: Child, chosen: argparse.Namespace) -> list[Sample]:
     start, samples = time.monotonic(), []
     while time.monotonic() - start < chosen.seconds:
         consumer.spin(PERIOD_S)
@@ -226,7 +235,7 @@ def main() -> None:
               f'{chosen.rate:g} Hz for {chosen.seconds / 60:g} minutes, every output', flush=True)
         rows = judge(*soak(chosen, Path(folder)), WARM_UP_S)
     for what, figure, bar, held in rows:
-        print(f'{what:<32} {figure:<40} {bar:<34} {"ok" if held else "BELOW THE BAR"}'.rstrip())
+        print(f'{what:<34} {figure:<40} {bar:<34} {"ok" if held else "BELOW THE BAR"}'.rstrip())
     if not all(held for *_, held in rows):
         raise SystemExit('Below the bar.')
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
+from rclpy.lifecycle import TransitionCallbackReturn
 
 from mono_depth_ros.ros.camera_stream import CameraStream
 from mono_depth_ros.ros.depth_node import DepthNode
@@ -24,7 +25,8 @@ class LiveNode:
         words = [word for name, value in given.items() for word in ('-p', f'{name}:={value}')]
         rclpy.init(domain_id=domain, args=['--ros-args', *words, '--log-level', 'fatal'])
         self.node = DepthNode()
-        assert self.node.trigger_configure() and self.node.trigger_activate()
+        for step in (self.node.trigger_configure, self.node.trigger_activate):
+            assert step() == TransitionCallbackReturn.SUCCESS, self.node.failure
         self.streams: dict[str, CameraStream] = {
             monitor.stream.name: monitor.stream for monitor in self.node._monitors}
         self._callbacks = {subscription.topic_name: subscription.callback
