@@ -5,8 +5,9 @@ from pathlib import Path
 from setuptools import Distribution, find_packages, setup
 
 PACKAGE = 'mono_depth_ros'
-EXECUTABLES = ['compare_networks', 'depth_node', 'evaluate_kitti', 'import_checkpoint',
-               'prepare_split', 'replay_bag', 'train_depth']
+EXECUTABLES = ['bag_to_kitti', 'compare_networks', 'depth_node', 'evaluate_bag', 'evaluate_depth',
+               'import_checkpoint', 'kitti_to_bag', 'predict_bag', 'predict_depth',
+               'prepare_split', 'replay_bag', 'replay_evaluator', 'train_depth']
 # As in package.xml, where rosdep reads the rest of the dependencies. Beside the real setup.py:
 # colcon build --symlink-install runs a link to it elsewhere.
 HERE = Path(__file__).resolve().parent
@@ -52,7 +53,7 @@ setup(
     install_requires=REQUIREMENTS,
     extras_require={
         'train': TRAINING,
-        'test': ['pytest<10', 'colcon-common-extensions'],
+        'test': ['pytest<10', 'colcon-common-extensions', 'onnx>=1.16'],
         'lint': ['ruff', 'mypy', 'types-PyYAML'],
         # Wheels that stand in for a ROS distribution: one of them per environment.
         'ros': ros_wheels('kilted'),

@@ -1,6 +1,6 @@
 """Learn depth and motion from scratch on the street, and compare both with the truth.
 
-python benchmarks/bench_street_training.py [steps]
+python benchmarks/bench_street_training.py [steps]     (on a GPU where there is one)
 
 Nothing but images and intrinsics is learnt from; the held-out frames are of another street. Depth
 is compared after median scaling, as the field does for training without metres.
@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
 from headline import headline
 
 from mono_depth_ros.datasets.street import Street, render_frame, street_pose
@@ -32,11 +31,10 @@ from mono_depth_ros.training.config import (
     OtherData,
     TrainConfig,
 )
-from mono_depth_ros.training.train import StepRecord, train
+from mono_depth_ros.training.train import StepRecord, Watcher, train
 from mono_depth_ros.training.view_synthesis import find_motion
 
 SIZE, STEPS, FARTHEST = (96, 320), 1500, 80.0
-POSE_REDUCTION = 2
 TRAINING_STREETS, FRAMES, SPACING = (0, 1, 2, 3), 40, 3
 HELD_OUT_STREET, HELD_OUT_FRAMES = 7, 20
 
@@ -58,37 +56,21 @@ def street_recipe(folder: Path, steps: int) -> TrainConfig:
     return TrainConfig(
         network='small_depth', network_options={'block_drop': 0.0}, data='street',
         supervision='M', input_size=SIZE, min_depth=1.0, max_depth=100.0,
-        pose_network='resnet18_pair', pose_reduction=POSE_REDUCTION, batch_size=4, steps=steps,
-        output=str(folder),
+        pose_network='resnet18_pair', batch_size=4, steps=steps, output=str(folder),
         reading=DataConfig(workers=0, options=first),
         also=[OtherData(data='street', options=options) for options in others],
         augmentation=AugmentationConfig(jitter=0.5), loss=LossConfig(levels=3),
         optimizer=OptimizerConfig(name='adamw', learning_rate=1e-3, schedule='cosine',
-                                  warmup_steps=50),
-        accelerator='cpu')
+                                  warmup_steps=50))
 
 
-class Progress:
+class Progress(Watcher):
     """A line now and then."""
-
-    def on_start(self, *_: object) -> None: ...
-
-    def on_note(self, *_: object) -> None: ...
 
     def on_step(self, record: StepRecord) -> None:
         if record.step % 100 == 0:
             print(f'  step {record.step:5d}: reprojection {record.terms["reprojection"]:.4f}, '
                   f'identity {record.terms["identity"]:.4f}', flush=True)
-
-    def on_validation(self, *_: object) -> None: ...
-
-    def on_held_out(self, *_: object) -> None: ...
-
-    def on_checkpoint(self, *_: object) -> None: ...
-
-    def on_end(self, *_: object) -> None: ...
-
-    def close(self) -> None: ...
 
 
 def report(config: TrainConfig, network: torch.nn.Module, minutes: float) -> None:
@@ -139,7 +121,7 @@ def motion_error(config: TrainConfig) -> float:
     angles = []
     for number in range(len(data)):
         sample = data[number]
-        target, source = (F.avg_pool2d(to_network_input([image], SIZE), POSE_REDUCTION)
+        target, source = (to_network_input([image], SIZE)
                           for image in (sample.target, sample.sources[0].image))
         with torch.inference_mode():
             found = find_motion(pose, target, source, torch.tensor([1]))[0, :3, 3].numpy()

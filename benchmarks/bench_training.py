@@ -19,7 +19,7 @@ from mono_depth_ros.datasets.street import Street, render_frame
 from mono_depth_ros.training.assembly import assemble
 from mono_depth_ros.training.batch import AugmentedData, Batch, Draw, collate
 from mono_depth_ros.training.config import DataConfig, LossConfig, TrainConfig
-from mono_depth_ros.training.train import StepRecord, train
+from mono_depth_ros.training.train import StepRecord, Watcher, train
 
 # As the recipes have them: how many levels each network is trained at.
 LEVELS = {'monodepth2_resnet18': 4, 'hr_depth': 4, 'lite_hr_depth': 4, 'small_depth': 3}
@@ -53,28 +53,14 @@ def write_drive(folder: Path) -> None:
                 [SplitEntry(DRIVE, number, 'l') for number in range(1, FRAMES - 1)])
 
 
-class Stopwatch:
+class Stopwatch(Watcher):
     """Keeps the seconds of every step."""
 
     def __init__(self) -> None:
         self.records: list[StepRecord] = []
 
-    def on_start(self, *_: object) -> None: ...
-
-    def on_note(self, *_: object) -> None: ...
-
     def on_step(self, record: StepRecord) -> None:
         self.records.append(record)
-
-    def on_validation(self, *_: object) -> None: ...
-
-    def on_held_out(self, *_: object) -> None: ...
-
-    def on_checkpoint(self, *_: object) -> None: ...
-
-    def on_end(self, *_: object) -> None: ...
-
-    def close(self) -> None: ...
 
 
 def measure(network: str, folder: Path) -> None:

@@ -34,6 +34,11 @@ def imports_of(path: Path) -> set[str]:
     return modules
 
 
+def ros_packages_of(path: Path) -> set[str]:
+    roots = {name.split('.')[0] for name in imports_of(path)}
+    return {root for root in roots if root in ROS_PACKAGES or root.endswith('_msgs')}
+
+
 def layer_of(path: Path) -> str:
     return path.relative_to(PACKAGE).with_suffix('').parts[0]
 
@@ -55,14 +60,41 @@ def test_a_module_imports_only_what_its_layer_may(path: Path):
 
 @pytest.mark.parametrize('path', SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_only_ros_and_cli_know_ros(path: Path):
-    roots = {name.split('.')[0] for name in imports_of(path)}
+    assert not ros_packages_of(path) or layer_of(path) in ROS_LAYERS
 
-    ros = {root for root in roots if root in ROS_PACKAGES or root.endswith('_msgs')}
 
-    assert not ros or layer_of(path) in ROS_LAYERS
+def files_behind(path: Path) -> set[Path]:
+    """Return a module of ours and every other one that its import brings."""
+    found, waiting = set(), [path]
+    while waiting:
+        module = waiting.pop()
+        if module in found:
+            continue
+        found.add(module)
+        for name in imports_of(module):
+            parts = name.split('.')[1:] if name.startswith('mono_depth_ros.') else []
+            files = (PACKAGE.joinpath(*parts[:n]).with_suffix('.py') for n in (1, 2, 3)
+                     if len(parts) >= n)
+            waiting += [file for file in files if file.is_file()]
+    return found
+
+
+@pytest.mark.parametrize('name', ['bag_to_kitti', 'evaluate_bag', 'kitti_to_bag', 'predict_bag',
+                                  'predict_depth'])
+def test_bags_and_files_need_no_ros(name: str):
+    files = files_behind(PACKAGE / 'cli' / f'{name}.py')
+
+    assert len(files) > 5
+    assert not [file for file in files if ros_packages_of(file)]
 
 
 def test_every_layer_is_a_known_one():
     layers = {p.name for p in PACKAGE.iterdir() if p.is_dir() and p.name != '__pycache__'}
 
     assert layers <= set(MAY_IMPORT) | {'cli'}
+
+
+@pytest.mark.parametrize('path', sorted(PACKAGE.rglob('*.py')),
+                         ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_module_can_be_read_at_a_sitting(path: Path):
+    assert len(path.read_text(encoding='utf-8').splitlines()) <= 400

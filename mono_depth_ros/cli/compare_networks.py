@@ -165,6 +165,8 @@ def _label(line: ComparisonLine, notes: Sequence[str]) -> str:
     if line.kind == 'published':
         return f'  {line.source}{marks}'
     data = f', {line.data}' if line.data else ''
+    if line.kind == 'reference':
+        return f'  beside it {line.source}{data}, {line.scaling}'
     return f'  card {line.source}, {_by(line.size)}{data}, {line.scaling}'
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import NamedTuple
 
-from mono_depth_ros.training.charts import round_ticks
+from mono_depth_ros.evaluation.charts import round_ticks
 
 WIDTH = 760
 _LEFT, _RIGHT, _BOTTOM = 62, 20, 96

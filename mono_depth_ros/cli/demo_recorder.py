@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import struct
 import threading
 import time
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from mono_depth_ros.datasets.bag_writer import NANOSECONDS, CameraBagWriter
+from mono_depth_ros.ros.conversions import header_stamp
 
 DEPTH_TOPIC = '/depth/image_rect'
 RELATIVE_TOPIC = '/depth_relative/image'
@@ -173,12 +173,6 @@ class Recorder:
         for status in message.status:
             if status.name.startswith('depth_node'):
                 self.status = node_status(status)
-
-
-def header_stamp(data: bytes) -> int:
-    """Return the stamp [ns] of a serialised message (CDR) that begins with a header."""
-    seconds, nanoseconds = struct.unpack_from('<iI' if data[1] else '>iI', data, 4)
-    return int(seconds) * NANOSECONDS + int(nanoseconds)
 
 
 def node_status(status: DiagnosticStatus) -> NodeStatus:

@@ -13,8 +13,9 @@ from tqdm import tqdm
 
 from mono_depth_ros.cli.demo_bag import DemoClip
 from mono_depth_ros.cli.demo_frames import read_frames
-from mono_depth_ros.cli.demo_picture import Caption, Picture, Scale, choose_scale, render_picture
+from mono_depth_ros.cli.demo_picture import render_picture
 from mono_depth_ros.cli.demo_recorder import CLOUD_TOPIC, NodeStatus
+from mono_depth_ros.cli.picture import Caption, Film, Picture, Scale, choose_scale
 from mono_depth_ros.inference.model_card import ModelCard
 
 # How many frames, spread over the clip, decide on the colours' range.
@@ -145,19 +146,8 @@ def film_rate(stamps_ns: Sequence[int]) -> float:
 def _write_film(
     pictures: Iterator[Picture], film: Path, still: Path, rate: float, still_index: int
 ) -> None:
-    writer: cv2.VideoWriter | None = None
-    for index, picture in enumerate(pictures):
-        if writer is None:
-            size = picture.shape[1], picture.shape[0]
-            # Every OpenCV wheel carries this codec; H.264 is in none.
-            codec = cv2.VideoWriter.fourcc(*'mp4v')
-            writer = cv2.VideoWriter(str(film), codec, rate, size)
-            if not writer.isOpened():
-                raise ValueError(f"'{film}' cannot be written: this OpenCV has no mp4v codec.")
-        writer.write(picture)
-        if index == still_index:
-            cv2.imwrite(str(still), picture)
-    if writer is not None:
-        writer.release()
-
-
+    with Film(film, rate) as writer:
+        for index, picture in enumerate(pictures):
+            writer.write(picture)
+            if index == still_index:
+                cv2.imwrite(str(still), picture)

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from mono_depth_ros.evaluation.kitti import KittiResult
+from mono_depth_ros.evaluation.evaluate import EvaluationResult
 from mono_depth_ros.inference.model_card import ModelCard
 from mono_depth_ros.training.advice import advise_on_waiting
 from mono_depth_ros.training.config import TrainConfig
@@ -18,12 +18,12 @@ from mono_depth_ros.training.export import is_metric
 from mono_depth_ros.training.report import FILE_NAME
 from mono_depth_ros.training.report_page import duration, launch_command, metric_rows
 from mono_depth_ros.training.spans import Span, StepGatherer, join_spans
-from mono_depth_ros.training.train import StepRecord
+from mono_depth_ros.training.train import StepRecord, Watcher
 
 _BAR = '{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {elapsed}<{remaining}{postfix}'
 
 
-class ProgressWatcher:
+class ProgressWatcher(Watcher):
     """Tells a person how a training goes.
 
     Args:
@@ -73,7 +73,7 @@ class ProgressWatcher:
             self._say(f'step {span.step}/{self._all}  {_text(span)}'
                       f'{self._remaining(span.step, now) if span.seconds else ""}')
 
-    def on_validation(self, step: int, result: KittiResult) -> None:
+    def on_validation(self, step: int, result: EvaluationResult) -> None:
         """Print the figures that matter most."""
         metrics = result.median_scaled
         metres = f', unscaled {result.unscaled.abs_rel:.3f}' if is_metric(self._config) else ''

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -101,10 +102,12 @@ def choose_image_topic(reader: AnyReader, wanted: str | None) -> str:
     counts = image_topics(reader)
     listed = ', '.join(sorted(counts)) or 'no image topic'
     if wanted is not None and wanted not in counts:
-        raise ValueError(f"'{wanted}' is not an image topic of the bag. It holds: {listed}.")
+        near = get_close_matches(wanted, counts, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ''
+        raise ValueError(f"'{wanted}' is not an image topic of the bag.{hint} It holds: {listed}.")
     if wanted is None and len(counts) != 1:
-        raise ValueError(f'One image topic is needed, the bag holds: {listed}. '
-                         f'{"Choose with image_topic." if counts else "Record the camera."}')
+        cure = 'Choose one (image_topic, --image).' if counts else 'Record the camera.'
+        raise ValueError(f'One image topic is needed, the bag holds: {listed}. {cure}')
     return wanted or next(iter(counts))
 
 
@@ -161,7 +164,7 @@ def index_bag(reader: AnyReader, image_topics: Sequence[str], info_topics: Seque
         if topic == odometry_topic:
             positions.append(_position_of(message))
     index = BagIndex({topic: _track(topic, times[topic]) for topic in image_topics})
-    index.cameras = {topic: _camera(infos.get(topic), topic) for topic in info_topics}
+    index.cameras = {topic: camera_from_info(infos.get(topic), topic) for topic in info_topics}
     if odometry_topic:
         index.odometry = _odometry(odometry_topic, times[odometry_topic], positions)
     return index
@@ -202,10 +205,15 @@ def _check_order(topic: str, stamps: Stamps) -> None:
 
 
 def _check_constant(first: Any, message: Any, topic: str) -> None:
-    if first is not message and _calibration(first) != _calibration(message):
+    if first is not message and not same_calibration(first, message):
         seconds = (stamp_of(message) - stamp_of(first)) / NANOSECONDS
         raise ValueError(f"The calibration on '{topic}' changes {seconds:.1f} s after its first "
                          'message: a zoom, or two cameras on one topic. Split the bag there.')
+
+
+def same_calibration(first: Any, second: Any) -> bool:
+    """Say whether two deserialised CameraInfo differ in nothing but their header."""
+    return _calibration(first) == _calibration(second)
 
 
 def _calibration(info: Any) -> tuple[Any, ...]:
@@ -220,7 +228,12 @@ def _value(info: Any, name: str) -> Any:
     return getattr(info, name) if hasattr(info, name) else getattr(info, name.upper())
 
 
-def _camera(info: Any, topic: str) -> CameraModel:
+def camera_from_info(info: Any, topic: str) -> CameraModel:
+    """Read a deserialised CameraInfo of ROS 1 or ROS 2, None where there was none.
+
+    Raises:
+        ValueError: there is none, or it cannot be right; names the topic.
+    """
     if info is None:
         raise ValueError(f"Topic '{topic}' has no messages. Give the intrinsics by a YAML file of "
                          'camera_calibration.')

@@ -85,6 +85,15 @@ def select_connections(reader: AnyReader, topics: Sequence[str]) -> list[Connect
     return [c for c in reader.connections if not topics or c.topic in topics]
 
 
+def undefined_types(reader: AnyReader) -> dict[str, str]:
+    """Return the topics whose message type nobody here knows, with the type.
+
+    Bags of Humble and older carry no definitions, so those of a robot's own packages are missing.
+    """
+    return {c.topic: c.msgtype for c in reader.connections
+            if c.msgtype not in reader.typestore.fielddefs}
+
+
 def image_topics(reader: AnyReader) -> dict[str, int]:
     """Return the topics with raw or compressed images, and how many there are on each."""
     return {topic: info.msgcount for topic, info in reader.topics.items()

@@ -20,11 +20,15 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         raise FileNotFoundError(f"Image '{path}' does not exist.")
     data = np.fromfile(path, np.uint8)
     is_whole = data.size > 0 and not _is_cut_jpeg(data.tobytes())
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if is_whole else None
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if is_whole else None
+    except cv2.error as error:  # more pixels than OpenCV takes
+        raise ValueError(f"Image '{path}' cannot be decoded: {error.err}. Expected at most 2^30 "
+                         'pixels.') from error
     if image is None:
         raise ValueError(
             f"Image '{path}' ({path.stat().st_size} bytes) cannot be decoded: the file is empty, "
-            'cut short or no image. Copy it again, or drop its line from the split.'
+            'cut short or no image of 8 or 16 bits. Copy it again, or leave it out.'
         )
     return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
 
@@ -52,5 +56,9 @@ def read_label_map(path: Path) -> NDArray[np.uint8]:
 
 
 def _is_cut_jpeg(data: bytes) -> bool:
-    """Whether a JPEG's end is missing: OpenCV 4 would fill the rest of the image up."""
-    return data.startswith(b'\xff\xd8') and b'\xff\xd9' not in data
+    """Whether a JPEG's end is missing: OpenCV 4 would fill the rest of the image up.
+
+    The end of a thumbnail, which sits before the scan of the image itself, is not its end.
+    """
+    start_of_scan, end_of_image = b'\xff\xda', b'\xff\xd9'
+    return data.startswith(b'\xff\xd8') and data.rfind(end_of_image) <= data.rfind(start_of_scan)

@@ -143,13 +143,13 @@ class Video:
         self.path = path
         self._capture: tuple[int, Any] | None = None
         self._next = 0
-        capture = _open_video(path)
+        capture = open_video(path)
         times = []
         while capture.grab():
             times.append(capture.get(cv2.CAP_PROP_POS_MSEC))
         capture.release()
         self._times = np.array(times)
-        announced = int(_open_video(path).get(cv2.CAP_PROP_FRAME_COUNT))
+        announced = int(open_video(path).get(cv2.CAP_PROP_FRAME_COUNT))
         if len(times) < 0.9 * announced:
             raise ValueError(f"Video '{path}' breaks off after {len(times)} of {announced} "
                              'frames: copy it again.')
@@ -186,7 +186,7 @@ class Video:
     def _capture_before(self, index: int) -> Any:
         """Return the open video at this frame or a few before it."""
         if self._capture is None or self._capture[0] != os.getpid():
-            self._capture, self._next = (os.getpid(), _open_video(self.path)), 0
+            self._capture, self._next = (os.getpid(), open_video(self.path)), 0
         capture = self._capture[1]
         if not self._next <= index <= self._next + LONGEST_SKIP:
             capture.set(cv2.CAP_PROP_POS_FRAMES, index)
@@ -201,7 +201,12 @@ def _open_frames(path: Path) -> _Frames:
     return ImageFolder(path) if path.is_dir() else Video(path)
 
 
-def _open_video(path: Path) -> Any:
+def open_video(path: Path) -> Any:
+    """Open a video file as a cv2.VideoCapture.
+
+    Raises:
+        ValueError: OpenCV cannot decode it.
+    """
     capture = cv2.VideoCapture(str(path))
     if not capture.isOpened():
         raise ValueError(f"'{path}' ({path.stat().st_size} bytes) is no video that OpenCV can "

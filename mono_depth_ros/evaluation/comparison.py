@@ -19,7 +19,8 @@ SIZE = (192, 640)
 MEDIAN_SCALED = 'median_scaled'
 
 _CARD_METRIC = re.compile(
-    rf'((?P<split>.+)_)?(?P<metric>{"|".join(METRICS)})(_(?P<scaling>{MEDIAN_SCALED}|unscaled))?')
+    rf'((?P<split>.+)_)?(?P<metric>{"|".join(METRICS)})(_(?P<scaling>{MEDIAN_SCALED}|unscaled))?'
+    r'(_of_(?P<reference>.+))?')
 
 
 class Timing(NamedTuple):
@@ -35,8 +36,9 @@ class ComparisonLine:
 
     Attributes:
         network: name in the registry.
-        kind: 'measured' (here, with random weights), 'published' or 'card' (our weights).
-        source: papers and tables, or the card's name.
+        kind: 'measured' (here, with random weights), 'published', 'card' (our weights) or
+            'reference' (something else, measured on the same images as a card).
+        source: papers and tables, or the name of the card or the reference.
         data: what the accuracy was measured on: a data set of `published`, or a split's name.
         scaling: 'median_scaled' or 'unscaled' depth was compared.
         size: (height, width) of the image.
@@ -82,6 +84,7 @@ def card_lines(card: ModelCard, timing: Timing | None) -> list[ComparisonLine]:
     """Return a trained card's accuracy, one line for every split and scaling it states.
 
     Parameters, operations and latency are those of the card's network at the card's input size.
+    A reference has neither: figures whose name ends in '_of_row_prior', for example.
 
     Raises:
         ValueError: the card is untrained, or states no metric of the field.
@@ -92,10 +95,18 @@ def card_lines(card: ModelCard, timing: Timing | None) -> list[ComparisonLine]:
     found = _card_metrics(card)
     if not found:
         raise ValueError(f"{card.source}: 'metrics' has none of {', '.join(METRICS)}. Measure the "
-                         'card with evaluate_kitti and write them, such as {abs_rel: 0.106}.')
+                         'card with evaluate_depth and write them, such as {abs_rel: 0.106}.')
     base = _measured(load_network(card), timing, card.network, 'card', card.name, card.input_size)
-    return [replace(base, data=split, scaling=scaling, metrics=metrics)
-            for (split, scaling), metrics in found.items()]
+    return [_card_line(base, *place, metrics) for place, metrics in found.items()]
+
+
+def _card_line(base: ComparisonLine, split: str | None, scaling: str, reference: str | None,
+               metrics: Mapping[str, float | None]) -> ComparisonLine:
+    line = replace(base, data=split, scaling=scaling, metrics=metrics)
+    if reference is None:
+        return line
+    return replace(line, kind='reference', source=reference, parameters_m=None,
+                   operations_g=None, wall_ms=None, cpu_ms=None)
 
 
 def _published_line(rows: Sequence[PublishedResult]) -> ComparisonLine:
@@ -119,12 +130,14 @@ def _measured(network: DepthNetwork, timing: Timing | None, name: str, kind: str
         wall_ms=latency.wall_ms if latency else None, cpu_ms=latency.cpu_ms if latency else None)
 
 
-def _card_metrics(card: ModelCard) -> dict[tuple[str | None, str], dict[str, float | None]]:
-    """Sort a card's metrics, named [split_]metric[_scaling], by split and scaling."""
-    found: dict[tuple[str | None, str], dict[str, float | None]] = {}
+def _card_metrics(
+    card: ModelCard,
+) -> dict[tuple[str | None, str, str | None], dict[str, float | None]]:
+    """Sort a card's metrics, named [split_]metric[_scaling][_of_reference], by the other three."""
+    found: dict[tuple[str | None, str, str | None], dict[str, float | None]] = {}
     for key, value in card.metrics.items():
         parts = _CARD_METRIC.fullmatch(key)
         if parts:
-            place = parts['split'], parts['scaling'] or MEDIAN_SCALED
+            place = parts['split'], parts['scaling'] or MEDIAN_SCALED, parts['reference']
             found.setdefault(place, dict.fromkeys(METRICS))[parts['metric']] = value
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,38 +12,21 @@ from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, read_camera
 from mono_depth_ros.datasets.kitti_raw import COLOUR, ENDINGS, find_image
 from mono_depth_ros.datasets.splits import SplitEntry
+from mono_depth_ros.evaluation.frame_metrics import LIMITS
+from mono_depth_ros.evaluation.frames import Frame, Image
 from mono_depth_ros.evaluation.velodyne import read_scan, velodyne_depth, velodyne_projection
 
-Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
 Size = tuple[int, int]
 
 # Where true depth comes from, and whether Eigen's cap and Garg's crop apply to it.
-GROUND_TRUTHS = {'lidar': True, 'projected': True, 'dense': False}
-MIN_DEPTH, MAX_DEPTH = 1e-3, 80.0  # [m]
+GROUND_TRUTHS = {'lidar': True, 'lidar_z': True, 'projected': True, 'dense': False}
 
+_SCANS = {'lidar': 'scanner', 'lidar_z': 'camera'}
 _PNG_FOLDERS = {'projected': 'velodyne_raw', 'dense': 'groundtruth'}
 _GARG_ROWS = (0.40810811, 0.99189189)
 _GARG_COLUMNS = (0.03594771, 0.96405229)
 _PNG_UNITS_PER_METRE = 256
-
-
-class Frame(NamedTuple):
-    """One image to predict the depth of.
-
-    Attributes:
-        name: its line of the split, for messages.
-        image: (H, W, 3) uint8 RGB.
-        K: (3, 3) intrinsics [px].
-        depth: (H, W) true depth [m], 0 where unknown.
-        mask: (H, W), True where the prediction is compared.
-    """
-
-    name: str
-    image: Image
-    K: Array
-    depth: Array
-    mask: NDArray[np.bool_]
 
 
 def check_ground_truth(kind: str) -> None:
@@ -59,9 +41,9 @@ def read_frame(root: Path, entry: SplitEntry, kind: str) -> Frame:
     Args:
         root: holds the folders of the recording days.
         entry: a line of a split file.
-        kind: 'lidar' (velodyne_points, forward from the scanner), 'projected'
-            (proj_depth/velodyne_raw) or 'dense' (proj_depth/groundtruth); the PNGs hold depth
-            along the camera's optical axis.
+        kind: 'lidar' (velodyne_points, forward from the scanner), 'lidar_z' (the same along the
+            camera's optical axis), 'projected' (proj_depth/velodyne_raw) or 'dense'
+            (proj_depth/groundtruth); the PNGs hold depth along the optical axis too.
 
     Raises:
         FileNotFoundError: drive, image, true depth or calibration is missing.
@@ -100,25 +82,26 @@ def read_depth(root: Path, entry: SplitEntry, kind: str) -> Array:
             f"True depth '{path}' ({kind}) of frame '{entry}' does not exist. "
             f'{_what_there_is(root, entry)}'
         )
-    if kind == 'lidar':
+    if kind in _SCANS:
         day, camera = _day(root, entry), COLOUR[entry.side]
         size = read_camera(day / FILE_NAME, camera).size
-        return velodyne_depth(read_scan(path), velodyne_projection(day, camera), size)
+        projection = velodyne_projection(day, camera)
+        return velodyne_depth(read_scan(path), projection, size, _SCANS[kind])
     return _read_png(path)
 
 
 def evaluation_mask(depth: Array, kind: str) -> NDArray[np.bool_]:
     """Return where true depth (H, W) [m] is compared.
 
-    'lidar' and 'projected' follow Eigen: between the caps and within Garg's crop. 'dense'
-    follows the improved ground truth: wherever there is any.
+    'dense' follows the improved ground truth: wherever there is any. The others follow Eigen:
+    between the caps and within Garg's crop.
     """
     if not GROUND_TRUTHS[kind]:
         return depth > 0
     mask = np.zeros(depth.shape, bool)
     rows, columns = garg_crop((depth.shape[0], depth.shape[1]))
     mask[rows, columns] = True
-    return mask & (depth > MIN_DEPTH) & (depth < MAX_DEPTH)
+    return mask & (depth > LIMITS[0]) & (depth < LIMITS[1])
 
 
 def garg_crop(size: Size) -> tuple[slice, slice]:
@@ -152,7 +135,7 @@ def _image_path(root: Path, entry: SplitEntry) -> Path:
 
 def _depth_path(root: Path, entry: SplitEntry, kind: str) -> Path:
     drive = root / entry.folder
-    if kind == 'lidar':
+    if kind in _SCANS:
         return drive / 'velodyne_points' / 'data' / f'{entry.index:010}.bin'
     camera = f'image_{COLOUR[entry.side]:02}'
     return drive / 'proj_depth' / _PNG_FOLDERS[kind] / camera / f'{entry.index:010}.png'

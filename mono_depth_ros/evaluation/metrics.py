@@ -1,4 +1,4 @@
-"""How far predicted depth is from true depth: the field's seven figures, scale, rank."""
+"""How far predicted depth is from true depth: the field's figures, scale, rank."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-Array = NDArray[np.floating[Any]]
+Array = NDArray[np.floating[Any]] | torch.Tensor
 
 
 class DepthMetrics(NamedTuple):
@@ -57,6 +58,22 @@ def depth_metrics(predicted: Array, true: Array) -> DepthMetrics:
     )
 
 
+def silog(predicted: Array, true: Array) -> float:
+    """Return KITTI's scale-invariant error: 100 times the deviation of ln d - ln t.
+
+    The error of the logarithm that the best one scale leaves (Eigen et al. 2014, Eq. 1).
+
+    Args:
+        predicted: (N,) predicted depth, above 0.
+        true: (N,) true depth, above 0.
+
+    Raises:
+        ValueError: the two differ in length, are empty, or hold a depth that is none.
+    """
+    d, t = _checked(predicted, true)
+    return float(100 * np.std(np.log(d) - np.log(t)))
+
+
 def mean_metrics(metrics: Sequence[DepthMetrics]) -> DepthMetrics:
     """Average over images, each counting the same however many pixels it has.
 
@@ -95,14 +112,23 @@ def spearman(predicted: Array, true: Array) -> float:
     Raises:
         ValueError: the two differ in length or hold NaN.
     """
-    if np.shape(predicted) != np.shape(true) or np.ndim(predicted) != 1:
-        raise ValueError(_shapes(predicted, true))
-    if np.isnan(predicted).any() or np.isnan(true).any():
+    values = as_numpy(predicted), as_numpy(true)
+    if values[0].shape != values[1].shape or values[0].ndim != 1:
+        raise ValueError(_shapes(*values))
+    if any(np.isnan(array).any() for array in values):
         raise ValueError('A rank correlation of values with NaN has no meaning. Mask them out.')
-    ranks = [_ranks(np.asarray(values)) for values in (predicted, true)]
+    ranks = [_ranks(array) for array in values]
     first, second = (rank - rank.mean() for rank in ranks)
     length = float(np.sqrt(np.sum(first**2) * np.sum(second**2)))
     return float(np.sum(first * second)) / length if length else float('nan')
+
+
+def as_numpy(values: NDArray[Any] | torch.Tensor) -> NDArray[Any]:
+    """Return an array of numpy or torch, from whatever device, as one of numpy."""
+    if isinstance(values, torch.Tensor):
+        values = values.float() if values.dtype == torch.bfloat16 else values
+        return np.asarray(values.detach().cpu().numpy())
+    return np.asarray(values)
 
 
 def _ranks(values: NDArray[Any]) -> NDArray[np.float64]:
@@ -114,7 +140,7 @@ def _ranks(values: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _checked(predicted: Array, true: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    d, t = np.asarray(predicted, np.float64), np.asarray(true, np.float64)
+    d, t = (as_numpy(values).astype(np.float64, copy=False) for values in (predicted, true))
     if d.shape != t.shape or d.ndim != 1 or d.size == 0:
         raise ValueError(_shapes(d, t))
     for name, depth in (('predicted', d), ('true', t)):
@@ -127,8 +153,8 @@ def _checked(predicted: Array, true: Array) -> tuple[NDArray[np.float64], NDArra
     return d, t
 
 
-def _shapes(predicted: Array, true: Array) -> str:
+def _shapes(predicted: NDArray[Any], true: NDArray[Any]) -> str:
     return (
-        f'Predicted values have shape {np.shape(predicted)} and true ones {np.shape(true)}; '
+        f'Predicted values have shape {predicted.shape} and true ones {true.shape}; '
         'expected both (N,) with N of 1 or more. Apply the same mask to both.'
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,15 +12,17 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from mono_depth_ros.datasets.splits import SplitEntry, read_split
-from mono_depth_ros.evaluation.kitti import (
+from mono_depth_ros.datasets.splits import SplitEntry
+from mono_depth_ros.evaluation.evaluate import (
     Array,
-    ImageResult,
-    KittiResult,
+    EvaluationResult,
     Predict,
-    evaluate_kitti,
+    Predictor,
+    evaluate_frames,
 )
-from mono_depth_ros.evaluation.kitti_ground_truth import read_depth, read_image_of
+from mono_depth_ros.evaluation.frames import Frames
+from mono_depth_ros.evaluation.kitti import KittiFrames
+from mono_depth_ros.evaluation.kitti_ground_truth import read_depth
 from mono_depth_ros.evaluation.lanczos import lanczos_resize
 from mono_depth_ros.geometry.disparity import disparity_to_depth
 from mono_depth_ros.inference.checkpoint import load_network
@@ -36,7 +38,7 @@ _CALIBRATION_IMAGES = 4
 
 def network_predictor(
     network: nn.Module, input_size: Size, min_depth: float, max_depth: float
-) -> Predict:
+) -> Predictor:
     """Make a network predict the inverse depth of images.
 
     Images are stretched to the network's size with a Lanczos filter, as the protocol asks. The
@@ -49,15 +51,38 @@ def network_predictor(
         max_depth: depth at disparity 0.
     """
 
-    def predict(images: Sequence[Image]) -> list[Array]:
-        resized = np.stack([lanczos_resize(image, input_size) for image in images])
-        batch = torch.from_numpy(resized).permute(0, 3, 1, 2).float() / 255
+    def run(resized: Sequence[Image]) -> list[Array]:
+        batch = torch.from_numpy(np.stack(resized)).permute(0, 3, 1, 2).float() / 255
         device = next((parameter.device for parameter in network.parameters()), batch.device)
         with _in_eval_mode(network), torch.inference_mode():
             disparity = network(batch.to(device))[:, 0].float().cpu().numpy()
         return list(1 / disparity_to_depth(disparity, min_depth, max_depth))
 
-    return predict
+    return Predictor(lambda image: lanczos_resize(image, input_size), run)
+
+
+def card_predictor(card: ModelCard, frames: Frames, device: str = 'cpu') -> Predictor:
+    """Make a model card predict the inverse depth of images.
+
+    Args:
+        card: the card, with its weights beside it.
+        frames: whose first images give an untrained card the statistics of its batch norms.
+        device: 'cpu', 'cuda' or 'cuda:N'.
+
+    Raises:
+        FileNotFoundError, ValueError: see load_network.
+    """
+    count = min(_CALIBRATION_IMAGES, len(frames.names))
+    images = None if card.is_trained else [frames.read_image(index) for index in range(count)]
+    network = load_network(card, images).deploy().to(checked_device(device))
+    return network_predictor(network, card.input_size, card.min_depth, card.max_depth)
+
+
+def card_factor(
+    card: ModelCard, K: NDArray[np.float64], image_size: Size, depth_scale: float | None = None
+) -> float:
+    """Return what a card's depth of a stretched image is multiplied with, see depth_scaling."""
+    return depth_scaling(card, K, image_size, card.input_size, depth_scale).factor
 
 
 def evaluate_card(
@@ -69,37 +94,28 @@ def evaluate_card(
     device: str = 'cpu',
     flip: bool = False,
     batch_size: int = 4,
-    on_image: Callable[[ImageResult], None] | None = None,
-) -> KittiResult:
-    """Evaluate a model card; its unscaled depth has the metres that the card promises.
-
-    An untrained card takes the statistics of its batch norms from the split's first images.
+) -> EvaluationResult:
+    """Evaluate a model card on KITTI; its unscaled depth has the metres that the card promises.
 
     Args:
         card: the card, with its weights beside it.
-        device: 'cpu', 'cuda' or 'cuda:N'.
         root: holds the folders of the recording days.
         split_file: lines 'folder index side'.
-        ground_truth: 'lidar', 'projected' or 'dense', see evaluate_kitti.
+        ground_truth: 'lidar', 'lidar_z', 'projected' or 'dense', see evaluate_kitti.
+        device: 'cpu', 'cuda' or 'cuda:N'.
         flip: average each prediction with that of the mirrored image.
         batch_size: images per run of the network.
-        on_image: gets every image's result as it comes, for progress.
 
     Raises:
         FileNotFoundError, ValueError: see evaluate_kitti and load_network.
     """
-    images = None if card.is_trained else _first_images(Path(root).expanduser(), split_file)
-    network = load_network(card, images).deploy().to(checked_device(device))
-    predict = network_predictor(network, card.input_size, card.min_depth, card.max_depth)
-    return evaluate_kitti(
-        predict,
-        root,
-        split_file,
-        ground_truth,
-        depth_factor=partial(_card_factor, card),
+    frames = KittiFrames(root, split_file, ground_truth)
+    return evaluate_frames(
+        frames,
+        card_predictor(card, frames, device),
+        depth_factor=partial(card_factor, card),
         flip=flip,
         batch_size=batch_size,
-        on_image=on_image,
     )
 
 
@@ -154,11 +170,3 @@ def _in_eval_mode(network: nn.Module) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
-
-
-def _card_factor(card: ModelCard, K: NDArray[np.float64], image_size: Size) -> float:
-    return depth_scaling(card, K, image_size, card.input_size).factor
-
-
-def _first_images(root: Path, split_file: str | Path) -> list[Image]:
-    return [read_image_of(root, entry) for entry in read_split(split_file)[:_CALIBRATION_IMAGES]]

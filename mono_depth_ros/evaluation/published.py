@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from mono_depth_ros.evaluation.metrics import DepthMetrics
+from mono_depth_ros.networks import list_networks
 
 DATA_SETS = ('kitti_eigen', 'kitti_improved', 'kitti_validation', 'ddad')
 SUPERVISIONS = ('M', 'MS', 'S', 'T')
@@ -21,7 +22,7 @@ _FILE = Path(__file__).with_name('published.yaml')
 # A figure outside was mistyped, or is in another unit.
 _HIGHEST = {'abs_rel': 1.0, 'sq_rel': 10.0, 'rmse': 20.0, 'rmse_log': 1.0, 'a1': 1.0, 'a2': 1.0,
             'a3': 1.0, 'parameters_m': 500.0, 'flops_g': 1000.0, 'fps': 10_000.0}
-_HEAD = ('papers', 'networks', 'notes', 'tables')
+_HEAD = ('papers', 'notes', 'tables')
 _TABLE = ('paper', 'table', 'data_set', 'notes', 'rows')
 _ROW = ('row', 'network', 'variant', 'training_data', 'size', 'supervision', 'post_processing',
         'parameters_m', 'flops_g', 'fps', 'metrics', 'notes')
@@ -111,7 +112,6 @@ def load_published(path: str | Path | None = None) -> list[PublishedResult]:
     try:
         file = yaml.safe_load(path.read_text(encoding='utf-8'))
         _check_keys(file, _HEAD, _HEAD)
-        _check_texts('networks', file['networks'])
         return [result for table in _list('tables', file['tables'])
                 for result in _results(table, file)]
     except (yaml.YAMLError, ValueError) as error:
@@ -133,6 +133,29 @@ def comparable(results: Sequence[PublishedResult], network: str) -> list[Publish
     ]
 
 
+def printed_for(results: Sequence[PublishedResult], network: str, data_set: str,
+                size: tuple[int, int]) -> dict[str, PublishedResult]:
+    """Return the rows of a network as proposed on a data set, by a short label.
+
+    Args:
+        results: from load_published.
+        network: name in our registry.
+        data_set: one of `DATA_SETS`.
+        size: (height, width) of the image.
+
+    Returns:
+        Rows by 'paper, supervision, training data'; of rows with the same label the first.
+    """
+    rows: dict[str, PublishedResult] = {}
+    for result in results:
+        if ((result.network, result.data_set, result.size) == (network, data_set, size)
+                and result.variant is None):
+            words = (f'{result.paper} prints', result.supervision, result.training_data,
+                     result.post_processing)
+            rows.setdefault(' '.join(word for word in words if word), result)
+    return rows
+
+
 def _results(table: Any, file: Mapping[str, Any]) -> Iterator[PublishedResult]:
     """Build the results of one table, naming table and row where one is wrong."""
     _check_keys(table, _TABLE, ('paper', 'table', 'data_set', 'rows'))
@@ -148,7 +171,7 @@ def _results(table: Any, file: Mapping[str, Any]) -> Iterator[PublishedResult]:
 def _result(row: Any, table: Mapping[str, Any], file: Mapping[str, Any]) -> PublishedResult:
     _check_keys(row, _ROW, ('row', 'network'))
     _check_known('paper', table['paper'], file['papers'])
-    _check_known('network', row['network'], file['networks'])
+    _check_known('network', row['network'], list_networks())
     values = row.get('metrics', [None] * len(METRICS))
     if not isinstance(values, list) or len(values) != len(METRICS):
         raise ValueError(f"'metrics' is {values!r}; expected {len(METRICS)} values in the order "

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, read_numbers
-
-VELODYNE_FILE_NAME = 'calib_velo_to_cam.txt'
+from mono_depth_ros.datasets.kitti_drive import VELO_FILE, read_points
+from mono_depth_ros.evaluation.point_depth import draw_nearest, transform_points
 
 Array = NDArray[np.float64]
 
@@ -23,13 +23,9 @@ def read_scan(path: Path) -> Array:
     Raises:
         ValueError: the file ends within a point.
     """
-    numbers = np.fromfile(path, np.float32)
-    if numbers.size == 0 or numbers.size % 4 or path.stat().st_size % 4:
-        raise ValueError(
-            f"Scan '{path}' has {path.stat().st_size} bytes; expected 16 per point (x, y, z, "
-            'reflectance) and at least one. Copy the file again.'
-        )
-    return numbers.reshape(-1, 4)[:, :3].astype(np.float64)
+    # One axis after the other in memory, as they are used.
+    axes = read_points(path).T[:3].astype(np.float64)
+    return np.asarray(axes.T)
 
 
 def velodyne_projection(day: Path, camera: int) -> Array:
@@ -43,7 +39,7 @@ def velodyne_projection(day: Path, camera: int) -> Array:
         FileNotFoundError, ValueError: a calibration is missing or broken.
     """
     camera_from_scanner = np.eye(4)
-    scanner_file = day / VELODYNE_FILE_NAME
+    scanner_file = day / VELO_FILE
     camera_from_scanner[:3, :3] = read_numbers(scanner_file, 'R', 9).reshape(3, 3)
     camera_from_scanner[:3, 3] = read_numbers(scanner_file, 'T', 3)
     rectification = np.eye(4)
@@ -52,28 +48,32 @@ def velodyne_projection(day: Path, camera: int) -> Array:
     return P @ rectification @ camera_from_scanner
 
 
-def velodyne_depth(points: Array, projection: Array, size: tuple[int, int]) -> Array:
+def velodyne_depth(
+    points: Array, projection: Array, size: tuple[int, int], along: str = 'scanner'
+) -> Array:
     """Draw scanned points into a depth image by the rules of the Eigen protocol.
 
-    A pixel's value is the point's x, forward from the scanner, not from the camera 0.27 m ahead
-    of it. Points behind either are dropped, the nearest of a pixel wins, and pixels count from 1
-    (the round-to-pixel minus 1 of KITTI's own tools).
+    A pixel's value there is the point's x, forward from the scanner, not from the camera 0.27 m
+    ahead of it. Points behind either are dropped, the nearest of a pixel wins, and pixels count
+    from 1 (the round-to-pixel minus 1 of KITTI's own tools).
 
     Args:
         points: (N, 3) points [m]: x forward, y left, z up.
         projection: (3, 4) from velodyne_projection.
         size: (height, width) of the image.
+        along: which way depth is measured: the 'scanner's x axis, or the 'camera's optical axis.
 
     Returns:
         (height, width) [m], 0 where no point fell.
+
+    Raises:
+        ValueError: along is neither.
     """
-    points = points[points[:, 0] >= 0]
-    homogeneous = points @ projection[:, :3].T + projection[:, 3]
-    in_front = homogeneous[:, 2] > 0
-    points, homogeneous = points[in_front], homogeneous[in_front]
-    u, v = np.round(homogeneous[:, :2] / homogeneous[:, 2:]).T - 1
-    inside = (u >= 0) & (v >= 0) & (u < size[1]) & (v < size[0])
-    x, rows, columns = points[inside, 0], v[inside].astype(int), u[inside].astype(int)
-    depth = np.full(size, np.inf)
-    np.minimum.at(depth, (rows, columns), x)
-    return np.where(np.isinf(depth), 0.0, depth)
+    if along not in ('scanner', 'camera'):
+        raise ValueError(f"along is '{along}'; expected scanner or camera.")
+    forward = points[:, 0]
+    u, v, z = transform_points(points, projection)
+    ahead = (forward >= 0) & (z > 0)
+    u, v, z, forward = u[ahead], v[ahead], z[ahead], forward[ahead]
+    values = forward if along == 'scanner' else z
+    return draw_nearest(np.round(v / z) - 1, np.round(u / z) - 1, values, size)

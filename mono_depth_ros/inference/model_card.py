@@ -14,6 +14,7 @@ from mono_depth_ros.resources import share_file
 
 Matrix3 = tuple[tuple[float, float, float], ...]
 
+DEFAULT_CARD = 'lite_hr_depth_lite0'
 NO_WEIGHTS = 'none'
 SIZE_MULTIPLE = 32
 

@@ -61,7 +61,9 @@ _LAYOUTS = {
 }
 SUPPORTED_ENCODINGS: tuple[str, ...] = tuple(_LAYOUTS)
 
-_MAX_MILLIMETRES = 65535
+_MAX_UINT16 = 65535
+_DEPTH_TYPES = {'32FC1': 'f4', '16UC1': 'u2'}
+_DEPTH_HEADER, _PNG = 12, b'\x89PNG'
 
 
 def decode_image(data: Buffer, size: tuple[int, int], encoding: str, step: int,
@@ -139,11 +141,95 @@ def encode_depth(depth: NDArray[np.float32], encoding: str) -> NDArray[Any]:
     if encoding == '32FC1':
         return np.ascontiguousarray(depth, '<f4')
     if encoding == '16UC1':
-        with np.errstate(over='ignore'):
-            millimetres = np.rint(np.multiply(depth, np.float32(1000)))
-        known = (millimetres > 0) & (millimetres <= _MAX_MILLIMETRES)
-        return np.where(known, millimetres, 0).astype('<u2')
+        return depth_as_uint16(depth, 1000)
     raise ValueError(f"Depth encoding '{encoding}' is not supported. Supported: 32FC1, 16UC1.")
+
+
+def decode_compressed_depth(data: Buffer, format_: str) -> NDArray[np.float32]:
+    """Decode the data of a compressedDepth image message: a PNG behind 12 bytes.
+
+    The bytes are an int32 without meaning and the float32 A and B: a 32FC1 image is stored as
+    whole numbers n of inverse depth, depth = A / (n - B); 16UC1 is stored as it is
+    (compressed_depth_image_transport). A PNG without the 12 bytes is 16UC1 too.
+
+    Args:
+        data: the bytes of the message.
+        format_: its format, such as '16UC1; compressedDepth png'.
+
+    Returns:
+        (H, W) float32 depth [m], NaN where it is unknown.
+
+    Raises:
+        UnsupportedEncodingError: another encoding or compression.
+        ValueError: the data is no whole 16-bit PNG.
+    """
+    encoding, _, compression = (part.strip() for part in format_.partition(';'))
+    if encoding not in _DEPTH_TYPES or 'rvl' in compression:
+        raise UnsupportedEncodingError(
+            f"Compressed depth of format '{format_}' is not supported. Supported: 16UC1 and "
+            "32FC1 as PNG, such as '16UC1; compressedDepth png'.")
+    stored = np.frombuffer(data, np.uint8)
+    has_header = stored[:4].tobytes() != _PNG
+    png = stored[_DEPTH_HEADER:] if has_header else stored
+    promised = read_encoded_size(png.tobytes())
+    if promised is not None:
+        _check_pixels('Compressed depth', promised[:2], MAX_PIXELS)
+    values = cv2.imdecode(png, cv2.IMREAD_UNCHANGED) if promised else None
+    if values is None or values.dtype != np.uint16 or values.ndim != 2:
+        raise ValueError(f'Compressed depth of {stored.size} bytes holds no whole 16-bit gray '
+                         'PNG.')
+    if encoding == '16UC1':
+        metres = values.astype(np.float32) / np.float32(1000)
+    elif has_header:
+        a, b = stored[4:_DEPTH_HEADER].copy().view('<f4')
+        metres = a / (np.maximum(values, 1).astype(np.float32) - b)
+    else:
+        raise ValueError("Compressed depth of format '32FC1' lacks the 12 bytes that say what its "
+                         'numbers mean.')
+    return np.asarray(np.where(values > 0, metres, np.float32(np.nan)), np.float32)
+
+
+def depth_as_uint16(depth: NDArray[np.float32], per_metre: int) -> NDArray[np.uint16]:
+    """Round depth (H, W) [m] to whole numbers: 1000 a metre are millimetres, 256 KITTI's unit.
+
+    What is NaN, infinite, not positive or too far for 16 bits becomes 0.
+    """
+    with np.errstate(over='ignore'):
+        values = np.rint(np.multiply(depth, np.float32(per_metre)))
+    known = (values > 0) & (values <= _MAX_UINT16)
+    return np.where(known, values, 0).astype('<u2')
+
+
+def decode_depth(data: Buffer, size: tuple[int, int], encoding: str, step: int,
+                 is_bigendian: bool) -> NDArray[np.float32]:
+    """Decode the data of a depth image message, the inverse of `encode_depth`.
+
+    Args:
+        data: the bytes of the message.
+        size: (height, width) [px].
+        encoding: 32FC1 (metres) or 16UC1 (millimetres, 0 = unknown).
+        step: bytes from one row to the next, padding included.
+        is_bigendian: byte order.
+
+    Returns:
+        (H, W) float32 depth [m]; NaN where it is unknown, +inf where a 32FC1 says beyond range.
+
+    Raises:
+        UnsupportedEncodingError: another encoding.
+        ValueError: size, step and length of data do not fit together.
+    """
+    if encoding not in _DEPTH_TYPES:
+        raise UnsupportedEncodingError(
+            f"Depth encoding '{encoding}' is not supported. Supported: 32FC1 (metres), 16UC1 "
+            '(millimetres).')
+    kind = np.dtype(_DEPTH_TYPES[encoding]).newbyteorder('>' if is_bigendian else '<')
+    layout = _Layout(1, None, kind.itemsize)
+    rows = _pixel_rows(np.frombuffer(data, np.uint8), size, encoding, step, layout)
+    values: NDArray[Any] = np.ascontiguousarray(rows).view(kind)
+    if encoding == '32FC1':
+        return values.astype(np.float32)
+    metres = values.astype(np.float32) / np.float32(1000)
+    return np.asarray(np.where(values > 0, metres, np.float32(np.nan)), np.float32)
 
 
 def _pixel_rows(data: Pixels, size: tuple[int, int], encoding: str, step: int,

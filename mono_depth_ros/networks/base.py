@@ -86,16 +86,14 @@ class DepthNetwork(nn.Module):
 
     def check_input_size(self, height: int, width: int) -> None:
         """Raise a ValueError that names the nearest legal size if this one is not."""
-        legal = tuple(self._nearest_multiple(extent) for extent in (height, width))
+        legal = tuple(nearest_multiple(extent, self.size_multiple)
+                      for extent in (height, width))
         if legal != (height, width):
             raise ValueError(
                 f'Input size {height}x{width} (height x width) is not a multiple of '
                 f'{self.size_multiple}. Resize the image; the nearest legal size is '
                 f'{legal[0]}x{legal[1]}.'
             )
-
-    def _nearest_multiple(self, extent: int) -> int:
-        return max(1, int(extent / self.size_multiple + 0.5)) * self.size_multiple
 
     def _check_image(self, image: Tensor) -> None:
         if image.ndim != 4 or image.shape[1] != 3:
@@ -109,3 +107,8 @@ class DepthNetwork(nn.Module):
                 'Divide a uint8 image by 255.'
             )
         self.check_input_size(image.shape[2], image.shape[3])
+
+
+def nearest_multiple(extent: float, multiple: int) -> int:
+    """Return the nearest multiple above 0 of a number of pixels."""
+    return max(1, int(extent / multiple + 0.5)) * multiple

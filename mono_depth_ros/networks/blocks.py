@@ -77,6 +77,33 @@ def upsample_bilinear(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode='bilinear', align_corners=False)
 
 
+class OffsetUpsample(nn.Module):
+    """Double height and width, each new pixel sampled at a learned offset (LKA-Depth).
+
+    A pointwise convolution predicts four horizontal, then four vertical offsets per pixel, one
+    for each pixel of its 2x2 block. With zero offsets this is plain bilinear up-sampling.
+    """
+
+    REACH = 0.25  # [source pixels] per unit that the convolution predicts
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.offset = nn.Conv2d(channels, 8, 1)
+        for parameter, std in zip(self.offset.parameters(), (1e-3, 0.0)):
+            nn.init.normal_(parameter, std=std)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, C, 2H, 2W)."""
+        height, width = x.shape[-2:]
+        offsets = F.pixel_shuffle(self.REACH * self.offset(x), 2)
+        columns = (torch.arange(2 * width, device=x.device, dtype=x.dtype) + 0.5) / 2
+        rows = (torch.arange(2 * height, device=x.device, dtype=x.dtype) + 0.5) / 2
+        grid_x = 2 * (columns + offsets[:, 0]) / width - 1
+        grid_y = 2 * (rows[:, None] + offsets[:, 1]) / height - 1
+        grid = torch.stack([grid_x, grid_y], dim=-1)
+        return F.grid_sample(x, grid, padding_mode='border', align_corners=False)
+
+
 class ConvBlock(nn.Module):
     """Mirrored 3x3 convolution and ELU, the unit of Monodepth2's decoder."""
 

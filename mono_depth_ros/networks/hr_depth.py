@@ -65,20 +65,29 @@ class HRDepth(DepthNetwork):
         widths: width of a reduced neighbour per resolution 1/1 to 1/16; nodes have twice that.
         squeeze_before_mixing: pass joins of three or more maps through a 1x1 convolution to
             twice the node's width before they are mixed.
+        dense_skips: build the whole triangle; else its last diagonal alone, a plain U-Net.
+        fse: fuse the last diagonal with squeeze-and-excitation; else like the other nodes.
     """
 
     def __init__(
-        self, encoder: Encoder, widths: tuple[int, ...], *, squeeze_before_mixing: bool
+        self,
+        encoder: Encoder,
+        widths: tuple[int, ...],
+        *,
+        squeeze_before_mixing: bool,
+        dense_skips: bool,
+        fse: bool,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.nodes = nn.ModuleDict()
-        for row, column in _triangle():
+        for row, column in _nodes(dense_skips):
             below = encoder.channels[row + 1] if column == 1 else 2 * widths[row + 1]
-            joined = widths[row + 1] + encoder.channels[row] + (column - 1) * 2 * widths[row]
-            if row + column == 4:
+            between = column - 1 if dense_skips else 0
+            joined = widths[row + 1] + encoder.channels[row] + between * 2 * widths[row]
+            if fse and row + column == 4:
                 fuse: nn.Module = SqueezeFuse(joined, 2 * widths[row])
-            elif column > 1 and squeeze_before_mixing:
+            elif between and squeeze_before_mixing:
                 fuse = _squeeze_and_mix(joined, 2 * widths[row])
             else:
                 fuse = ConvBlock(joined, 2 * widths[row])
@@ -94,17 +103,19 @@ class HRDepth(DepthNetwork):
     def decode(self, features: list[Tensor]) -> DepthOutput:
         """Return four disparities (fewer once deployed) and their four features."""
         rows = [[feature] for feature in features]
-        for row, column in _triangle():
-            lower = rows[row + 1][column - 1]
-            rows[row].append(self.nodes[f'{row}{column}'](lower, rows[row]))
-        finest = self.after_doubling(upsample(self.before_doubling(rows[0][4])))
-        decoded = [finest, rows[0][4], rows[1][3], rows[2][2]]
+        for place, node in self.nodes.items():
+            row = int(place[0])
+            rows[row].append(node(rows[row + 1][-1], rows[row]))
+        half, quarter, eighth = (row[-1] for row in rows[:3])
+        finest = self.after_doubling(upsample(self.before_doubling(half)))
+        decoded = [finest, half, quarter, eighth]
         return DepthOutput([head(x) for head, x in zip(self.heads, decoded)], decoded)
 
 
-def _triangle() -> Iterator[tuple[int, int]]:
+def _nodes(dense_skips: bool) -> Iterator[tuple[int, int]]:
+    """Give (row, column) of the nodes, each after its lower neighbour and those to its left."""
     for column in range(1, 5):
-        for row in range(5 - column):
+        for row in range(5 - column) if dense_skips else [4 - column]:
             yield row, column
 
 
@@ -113,10 +124,20 @@ def _squeeze_and_mix(in_channels: int, width: int) -> nn.Sequential:
     return nn.Sequential(squeeze, ConvBlock(2 * width, width))
 
 
+DenseSkips = Annotated[bool, "join every node with all to its left; else with the encoder's"]
+FSE = Annotated[bool, 'fuse by squeeze-and-excitation (fSE) on the last diagonal']
+
+
 @register_network(paper=PAPER, input_size=(192, 640))
-def hr_depth() -> HRDepth:
+def hr_depth(dense_skips: DenseSkips = True, fse: FSE = True) -> HRDepth:
     """ResNet18 encoder, 14.07 M parameters."""
-    return HRDepth(resnet18_encoder(), HR_WIDTHS, squeeze_before_mixing=True)
+    return HRDepth(
+        resnet18_encoder(),
+        HR_WIDTHS,
+        squeeze_before_mixing=True,
+        dense_skips=dense_skips,
+        fse=fse,
+    )
 
 
 @register_network(paper=PAPER, input_size=(192, 640))
@@ -126,10 +147,12 @@ def lite_hr_depth(
         'squeeze-and-excitation before the activation, as the weights published with the paper '
         'expect; ImageNet weights from timm expect it after',
     ] = False,
+    dense_skips: DenseSkips = True,
+    fse: FSE = True,
 ) -> HRDepth:
     """MobileNetV3-Large encoder, 3.11 M parameters (Table 3)."""
     encoder = mobilenet_v3_encoder(se_before_activation=se_before_activation)
-    return HRDepth(encoder, LITE_WIDTHS, squeeze_before_mixing=False)
+    return _lite(encoder, dense_skips=dense_skips, fse=fse)
 
 
 @register_network(
@@ -138,4 +161,10 @@ def lite_hr_depth(
 )
 def lite_hr_depth_lite0() -> HRDepth:
     """Lite-HR-Depth's decoder on an EfficientNet-Lite0 encoder; not a network of the paper."""
-    return HRDepth(efficientnet_lite0_encoder(), LITE_WIDTHS, squeeze_before_mixing=False)
+    return _lite(efficientnet_lite0_encoder(), dense_skips=True, fse=True)
+
+
+def _lite(encoder: Encoder, *, dense_skips: bool, fse: bool) -> HRDepth:
+    return HRDepth(
+        encoder, LITE_WIDTHS, squeeze_before_mixing=False, dense_skips=dense_skips, fse=fse
+    )

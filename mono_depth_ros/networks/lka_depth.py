@@ -3,17 +3,17 @@
 from typing import Annotated
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from mono_depth_ros.networks.base import DepthNetwork, DepthOutput
 from mono_depth_ros.networks.blocks import (
     ConvBlock,
     DisparityHead,
+    OffsetUpsample,
     PointwiseBlock,
-    upsample_bilinear,
 )
 from mono_depth_ros.networks.encoders import Encoder, hrnet18_encoder
+from mono_depth_ros.networks.ra_depth import RADepth
 from mono_depth_ros.networks.registry import register_network
 
 # Width of a decoder step's output at 1/2, 1/4, 1/8, 1/16; our reading, the paper prints none.
@@ -33,41 +33,6 @@ class LargeKernelAttention(nn.Module):
         """Return (B, C, H, W) of the same shape."""
         attended: Tensor = x * self.mix(self.far(self.near(x)))
         return attended
-
-
-class BilinearUpsample(nn.Module):
-    """Double height and width bilinearly, pixel centres aligned as areas."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, C, 2H, 2W)."""
-        return upsample_bilinear(x)
-
-
-class OffsetUpsample(nn.Module):
-    """Double height and width, each new pixel sampled at a learned offset.
-
-    A pointwise convolution predicts four horizontal, then four vertical offsets per pixel, one
-    for each pixel of its 2x2 block. With zero offsets this is plain bilinear up-sampling.
-    """
-
-    REACH = 0.25  # [source pixels] per unit that the convolution predicts
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.offset = nn.Conv2d(channels, 8, 1)
-        for parameter, std in zip(self.offset.parameters(), (1e-3, 0.0)):
-            nn.init.normal_(parameter, std=std)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, C, 2H, 2W)."""
-        height, width = x.shape[-2:]
-        offsets = F.pixel_shuffle(self.REACH * self.offset(x), 2)
-        columns = (torch.arange(2 * width, device=x.device, dtype=x.dtype) + 0.5) / 2
-        rows = (torch.arange(2 * height, device=x.device, dtype=x.dtype) + 0.5) / 2
-        grid_x = 2 * (columns + offsets[:, 0]) / width - 1
-        grid_y = 2 * (rows[:, None] + offsets[:, 1]) / height - 1
-        grid = torch.stack([grid_x, grid_y], dim=-1)
-        return F.grid_sample(x, grid, padding_mode='border', align_corners=False)
 
 
 class DecoderStep(nn.Module):
@@ -118,7 +83,9 @@ class LKADepth(DepthNetwork):
 
 
 def _upsampler(channels: int, *, offset_upsampling: bool) -> nn.Module:
-    return OffsetUpsample(channels) if offset_upsampling else BilinearUpsample()
+    if offset_upsampling:
+        return OffsetUpsample(channels)
+    return nn.Upsample(scale_factor=2, mode='bilinear')
 
 
 @register_network(
@@ -127,9 +94,15 @@ def _upsampler(channels: int, *, offset_upsampling: bool) -> nn.Module:
     input_size=(192, 640),
 )
 def lka_depth(
+    attention: Annotated[
+        bool, "large-kernel attention in the decoder; without it, the decoder is RA-Depth's"
+    ] = True,
     offset_upsampling: Annotated[
         bool, "sample at learned offsets when doubling (the paper's full network)"
     ] = True,
-) -> LKADepth:
-    """HRNet18 encoder, 9.93 M parameters with either up-sampling."""
-    return LKADepth(hrnet18_encoder(), offset_upsampling=offset_upsampling)
+) -> DepthNetwork:
+    """HRNet18 encoder, 9.93 M parameters; without attention 9.98 M (the rows of Table II)."""
+    encoder = hrnet18_encoder()
+    if attention:
+        return LKADepth(encoder, offset_upsampling=offset_upsampling)
+    return RADepth(encoder, offset_upsampling=offset_upsampling)

@@ -22,6 +22,15 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from mono_depth_ros.messages.camera_info import ImageGeometry
+from mono_depth_ros.messages.depth_outputs import (
+    CLOUD,
+    COLOR,
+    DEPTH,
+    IN_METRES,
+    INFO,
+    RECTIFIED,
+    RELATIVE,
+)
 from mono_depth_ros.ros.calibration import Calibrations, FrameDroppedError
 from mono_depth_ros.ros.parameters import DepthNodeConfig
 from mono_depth_ros.ros.statistics import StreamStatistics
@@ -31,11 +40,8 @@ INPUT_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT,
 OUTPUT_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE,
                         durability=DurabilityPolicy.VOLATILE)
 
-DEPTH, INFO, CLOUD = 'depth/image_rect', 'depth/camera_info', 'points'
-RELATIVE, COLOR, RECTIFIED = 'depth_relative/image', 'depth/color', 'image_rect'
 OUTPUTS: dict[str, Any] = {DEPTH: Image, INFO: CameraInfo, CLOUD: PointCloud2, RELATIVE: Image,
                            COLOR: Image, RECTIFIED: Image}
-IN_METRES = {DEPTH, CLOUD}
 MAX_NEWS = 64
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import struct
 from array import array
 from typing import Any
 
@@ -107,6 +108,12 @@ def cloud_message(header: Header, points: Floats, rgb: Pixels) -> PointCloud2:
         fields=[PointField(name=name, offset=offset, datatype=datatype, count=count)
                 for name, offset, datatype, count in POINT_FIELDS],
         data=_byte_array(pack_cloud(points, rgb)))
+
+
+def header_stamp(data: bytes) -> int:
+    """Return the stamp [ns] of a serialised message (CDR) that begins with a header."""
+    seconds, nanoseconds = struct.unpack_from('<iI' if data[1] else '>iI', data, 4)
+    return int(seconds) * 10**9 + int(nanoseconds)
 
 
 def _byte_array(values: NDArray[Any]) -> array[int]:

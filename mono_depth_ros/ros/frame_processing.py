@@ -8,28 +8,28 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from std_msgs.msg import Header
 
 from mono_depth_ros.geometry.camera import backproject
 from mono_depth_ros.messages.camera_info import ImageGeometry, rectify_image
-from mono_depth_ros.messages.colormap import colorize_depth, robust_range
-from mono_depth_ros.messages.encodings import (
-    TooLargeError,
-    UnsupportedEncodingError,
-    encode_depth,
-)
-from mono_depth_ros.ros.calibration import FrameDroppedError
-from mono_depth_ros.ros.camera_stream import (
+from mono_depth_ros.messages.colormap import colorize_depth
+from mono_depth_ros.messages.depth_outputs import (
     CLOUD,
     COLOR,
     DEPTH,
     INFO,
     RECTIFIED,
     RELATIVE,
-    CameraStream,
-    Frame,
+    color_range,
+    limit_depth,
 )
+from mono_depth_ros.messages.encodings import (
+    TooLargeError,
+    UnsupportedEncodingError,
+    encode_depth,
+)
+from mono_depth_ros.ros.calibration import FrameDroppedError
+from mono_depth_ros.ros.camera_stream import CameraStream, Frame
 from mono_depth_ros.ros.conversions import (
     Floats,
     Pixels,
@@ -93,24 +93,11 @@ def _decode(stream: CameraStream, frame: Frame) -> Pixels:
         raise FrameDroppedError('undecodable', f'{topic}: {error}') from error
 
 
-def limit_depth(depth: Floats, kind: str, valid: NDArray[np.bool_] | None,
-                config: DepthNodeConfig) -> Floats:
-    """Mark what is no estimate (NaN) and what is beyond range (+inf), as in REP 117.
-
-    Relative depth has no metres, so the range does not apply to it.
-    """
-    if kind != 'relative':
-        depth[depth < config.min_depth] = np.nan
-        depth[depth > config.max_depth] = np.inf
-    if valid is not None:
-        depth[~valid] = np.nan
-    return depth
-
-
 def publish_depth(frame: PreparedFrame, depth: Floats, config: DepthNodeConfig) -> None:
     """Publish every wanted output of one (H, W) float32 depth map."""
     stream, header, wanted, kind = frame.stream, frame.header, frame.wanted, frame.kind
-    depth = limit_depth(depth, kind, frame.geometry.valid, config)
+    near, far = config.min_depth, config.max_depth
+    depth = limit_depth(depth, kind, frame.geometry.valid, near, far)
     if kind == 'relative':
         if RELATIVE in wanted:
             stream.publish(RELATIVE, image_message(header, depth, '32FC1'))
@@ -120,9 +107,7 @@ def publish_depth(frame: PreparedFrame, depth: Floats, config: DepthNodeConfig) 
     if kind != 'relative' and CLOUD in wanted:
         stream.publish(CLOUD, _cloud(frame, depth, config.cloud_stride))
     if COLOR in wanted:
-        near_far = (robust_range(depth) if kind == 'relative'
-                    else (max(config.min_depth, config.max_depth / 100), config.max_depth))
-        colors = colorize_depth(depth, config.colormap, *near_far)
+        colors = colorize_depth(depth, config.colormap, *color_range(depth, kind, near, far))
         stream.publish(COLOR, image_message(header, colors, 'bgr8'))
 
 

@@ -14,7 +14,9 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from mono_depth_ros.inference.model_card import DEFAULT_CARD
 from mono_depth_ros.messages.colormap import COLORMAPS
+from mono_depth_ros.messages.depth_outputs import MAX_DEPTH, MIN_DEPTH
 from mono_depth_ros.messages.encodings import MAX_PIXELS
 
 Value = str | bool | int | float | tuple[str, ...]
@@ -42,7 +44,7 @@ class DepthNodeConfig:
     """Hold the parameters of `depth_node`; the defaults live here and nowhere else."""
 
     model: str = parameter(
-        'lite_hr_depth_lite0',
+        DEFAULT_CARD,
         'Model card: a name in models/, a card file, or a folder with one card.')
     device: str = parameter(
         'cpu', 'Where the network runs: cpu, cuda or cuda:N. Never falls back to another one.')
@@ -74,10 +76,10 @@ class DepthNodeConfig:
         0.0, "Metres per unit of the network's depth, measured by you for this camera; wins over "
         'the card. 0.0: not given.', bounds=(0.0, 1e6), while_running=True)
     min_depth: float = parameter(
-        0.1, 'Nearer than this becomes NaN (no estimate) [m].', bounds=(0.0, 1e4),
+        MIN_DEPTH, 'Nearer than this becomes NaN (no estimate) [m].', bounds=(0.0, 1e4),
         while_running=True)
     max_depth: float = parameter(
-        80.0, 'Farther than this becomes +inf (beyond range) [m].', bounds=(0.001, 1e4),
+        MAX_DEPTH, 'Farther than this becomes +inf (beyond range) [m].', bounds=(0.001, 1e4),
         while_running=True)
     depth_encoding: str = parameter(
         '32FC1', '32FC1: metres, NaN and +inf as in REP 117; 16UC1: millimetres, 0 = invalid or '

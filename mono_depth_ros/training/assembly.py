@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,8 @@ def assemble(config: TrainConfig) -> Assembly:
     check_config(config)
     data = open_data(config)
     check_promises(config, data)
+    if config.reading.keep and config.reading.workers:
+        _read_all(data)
     training_K = resize(data[0], config.input_size).K
     torch.manual_seed(config.seed)
     depth = _depth_network(config)
@@ -81,6 +84,13 @@ def open_data(config: TrainConfig) -> TrainingData:
                       reading=replace(config.reading, options=other.options))
               for other in config.also)
     return _joined([_open_one(config), *(_open_one(other) for other in others)])
+
+
+def _read_all(data: TrainingData) -> None:
+    """Read what is kept before workers start: they then share one copy of it."""
+    with ThreadPoolExecutor() as readers:
+        for _ in readers.map(data.__getitem__, range(len(data))):
+            pass
 
 
 def _joined(parts: list[TrainingData]) -> TrainingData:

@@ -16,10 +16,13 @@ from mono_depth_ros.geometry.camera import crop_intrinsics, flip_intrinsics, res
 from mono_depth_ros.training.config import AugmentationConfig
 
 Size = tuple[int, int]
+Mask = NDArray[np.bool_]
 Pixels = TypeVar('Pixels', bound=np.generic)
 
 # cv2 turns the colour circle into this many steps of a byte.
 _HUES = 180
+# What is less than this share of another depth is clearly nearer, whatever stereo matching errs.
+_NEARER = 0.85
 _MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
 
 
@@ -40,13 +43,13 @@ class AugmentedSample:
         sample: target, sources, K and hint at network size, colours as they were.
         target_colours: (H, W, 3) uint8 RGB target for the networks.
         source_colours: the same for every source.
-        strip: first column, and the one after the last, in which another scene is shown.
+        strange: (H, W) bool, where another scene is shown; None: nowhere.
     """
 
     sample: TrainingSample
     target_colours: Image
     source_colours: tuple[Image, ...]
-    strip: tuple[int, int] = (0, 0)
+    strange: Mask | None = None
 
 
 Recolour = Callable[[TrainingSample], AugmentedSample]
@@ -107,24 +110,76 @@ def mix(sample: AugmentedSample, other: AugmentedSample,
         random: np.random.Generator) -> AugmentedSample:
     """Show another sample, of the same size, in a strip of a fifth to three fifths of the columns.
 
-    The strip's hint counts at the sample's focal length. Sources stay those of the sample: they
-    explain what is outside the strip, a hint or a teacher what is in it.
+    See `_show`.
     """
-    width = sample.sample.target.shape[1]
+    height, width = sample.sample.target.shape[:2]
     columns = round(width * random.uniform(0.2, 0.6))
     left = int(random.integers(width - columns + 1))
-    strip = np.zeros(width, bool)
-    strip[left:left + columns] = True
+    strip = np.zeros((height, width), bool)
+    strip[:, left:left + columns] = True
+    return _show(sample, other, strip, 'a strip')
+
+
+def overlay(sample: AugmentedSample, other: AugmentedSample,
+            random: np.random.Generator) -> AugmentedSample:
+    """Put in front of a sample what is clearly nearer in another, of the same size.
+
+    The other one is first moved sideways by up to a quarter of the width: the ground stays where
+    it is, and cars of one street drive in another (DepthMix, Hoyer et al. 2021). See `_show`.
+    """
+    width = sample.sample.target.shape[1]
+    columns = int(random.integers(-(width // 4), width // 4 + 1))
+    moved, outside = _moved_sideways(other, columns)
+    first, second = sample.sample, moved.sample
+    nearer = _hint_at(second, first.K) < _NEARER * _hint_of(first)  # unknown depth is not nearer
+    solid = cv2.morphologyEx(nearer.astype(np.uint8), cv2.MORPH_OPEN, _square(3))
+    solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, _square(9))
+    return _show(sample, moved, solid.astype(bool) & ~outside, 'what is nearer')
+
+
+def _square(side: int) -> Image:
+    return np.ones((side, side), np.uint8)
+
+
+def _show(sample: AugmentedSample, other: AugmentedSample, shown: Mask,
+          what: str) -> AugmentedSample:
+    """Show another sample where a mask says so.
+
+    Its hint counts at the sample's focal length. Sources stay those of the sample: they explain
+    what is outside the mask, a hint or a teacher what is in it.
+    """
     first, second = sample.sample, other.sample
-    hint = _hint_of(second) * np.float32(first.K[1, 1] / second.K[1, 1])
     labels = None
     if first.labels is not None and second.labels is not None:
-        labels = np.where(strip, second.labels, first.labels)
-    mixed = replace(first, target=np.where(strip[:, None], second.target, first.target),
-                    depth_hint=np.where(strip, hint, _hint_of(first)), labels=labels,
-                    name=f'{first.name} with a strip of {second.name}')
-    colours = np.where(strip[:, None], other.target_colours, sample.target_colours)
-    return replace(sample, sample=mixed, target_colours=colours, strip=(left, left + columns))
+        labels = np.where(shown, second.labels, first.labels)
+    hint = np.where(shown, _hint_at(second, first.K), _hint_of(first))
+    mixed = replace(first, target=np.where(shown[..., None], second.target, first.target),
+                    depth_hint=hint, labels=labels,
+                    name=f'{first.name} with {what} of {second.name}')
+    colours = np.where(shown[..., None], other.target_colours, sample.target_colours)
+    return replace(sample, sample=mixed, target_colours=colours, strange=shown)
+
+
+def _moved_sideways(augmented: AugmentedSample, columns: int) -> tuple[AugmentedSample, Mask]:
+    """Move target, hint and labels; and say which pixels (H, W) came in from the other side."""
+    sample = augmented.sample
+
+    def move(values: NDArray[Pixels]) -> NDArray[Pixels]:
+        return np.roll(values, columns, axis=1)
+
+    outside = np.zeros(sample.target.shape[:2], bool)
+    outside[:, slice(0, columns) if columns >= 0 else slice(columns, None)] = True
+    labels = None if sample.labels is None else move(sample.labels)
+    moved = replace(sample, target=move(sample.target), depth_hint=move(_hint_of(sample)),
+                    labels=labels)
+    colours = move(augmented.target_colours)
+    return replace(augmented, sample=moved, target_colours=colours), outside
+
+
+def _hint_at(sample: TrainingSample, K: Matrix) -> NDArray[np.float32]:
+    """Return a sample's hint as a camera of another focal length would have it."""
+    hint = _hint_of(sample) * np.float32(K[1, 1] / sample.K[1, 1])
+    return np.asarray(hint, np.float32)
 
 
 def _hint_of(sample: TrainingSample) -> NDArray[np.float32]:

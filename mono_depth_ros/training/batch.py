@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mono_depth_ros.datasets.sample import Image, TrainingData, TrainingSample
-from mono_depth_ros.training.augmentation import AugmentedSample, augment, mix
+from mono_depth_ros.training.augmentation import AugmentedSample, augment, mix, overlay
 from mono_depth_ros.training.config import AugmentationConfig
 from mono_depth_ros.training.multi_resolution import (
     Resolution,
@@ -41,7 +41,7 @@ class Batch:
         K: (B, 3, 3) [px].
         hint: (B, 1, H, W) depth [m], NaN where unknown.
         labels: (B, 1, H, W) int16 semantic classes, NO_LABEL where a sample has none.
-        strip: (B, 2) first column, and the one after the last, that show another scene.
+        strange: (B, 1, H, W) bool, where another scene is shown.
         seed: (B,) for what is random on the device.
         names: the samples' names.
         others: the same samples at other resolutions.
@@ -59,7 +59,7 @@ class Batch:
     K: Tensor
     hint: Tensor
     labels: Tensor
-    strip: Tensor
+    strange: Tensor
     seed: Tensor
     names: list[str]
     others: list[OtherResolution] = field(default_factory=list)
@@ -163,11 +163,19 @@ class AugmentedData(Dataset[Any]):
         """Return an augmented sample, and a seed for what is random later."""
         random = np.random.default_rng((self.seed, draw.step, draw.place))
         augmented = self.augment(self.data[draw.number], self.size, self.options, random)
-        if isinstance(augmented, AugmentedSample) and random.random() < self.options.mix:
-            other = self.data[int(random.integers(len(self.data)))]
-            strange = augment(other, self.size, self.options, random)
-            augmented = mix(augmented, strange, random)
+        if isinstance(augmented, AugmentedSample):
+            augmented = self._with_another(augmented, random)
         return augmented, int(random.integers(2**31))
+
+    def _with_another(self, augmented: AugmentedSample,
+                      random: np.random.Generator) -> AugmentedSample:
+        options = self.options
+        drawn = random.random()
+        if drawn >= options.mix + options.overlay:
+            return augmented
+        other = self.data[int(random.integers(len(self.data)))]
+        combine = mix if drawn < options.mix else overlay
+        return combine(augmented, augment(other, self.size, options, random), random)
 
 
 def collate(drawn: list[Drawn]) -> Batch:
@@ -212,7 +220,7 @@ def _stack(drawn: list[tuple[AugmentedSample, int]]) -> Batch:
         K=torch.tensor(np.stack([sample.K for sample in samples]), dtype=torch.float32),
         hint=torch.stack([_hint(sample) for sample in samples]),
         labels=torch.stack([_labels(sample) for sample in samples]),
-        strip=torch.tensor([augmented.strip for augmented, _ in drawn]),
+        strange=torch.stack([_strange(augmented) for augmented, _ in drawn]),
         seed=torch.tensor([seed for _, seed in drawn]),
         names=[sample.name for sample in samples])
 
@@ -236,3 +244,9 @@ def _hint(sample: TrainingSample) -> Tensor:
     if sample.depth_hint is None:
         return torch.full((1, *sample.target.shape[:2]), torch.nan)
     return torch.from_numpy(sample.depth_hint)[None]
+
+
+def _strange(augmented: AugmentedSample) -> Tensor:
+    if augmented.strange is None:
+        return torch.zeros(1, *augmented.sample.target.shape[:2], dtype=torch.bool)
+    return torch.from_numpy(augmented.strange)[None]

@@ -22,7 +22,7 @@ from torch import Tensor
 from mono_depth_ros.geometry.camera import backproject, project, resize_intrinsics
 from mono_depth_ros.geometry.ego_motion import invert_transform, transform_points
 from mono_depth_ros.training.losses import ReprojectionError
-from mono_depth_ros.training.view_synthesis import warp_to_target
+from mono_depth_ros.training.view_synthesis import full_precision, warp_to_target
 
 # Flows this small say nothing about occlusion: it keeps rounding from weighing still pixels [px].
 _STILL = 1.0
@@ -86,7 +86,7 @@ def bidirectional_loss(target: View, source: View, K: Tensor, source_from_target
         source_from_target: (N, 4, 4) motion, in the unit of depth.
         ssim: share of structural similarity in the reprojection error.
     """
-    with _full_precision(target.depth):
+    with full_precision(target.depth):
         target_from_source = invert_transform(source_from_target)
     forward = rigid_flow(target.depth.detach(), K, source_from_target.detach())
     backward = rigid_flow(source.depth.detach(), K, target_from_source.detach())
@@ -179,7 +179,7 @@ def feature_difference(target: Tensor, source: Tensor, depth: Tensor, K: Tensor,
     """
     target, source = target.detach().to(depth), source.detach().to(depth)
     size = (target.shape[-2], target.shape[-1])
-    with _full_precision(depth):
+    with full_precision(depth):
         K = resize_intrinsics(K, (depth.shape[-2], depth.shape[-1]), size)
     warped = warp_to_target(source, 1 / _resized(1 / depth[:, None], size)[:, 0], K,
                             source_from_target)
@@ -215,7 +215,7 @@ def _one_direction(target: View, source: View, K: Tensor, source_from_target: Te
 
 def _landing(depth: Tensor, K: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
     """Return where pixels land in the other view (N, H, W, 2), and their depth there (N, H, W)."""
-    with _full_precision(depth):
+    with full_precision(depth):
         return project(transform_points(pose, backproject(depth, K)), K)
 
 
@@ -242,11 +242,6 @@ def _inside(pixels: Tensor) -> Tensor:
     """Return (N, 1, H, W), 1 where pixels (N, H, W, 2) lie on a pixel of the image."""
     inside = ((pixels >= -0.5) & (pixels <= _last_pixel(pixels) + 0.5)).all(-1)
     return inside[:, None].to(pixels.dtype)
-
-
-def _full_precision(tensor: Tensor) -> torch.autocast:
-    """Keep mixed precision out: a pixel's place in bfloat16 is off by several."""
-    return torch.autocast(tensor.device.type, enabled=False)
 
 
 def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:

@@ -24,7 +24,7 @@ _LEAST = {
     'optimizer.warmup_steps': 0, 'optimizer.gradient_clip': 0, 'optimizer.encoder_factor': 0,
 }
 _SHARES = ('loss.ssim', 'augmentation.flip', 'augmentation.jitter', 'augmentation.mix',
-           'optimizer.average')
+           'augmentation.overlay', 'optimizer.average')
 _WITH_HINTS = {'kitti_raw', 'street'}
 _SAMPLES = 20
 
@@ -57,9 +57,17 @@ def check_config(config: TrainConfig) -> None:
             'neighbours such as [-1, 1]. The stereo partner comes with supervision S or MS.')
     check_zoom(config.augmentation.zoom)
     explained = config.loss.hints + config.loss.distillation + config.loss.apx > 0
-    if config.augmentation.mix > 0 and (config.multi_resolution or not explained):
-        raise ValueError('augmentation.mix shows two scenes at once, which no warp explains: give '
-                         'loss.hints or a teacher, without multi_resolution, or set mix 0.')
+    mixed = config.augmentation.mix + config.augmentation.overlay
+    if mixed > 0 and (config.multi_resolution or not explained):
+        raise ValueError('augmentation.mix and overlay show two scenes at once, which no warp '
+                         'explains: give loss.hints or a teacher, without multi_resolution, or '
+                         'set both 0.')
+    if mixed > 1:
+        raise ValueError(f'augmentation.mix and overlay are shares of the samples, {mixed:g} '
+                         'together; expected 1 at most.')
+    if config.augmentation.overlay > 0 and config.loss.hints == 0:
+        raise ValueError('augmentation.overlay has to know what is nearer: give loss.hints a '
+                         'weight, or set overlay 0.')
     _check_forms(config)
     _check_supervision(config)
 
@@ -75,9 +83,10 @@ def _check_forms(config: TrainConfig) -> None:
     if pyramid.levels and config.multi_resolution:
         raise ValueError('pyramid.levels and multi_resolution both train on other sizes of a '
                          'batch; leave one of them out.')
-    if config.loss.bidirectional and (config.multi_resolution or config.augmentation.mix > 0):
+    mixed = config.augmentation.mix + config.augmentation.overlay
+    if config.loss.bidirectional and (config.multi_resolution or mixed > 0):
         raise ValueError('loss.bidirectional compares whole images of one size: set '
-                         'multi_resolution false and augmentation.mix 0.')
+                         'multi_resolution false, augmentation.mix and overlay 0.')
 
 
 def _check_supervision(config: TrainConfig) -> None:
@@ -113,8 +122,9 @@ def check_promises(config: TrainConfig, data: TrainingData) -> None:
         raise ValueError(
             f'supervision {config.supervision} needs stereo partners, but the data have none '
             f'({_SAMPLES} samples looked at); use M, or give a stereo_split.')
-    has_neighbours = config.supervision in ('M', 'MS')  # a partner's place is always known
-    if has_neighbours and config.pose_network == 'none' and _any_source(
+    # A partner's place is always known, a neighbour's is not.
+    asks = config.supervision in ('M', 'MS') and config.loss.needs_motion
+    if asks and config.pose_network == 'none' and _any_source(
             data, lambda s: s.source_from_target is None):
         raise ValueError(
             f'supervision {config.supervision} needs a pose_network: the data do not say how the '

@@ -22,6 +22,8 @@ class AugmentationConfig:
         zoom: smallest and largest enlargement; a window of the image is cut out at random.
         mix: share of the samples that show another one within a strip of columns (CutMix, along
             the axis that leaves the ground in place); hints or a teacher explain them.
+        overlay: share of the other samples that show, in front, what is clearly nearer in another
+            one (DepthMix); needs depth hints.
     """
 
     flip: float = 0.5
@@ -32,6 +34,7 @@ class AugmentationConfig:
     hue: float = 0.1
     zoom: tuple[float, float] = (1.0, 1.0)
     mix: float = 0.0
+    overlay: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,11 @@ class LossConfig:
     distillation: float = 0.0
     distillation_of: Literal['disparity', 'log_depth'] = 'disparity'
     consistency: float = 1.0
+
+    @property
+    def needs_motion(self) -> bool:
+        """Whether any part asks how the camera moved."""
+        return self.photometric > 0 or self.velocity > 0
 
 
 @dataclass(frozen=True)

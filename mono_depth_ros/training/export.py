@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mono_depth_ros.evaluation.kitti import KittiResult, evaluate_kitti
+from mono_depth_ros.evaluation.evaluate import EvaluationResult
+from mono_depth_ros.evaluation.kitti import evaluate_kitti
 from mono_depth_ros.evaluation.predictors import evaluate_card, network_predictor
 from mono_depth_ros.geometry.camera import resize_intrinsics
 from mono_depth_ros.inference.checkpoint import save_weights
@@ -27,7 +28,9 @@ GROUND_TRUTH = 'projected'
 CARD_METRICS = ('abs_rel', 'sq_rel', 'rmse', 'rmse_log', 'a1')
 
 
-def validate(network: DepthNetwork, config: TrainConfig, training_focal: float) -> KittiResult:
+def validate(
+    network: DepthNetwork, config: TrainConfig, training_focal: float
+) -> EvaluationResult:
     """Evaluate a network in training by KITTI's protocol on the first validation split."""
     predict = network_predictor(network, config.input_size, config.min_depth, config.max_depth)
     factor = partial(_metres, config, training_focal)

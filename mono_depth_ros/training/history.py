@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from mono_depth_ros.evaluation.kitti import KittiResult
+from mono_depth_ros.evaluation.evaluate import EvaluationResult
 from mono_depth_ros.evaluation.metrics import DepthMetrics
 from mono_depth_ros.training.spans import Span, join_spans
 
@@ -47,7 +47,7 @@ class HeldOutErrors:
     identity: float
 
 
-def validation_of(step: int, result: KittiResult) -> Validation:
+def validation_of(step: int, result: EvaluationResult) -> Validation:
     """Shorten a result to what is remembered."""
     return Validation(step, len(result.images), result.ground_truth, result.scale,
                       result.median_scaled, result.unscaled)

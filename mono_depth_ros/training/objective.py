@@ -131,9 +131,8 @@ class Objective(nn.Module):
     def _result(self, batch: Batch, views: Views) -> StepResult:
         options, output = self.config.loss, views.target
         disparities = output.disparities
-        needs_motion = options.photometric > 0 or options.velocity > 0
-        motion = self._motion(batch) if needs_motion else batch.pose
-        own = _outside(batch.strip, batch.target)
+        motion = self._motion(batch) if options.needs_motion else batch.pose
+        own = (~batch.strange).float()
         seen, terms = self._terms(batch, views, motion, own)
         if options.velocity > 0:
             terms['velocity'] = self._velocity(batch, motion)
@@ -347,6 +346,8 @@ def _enlarged(disparity: Tensor, image: Tensor) -> Tensor:
 
 def _shrunk(image: Tensor, like: Tensor) -> Tensor:
     """Return an image averaged down to the size of another."""
+    if image.shape[-2:] == like.shape[-2:]:
+        return image
     return F.adaptive_avg_pool2d(image, (like.shape[-2], like.shape[-1]))
 
 
@@ -357,10 +358,3 @@ def _inside(windows: Tensor, image: Tensor) -> Tensor:
     top, left, height, width = (extent[:, None, None] for extent in windows.unbind(1))
     inside = (rows >= top) & (rows < top + height) & (columns >= left) & (columns < left + width)
     return inside[:, None].float()
-
-
-def _outside(strips: Tensor, image: Tensor) -> Tensor:
-    """Return (B, 1, H, W), 1 outside each sample's strip of columns (first, after the last)."""
-    columns = torch.arange(image.shape[-1], device=image.device)[None]
-    outside = (columns < strips[:, :1]) | (columns >= strips[:, 1:])
-    return outside[:, None, None].expand(-1, 1, *image.shape[-2:]).float()

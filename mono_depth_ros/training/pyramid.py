@@ -22,10 +22,11 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from mono_depth_ros.geometry.camera import flip_intrinsics, resize_intrinsics
-from mono_depth_ros.networks.base import DepthOutput
+from mono_depth_ros.networks.base import DepthOutput, nearest_multiple
 from mono_depth_ros.training.apx import distribution_difference
 from mono_depth_ros.training.batch import Batch
 from mono_depth_ros.training.config import AugmentationConfig, Level, PyramidConfig
+from mono_depth_ros.training.view_synthesis import full_precision
 
 # Keeps these draws apart from others that start from a sample's seed.
 _COLOURS = 1
@@ -77,7 +78,8 @@ def scaled(batch: Batch, factor: float, multiple: int = 32) -> Batch:
         raise ValueError(f'A batch cannot be scaled by {factor}; expected a factor above 0, e.g. '
                          '0.5 or 2.0.')
     height, width = batch.target.shape[-2:]
-    size = (_legal(height * factor, multiple), _legal(width * factor, multiple))
+    size = (nearest_multiple(height * factor, multiple),
+            nearest_multiple(width * factor, multiple))
 
     def resample(images: Tensor) -> Tensor:
         return F.interpolate(images, size, mode='bilinear', align_corners=False, antialias=True)
@@ -85,12 +87,10 @@ def scaled(batch: Batch, factor: float, multiple: int = 32) -> Batch:
     def pick(values: Tensor) -> Tensor:
         return F.interpolate(values.float(), size, mode='nearest-exact').to(values.dtype)
 
-    first, after = (batch.strip * size[1] / width).unbind(1)
-    strip = torch.stack((first.floor(), after.ceil()), 1).to(batch.strip.dtype)
-    with torch.autocast(batch.K.device.type, enabled=False):
+    with full_precision(batch.K):
         K = resize_intrinsics(batch.K, (height, width), size)
     return replace(_with_images(batch, resample), K=K, hint=pick(batch.hint),
-                   labels=pick(batch.labels), strip=strip)
+                   labels=pick(batch.labels), strange=pick(batch.strange))
 
 
 def mirrored(batch: Batch) -> Batch:
@@ -100,7 +100,7 @@ def mirrored(batch: Batch) -> Batch:
     return replace(
         _with_images(batch, _flipped), K=flip_intrinsics(batch.K, width),
         pose=batch.pose * signs[:, None] * signs, hint=_flipped(batch.hint),
-        labels=_flipped(batch.labels), strip=width - batch.strip.flip(1))
+        labels=_flipped(batch.labels), strange=_flipped(batch.strange))
 
 
 def recoloured(batch: Batch, options: AugmentationConfig) -> Batch:
@@ -176,10 +176,6 @@ def _with_images(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
 
 def _flipped(values: Tensor) -> Tensor:
     return values.flip(-1)
-
-
-def _legal(extent: float, multiple: int) -> int:
-    return max(1, int(extent / multiple + 0.5)) * multiple
 
 
 def _draw_change(options: AugmentationConfig, seed: int) -> list[float]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from mono_depth_ros.evaluation.kitti import KittiResult
+from mono_depth_ros.evaluation.evaluate import EvaluationResult
 from mono_depth_ros.inference.model_card import ModelCard
 from mono_depth_ros.machine import processor_name
 from mono_depth_ros.training.advice import advise
@@ -17,12 +17,12 @@ from mono_depth_ros.training.objective import Panels
 from mono_depth_ros.training.pictures import draw_panels
 from mono_depth_ros.training.report_page import Report, write_page
 from mono_depth_ros.training.spans import StepGatherer
-from mono_depth_ros.training.train import StepRecord
+from mono_depth_ros.training.train import StepRecord, Watcher
 
 FILE_NAME = 'report.html'
 
 
-class ReportWatcher:
+class ReportWatcher(Watcher):
     """Keeps a training's history and writes its report, anew with every checkpoint.
 
     Args:
@@ -37,15 +37,12 @@ class ReportWatcher:
         """Begin a history, or take up that of the training which goes on."""
         self._run = _Run(self._folder, config, step, steps, samples)
 
-    def on_note(self, note: str) -> None:
-        """Nothing to do: the terminal says it."""
-
     def on_step(self, record: StepRecord) -> None:
         """Gather the step."""
         assert self._run is not None
         self._run.add(record)
 
-    def on_validation(self, step: int, result: KittiResult) -> None:
+    def on_validation(self, step: int, result: EvaluationResult) -> None:
         """Remember the metrics and write the report."""
         assert self._run is not None
         self._run.history.add_validation(validation_of(step, result))

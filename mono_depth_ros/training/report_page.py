@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,15 +10,13 @@ from html import escape
 from statistics import median
 from typing import Any
 
-import cv2
-
+from mono_depth_ros.evaluation import page
+from mono_depth_ros.evaluation.charts import Curve, draw_chart, short
 from mono_depth_ros.evaluation.metrics import DepthMetrics
 from mono_depth_ros.inference.model_card import ModelCard
-from mono_depth_ros.training.charts import Curve, draw_chart, short
 from mono_depth_ros.training.config import TrainConfig
 from mono_depth_ros.training.history import HeldOutErrors, Validation
 from mono_depth_ros.training.pictures import Picture
-from mono_depth_ros.training.report_style import STYLE
 from mono_depth_ros.training.spans import Span, join_spans
 
 _CAPTIONS = {
@@ -69,20 +66,14 @@ class Report:
 def write_page(report: Report) -> str:
     """Return the whole page."""
     name = report.config.name or report.config.network
-    parts = [
-        f'<h1>{escape(name)}</h1>\n<p class="state">Training {report.state}: step {report.step} '
-        f'of {report.steps}, on {escape(report.hardware)}</p>\n',
-        _tiles(report), _advice(report.advice), _curves(report.spans), _validation(report),
+    state = (f'Training {report.state}: step {report.step} of {report.steps}, on '
+             f'{report.hardware}')
+    return page.write_html(f'{name}: training report', [
+        page.head(name, state),
+        _tiles(report), page.advice(report.advice), _curves(report.spans), _validation(report),
         _held_out(report.held_out), _pictures(report.pictures), _card(report.card),
         _data(report), _config(report.config),
-    ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta name="color-scheme" content="light dark">\n<title>{escape(name)}: training '
-        f'report</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n{"".join(parts)}'
-        '</main>\n</body>\n</html>\n'
-    )
+    ])
 
 
 def launch_command(card: ModelCard) -> str:
@@ -120,9 +111,7 @@ def _tiles(report: Report) -> str:
         metrics = report.validations[-1].median_scaled
         tiles.append(('AbsRel, median-scaled', f'{metrics.abs_rel:.3f}'))
     tiles.append(('Depth', 'metric' if report.metric else 'relative'))
-    items = ''.join(f'<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>'
-                    for name, value in tiles)
-    return f'<dl class="tiles">{items}</dl>\n'
+    return page.tiles(tiles)
 
 
 def _speed(spans: Sequence[Span]) -> list[tuple[str, str]]:
@@ -133,13 +122,6 @@ def _speed(spans: Sequence[Span]) -> list[tuple[str, str]]:
     rate = median(span.images_per_second for span in timed)
     return [('Images/s, median', short(rate)), ('Waiting for data', f'{total.wait_share:.1%}'),
             ('Time in steps', duration(total.seconds))]
-
-
-def _advice(advice: Sequence[str]) -> str:
-    if not advice:
-        return ''
-    items = ''.join(f'<li>{escape(sentence)}</li>' for sentence in advice)
-    return f'<section class="advice"><h2>To look at</h2><ul>{items}</ul></section>\n'
 
 
 def _curves(spans: Sequence[Span]) -> str:
@@ -161,7 +143,7 @@ def _curves(spans: Sequence[Span]) -> str:
         draw_chart('Learning rate',
                    [Curve('rate', steps, [span.learning_rate for span in spans])]),
     ]
-    return _section('Course', f'<div class="grid">{"".join(charts)}</div>') if spans else ''
+    return page.section('Course', page.grid(charts)) if spans else ''
 
 
 def _validation(report: Report) -> str:
@@ -173,13 +155,12 @@ def _validation(report: Report) -> str:
     rows = {'median-scaled': last.median_scaled, 'unscaled': last.unscaled}
     if best.step != last.step:
         rows[f'best, step {best.step}, median-scaled'] = best.median_scaled
-    table = _metric_table({name: metrics._asdict() for name, metrics in rows.items()})
+    table = page.figure_table({name: metrics._asdict() for name, metrics in rows.items()})
     unit = '' if report.metric else ' Depth is relative: the unscaled row means nothing.'
     note = (f'{last.images} images against {last.ground_truth} depth after step {last.step}; '
             f'true over predicted median depth is {last.scale:.4g}.{unit}')
-    charts = ''.join(_metric_chart(report, name) for name in ('abs_rel', 'rmse', 'a1'))
-    return _section(
-        'Validation', f'{table}<p>{escape(note)}</p><div class="grid">{charts}</div>')
+    charts = page.grid(_metric_chart(report, name) for name in ('abs_rel', 'rmse', 'a1'))
+    return page.section('Validation', f'{table}<p>{escape(note)}</p>{charts}')
 
 
 def _held_out(errors: Sequence[HeldOutErrors]) -> str:
@@ -191,18 +172,7 @@ def _held_out(errors: Sequence[HeldOutErrors]) -> str:
     chart = draw_chart('Held-out images: warped sources, and sources as they are', curves)
     note = (f'After step {last.step}: reprojection {last.reprojection:.4f}, identity '
             f'{last.identity:.4f}.')
-    return _section('Held-out images', f'<p>{note}</p><div class="grid">{chart}</div>')
-
-
-def _metric_table(rows: Mapping[str, Mapping[str, float]]) -> str:
-    names = list(dict.fromkeys(name for row in rows.values() for name in row))
-    head = ''.join(f'<th>{escape(name)}</th>' for name in names)
-    body = ''.join(
-        f'<tr><th>{escape(title)}</th>'
-        + ''.join(f'<td>{row[name]:.4f}</td>' if name in row else '<td></td>' for name in names)
-        + '</tr>' for title, row in rows.items())
-    return (f'<div class="scroll"><table class="metrics"><tr><th></th>{head}</tr>{body}'
-            '</table></div>')
+    return page.section('Held-out images', f'<p>{note}</p>{page.grid([chart])}')
 
 
 def _metric_chart(report: Report, name: str) -> str:
@@ -219,16 +189,8 @@ def _metric_chart(report: Report, name: str) -> str:
 def _pictures(pictures: Mapping[str, Picture]) -> str:
     if not pictures:
         return ''
-    figures = ''.join(
-        f'<figure><img alt="{escape(_CAPTIONS[name])}" src="{_data_url(picture)}">'
-        f'<figcaption>{escape(_CAPTIONS[name])}</figcaption></figure>'
-        for name, picture in pictures.items())
-    return _section('A sample of the last step', f'<div class="grid">{figures}</div>')
-
-
-def _data_url(picture: Picture) -> str:
-    _, png = cv2.imencode('.png', picture[..., ::-1])
-    return 'data:image/png;base64,' + base64.b64encode(png.tobytes()).decode()
+    figures = [page.picture(picture, _CAPTIONS[name]) for name, picture in pictures.items()]
+    return page.section('A sample of the last step', page.grid(figures))
 
 
 def _card(card: ModelCard | None) -> str:
@@ -247,9 +209,9 @@ def _card(card: ModelCard | None) -> str:
     }
     shown = {name: value for name, value in rows.items() if value is not None}
     metrics = metric_rows(card)
-    measured = f'<p>What it reaches as stored:</p>{_metric_table(metrics)}' if metrics else ''
-    return _section('The model card', f'{_table(shown)}{measured}<p>Run it:</p>'
-                                      f'<pre>{escape(launch_command(card))}</pre>')
+    measured = f'<p>What it reaches as stored:</p>{page.figure_table(metrics)}' if metrics else ''
+    return page.section('The model card', f'{page.table(shown)}{measured}<p>Run it:</p>'
+                                          f'<pre>{escape(launch_command(card))}</pre>')
 
 
 def _data(report: Report) -> str:
@@ -265,7 +227,8 @@ def _data(report: Report) -> str:
                         'T': 'T: a teacher alone'}[config.supervision],
         'validated on': config.validation_split,
     }
-    return _section('Data', _table({name: value for name, value in rows.items() if value != ''}))
+    shown = {name: value for name, value in rows.items() if value != ''}
+    return page.section('Data', page.table(shown))
 
 
 def _config(config: TrainConfig) -> str:
@@ -273,9 +236,9 @@ def _config(config: TrainConfig) -> str:
     values = _flat(asdict(config))
     chosen = {name: value for name, value in values.items() if value != usual.get(name)}
     rest = {name: value for name, value in values.items() if name not in chosen}
-    return _section('Configuration',
-                    f'{_table(chosen)}<details><summary>{len(rest)} values are the default'
-                    f'</summary>{_table(rest)}</details>')
+    return page.section('Configuration',
+                        f'{page.table(chosen)}<details><summary>{len(rest)} values are the default'
+                        f'</summary>{page.table(rest)}</details>')
 
 
 def _flat(values: Mapping[str, Any], above: str = '') -> dict[str, Any]:
@@ -287,13 +250,3 @@ def _flat(values: Mapping[str, Any], above: str = '') -> dict[str, Any]:
         else:
             flat[above + name] = value
     return flat
-
-
-def _section(title: str, content: str) -> str:
-    return f'<section><h2>{escape(title)}</h2>{content}</section>\n'
-
-
-def _table(rows: Mapping[str, Any]) -> str:
-    lines = ''.join(f'<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>'
-                    for name, value in rows.items())
-    return f'<table>{lines}</table>'

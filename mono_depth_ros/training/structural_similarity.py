@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from mono_depth_ros.training.by_sample import by_sample
+
 _C1, _C2 = 0.01**2, 0.03**2
 
 
@@ -34,8 +36,7 @@ def structural_dissimilarity(image: Tensor, target: Tensor, target_mean: Tensor,
         target_mean: its window_mean.
         target_variance: its window_variance.
     """
-    result: Tensor = _Dissimilarity.apply(image, target, target_mean, target_variance)
-    return result
+    return by_sample(_Dissimilarity.apply, image, target, target_mean, target_variance)
 
 
 class _Dissimilarity(torch.autograd.Function):

@@ -7,18 +7,18 @@ from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
-from mono_depth_ros.evaluation.kitti import KittiResult
+from mono_depth_ros.evaluation.evaluate import EvaluationResult
 from mono_depth_ros.inference.model_card import ModelCard
 from mono_depth_ros.training.config import TrainConfig
 from mono_depth_ros.training.objective import Panels
 from mono_depth_ros.training.pictures import draw_panels
 from mono_depth_ros.training.spans import Span, StepGatherer
-from mono_depth_ros.training.train import StepRecord
+from mono_depth_ros.training.train import StepRecord, Watcher
 
 FOLDER = 'tensorboard'
 
 
-class TensorBoardWatcher:
+class TensorBoardWatcher(Watcher):
     """Writes scalars and pictures for TensorBoard.
 
     Args:
@@ -43,9 +43,6 @@ class TensorBoardWatcher:
         self._writer = SummaryWriter(
             str(self._folder), purge_step=step + 1, flush_secs=10)
 
-    def on_note(self, note: str) -> None:
-        """Nothing to do: the terminal says it."""
-
     def on_step(self, record: StepRecord) -> None:
         """Write the curves, and now and then pictures."""
         self._steps.add(record)
@@ -58,7 +55,7 @@ class TensorBoardWatcher:
             self._write_pictures()
             self._pictures_at = now
 
-    def on_validation(self, step: int, result: KittiResult) -> None:
+    def on_validation(self, step: int, result: EvaluationResult) -> None:
         """Write the validation's metrics."""
         for kind in ('median_scaled', 'unscaled'):
             for name, value in getattr(result, kind)._asdict().items():

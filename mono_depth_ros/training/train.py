@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
-from mono_depth_ros.evaluation.kitti import KittiResult
+from mono_depth_ros.evaluation.evaluate import EvaluationResult
 from mono_depth_ros.inference.model_card import ModelCard
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.training.assembly import Assembly, assemble
@@ -67,8 +67,11 @@ class StepRecord:
     panels: Panels
 
 
-class Watcher(Protocol):
-    """Looks on while a network is trained; only the first process has watchers."""
+class Watcher:
+    """Looks on while a network is trained; only the first process has watchers.
+
+    What a watcher does not care about it leaves as it is here: nothing happens.
+    """
 
     def on_start(self, config: TrainConfig, step: int, steps: int, samples: int) -> None:
         """Learn what will be done."""
@@ -79,7 +82,7 @@ class Watcher(Protocol):
     def on_step(self, record: StepRecord) -> None:
         """Learn of a step."""
 
-    def on_validation(self, step: int, result: KittiResult) -> None:
+    def on_validation(self, step: int, result: EvaluationResult) -> None:
         """Learn of a validation."""
 
     def on_held_out(self, step: int, errors: dict[str, float]) -> None:
@@ -226,6 +229,9 @@ def _fabric(config: TrainConfig) -> Fabric:
     fabric = Fabric(accelerator=config.accelerator, devices=config.devices, strategy=strategy,
                     num_nodes=config.num_nodes, precision=config.precision)
     fabric.launch()
+    if fabric.device.type == 'cuda':  # every batch has the same size: look for its fastest kernels
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision('high')  # TensorFloat-32, as convolutions have it
     return fabric
 
 
@@ -237,8 +243,9 @@ def _optimizer(objective: Objective, config: TrainConfig) -> torch.optim.Optimiz
         {'params': [p for p in parameters if id(p) in encoder], 'factor': options.encoder_factor},
         {'params': [p for p in parameters if id(p) not in encoder], 'factor': 1.0}]
     if options.name == 'adamw':
-        return torch.optim.AdamW(groups, options.learning_rate, weight_decay=options.weight_decay)
-    return torch.optim.Adam(groups, options.learning_rate)
+        return torch.optim.AdamW(groups, options.learning_rate, weight_decay=options.weight_decay,
+                                 fused=True)
+    return torch.optim.Adam(groups, options.learning_rate, fused=True)
 
 
 def _batches(state: _State) -> Iterator[tuple[list[Batch], float]]:

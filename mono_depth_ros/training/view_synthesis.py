@@ -9,6 +9,7 @@ from torch import Tensor
 from mono_depth_ros.geometry.camera import NEAREST
 from mono_depth_ros.geometry.ego_motion import invert_transform, transform_from_parameters
 from mono_depth_ros.networks.pose import PoseNetwork
+from mono_depth_ros.training.by_sample import by_sample
 
 
 def warp_to_target(source: Tensor, depth: Tensor, K: Tensor, source_from_target: Tensor) -> Tensor:
@@ -25,10 +26,14 @@ def warp_to_target(source: Tensor, depth: Tensor, K: Tensor, source_from_target:
     Returns:
         (N, C, H, W) warped source; with the identity as motion, the source itself.
     """
-    with _full_precision(source):
-        # -1 and 1 are the centres of the first and the last pixel: align_corners must be True.
-        return F.grid_sample(source, _landing(depth, K, source_from_target),
-                             padding_mode='border', align_corners=True)
+    with full_precision(source):
+        return by_sample(_warp, source, depth, K, source_from_target)
+
+
+def _warp(source: Tensor, depth: Tensor, K: Tensor, source_from_target: Tensor) -> Tensor:
+    # -1 and 1 are the centres of the first and the last pixel: align_corners must be True.
+    return F.grid_sample(source, _landing(depth, K, source_from_target), padding_mode='border',
+                         align_corners=True)
 
 
 def _landing(depth: Tensor, K: Tensor, motion: Tensor) -> Tensor:
@@ -71,11 +76,11 @@ def find_motion(network: PoseNetwork, target: Tensor, source: Tensor, offset: Te
     earlier = is_earlier[:, None, None, None]
     first, second = torch.where(earlier, source, target), torch.where(earlier, target, source)
     parameters = network(first, second).float()
-    with _full_precision(target):
+    with full_precision(target):
         forward = transform_from_parameters(parameters[:, :3], parameters[:, 3:])
         return torch.where(is_earlier[:, None, None], invert_transform(forward), forward)
 
 
-def _full_precision(tensor: Tensor) -> torch.autocast:
+def full_precision(tensor: Tensor) -> torch.autocast:
     """Keep mixed precision to the networks: a pixel's place in bfloat16 is off by several."""
     return torch.autocast(tensor.device.type, enabled=False)

@@ -1,15 +1,17 @@
 import csv
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
 from cards import UNTRAINED
 
 from mono_depth_ros.cli.compare_networks import main
+from mono_depth_ros.evaluation.published import comparable, load_published
 from mono_depth_ros.inference.checkpoint import save_weights
 from mono_depth_ros.inference.model_card import write_card
-from mono_depth_ros.networks import create_network
+from mono_depth_ros.networks import create_network, list_networks
 
 
 @pytest.fixture(scope='module')
@@ -92,3 +94,11 @@ def test_what_cannot_be_done_is_one_line_before_the_work(options, message, capsy
     captured = capsys.readouterr()
     assert message in captured.err and captured.err.startswith('compare_networks: error: ')
     assert not captured.out
+
+
+def test_the_plot_of_the_readme_shows_every_network_that_has_a_published_accuracy():
+    drawing = (Path(__file__).parents[2] / 'docs' / 'accuracy_over_latency.svg').read_text()
+
+    published = load_published()
+    expected = [name for name in list_networks() if comparable(published, name)]
+    assert all(f'<title>{name}: AbsRel' in drawing for name in expected)

@@ -2,20 +2,19 @@ import numpy as np
 import pytest
 
 from mono_depth_ros.cli.demo_frames import DemoFrame
-from mono_depth_ros.cli.demo_picture import (
+from mono_depth_ros.cli.demo_picture import brightened, render_picture, view_from_above
+from mono_depth_ros.cli.picture import (
     BAR_HEIGHT,
     COLORMAP,
     PANEL,
     Caption,
+    Film,
     Scale,
     bar_marks,
-    brightened,
     choose_scale,
     color_bar,
     fit_into,
-    render_picture,
     round_step,
-    view_from_above,
 )
 from mono_depth_ros.messages.colormap import colorize_depth
 
@@ -107,3 +106,9 @@ def test_relative_depth_is_shown_without_a_cloud_and_without_metres():
     picture = render_picture(frame(points=()), Scale(0.1, 1.0, 1.0, ''), CAPTION)
 
     assert picture.any()
+
+
+def test_a_film_that_cannot_be_written_is_named(tmp_path):
+    with (Film(tmp_path / 'nowhere' / 'film.mp4', 10.0) as film,
+          pytest.raises(ValueError, match=r"film\.mp4' cannot be written: the folder is missing")):
+        film.write(np.zeros((32, 48, 3), np.uint8))

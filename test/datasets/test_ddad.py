@@ -11,6 +11,7 @@ from shared_data import shared_data
 from mono_depth_ros.datasets.ddad import Ddad
 
 CAMERA = 'CAMERA_01'
+UPRIGHT = {'qw': 1.0, 'qx': 0.0, 'qy': 0.0, 'qz': 0.0}
 
 
 def write_scene(folder, places=(0.0, 0.5, 1.5, 3.0), **intrinsics):
@@ -23,7 +24,7 @@ def write_scene(folder, places=(0.0, 0.5, 1.5, 3.0), **intrinsics):
     for index, place in enumerate(places):
         cv2.imwrite(str(folder / f'{index}.png'), wall(3 * index))
         image = {'filename': f'{index}.png', 'height': 48, 'width': 160,
-                 'pose': {'translation': {'x': 7.0, 'y': place, 'z': -2.0}}}
+                 'pose': {'translation': {'x': 7.0, 'y': place, 'z': -2.0}, 'rotation': UPRIGHT}}
         data += [{'key': f'l{index}', 'id': {'name': 'LIDAR'}, 'datum': {'point_cloud': {}}},
                  {'key': f'i{index}', 'id': {'name': CAMERA}, 'datum': {'image': image}}]
         samples.append({'calibration_key': 'c0', 'datum_keys': [f'l{index}', f'i{index}']})

@@ -1,3 +1,5 @@
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -53,10 +55,33 @@ def test_an_image_cut_short_is_named_with_its_size(tmp_path, picture, ending, sh
         read_image(path)
 
 
+def test_the_end_of_a_thumbnail_is_not_the_end_of_a_jpeg(tmp_path, picture):
+    path = write(tmp_path / 'image.jpg', picture)
+    whole = path.read_bytes()
+    thumbnail = whole[:2] + whole[whole.index(b'\xff\xda'):]
+    length = (len(thumbnail) + 2).to_bytes(2, 'big')
+    with_thumbnail = whole[:2] + b'\xff\xe1' + length + thumbnail + whole[2:]
+    path.write_bytes(with_thumbnail)
+    read_image(path)
+
+    path.write_bytes(with_thumbnail[:-20])
+    with pytest.raises(ValueError, match='cannot be decoded'):
+        read_image(path)
+
+
+def test_more_pixels_than_can_be_decoded_are_refused(tmp_path):
+    header = b'IHDR' + (100_000).to_bytes(4, 'big') * 2 + bytes([8, 2, 0, 0, 0])
+    data = (13).to_bytes(4, 'big') + header + zlib.crc32(header).to_bytes(4, 'big')
+    (tmp_path / 'huge.png').write_bytes(b'\x89PNG\r\n\x1a\n' + data)
+
+    with pytest.raises(ValueError, match=r'huge\.png.*(at most 2\^30 pixels|cannot be decoded)'):
+        read_image(tmp_path / 'huge.png')
+
+
 def test_a_file_that_is_no_image_is_named(tmp_path):
     (tmp_path / 'image.png').write_text('not found')
 
-    with pytest.raises(ValueError, match=r'cut short or no image\. Copy it again'):
+    with pytest.raises(ValueError, match=r'no image of 8 or 16 bits\. Copy it again'):
         read_image(tmp_path / 'image.png')
 
 

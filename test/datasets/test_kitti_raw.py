@@ -216,7 +216,7 @@ def test_a_cut_image_is_named(root, index):
     path = image(root, index)
     path.write_bytes(path.read_bytes()[:500])
 
-    with pytest.raises(ValueError, match=rf'{path.name}.*cannot be decoded.*drop its line'):
+    with pytest.raises(ValueError, match=rf'{path.name}.*cannot be decoded.*leave it out'):
         kitti(root)[0]
 
 

@@ -82,8 +82,22 @@ def test_metrics_without_a_split_are_taken_too(trained):
     assert line.data is None and line.metrics['abs_rel'] == 0.106
 
 
+def test_what_was_measured_beside_a_card_is_not_the_cards(trained):
+    metrics = {'test_abs_rel': 0.19, 'test_abs_rel_of_row_prior': 0.24,
+               'my_test_abs_rel_unscaled_of_u_net': 0.3}
+
+    own, prior, other = card_lines(replace(trained, metrics=metrics), None)
+
+    assert (own.kind, own.source, own.data, own.metrics['abs_rel']) == (
+        'card', 'tiny', 'test', 0.19)
+    assert (prior.kind, prior.source, prior.data, prior.metrics['abs_rel']) == (
+        'reference', 'row_prior', 'test', 0.24)
+    assert (other.source, other.data, other.scaling) == ('u_net', 'my_test', 'unscaled')
+    assert own.parameters_m and prior.parameters_m is prior.operations_g is None
+
+
 def test_a_card_without_accuracy_is_refused(trained):
     with pytest.raises(ValueError, match='tiny: the card is untrained and has no accuracy'):
         card_lines(UNTRAINED, None)
-    with pytest.raises(ValueError, match=r"'metrics' has none of abs_rel, .*evaluate_kitti"):
+    with pytest.raises(ValueError, match=r"'metrics' has none of abs_rel, .*evaluate_depth"):
         card_lines(replace(trained, metrics={'scale': 5.4}), None)

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 from kitti_folder import write_day, write_depth, write_image, write_split
+from shared_data import shared_data
 
-from mono_depth_ros.evaluation.kitti import compare, evaluate_kitti, merge_flipped
-from mono_depth_ros.evaluation.kitti_ground_truth import Frame
+from mono_depth_ros.evaluation.evaluate import compare, merge_flipped
+from mono_depth_ros.evaluation.frames import Frame
+from mono_depth_ros.evaluation.kitti import SPLITS, evaluate_kitti, open_split
 
 SIZE = (40, 60)
 CENTRE = (slice(18, 30), slice(10, 50))  # inside Garg's crop
@@ -177,8 +179,45 @@ def test_missing_root_is_named(root):
         evaluate_kitti(brightness, root / 'nowhere', root / 'split.txt')
 
 
-def test_wrong_choices_are_refused_before_any_file_is_read(tmp_path):
-    with pytest.raises(ValueError, match='expected lidar, projected, dense'):
-        evaluate_kitti(brightness, tmp_path, tmp_path / 'split.txt', 'laser')
+def test_wrong_choices_are_refused(root):
+    with pytest.raises(ValueError, match='expected lidar, lidar_z, projected, dense'):
+        evaluate_kitti(brightness, root, root / 'split.txt', 'laser')
     with pytest.raises(ValueError, match='batch_size is 0; expected 1 or more'):
-        evaluate_kitti(brightness, tmp_path, tmp_path / 'split.txt', batch_size=0)
+        evaluate(brightness, root, batch_size=0)
+
+
+@pytest.mark.parametrize('place', ['splits/eigen_test.txt', 'splits/eigen/test_files.txt'])
+def test_the_papers_split_is_found_where_people_put_it_and_checked(root, place):
+    lists = shared_data('kitti/splits')
+    path = root / place
+    path.parent.mkdir(parents=True)
+    text = (lists / 'eigen_test.txt').read_text()
+    path.write_text(text)
+
+    found, entries = open_split(root, 'eigen')
+
+    assert found == path and len(entries) == 697
+    path.write_text(text[: text.rstrip().rindex('\n')])
+    with pytest.raises(ValueError, match=r'is not eigen_test .*: it has 696 lines, expected 697'):
+        open_split(root, 'eigen')
+
+
+def test_the_benchmark_s_split_has_652_lines_and_improved_ground_truth():
+    lists = shared_data('kitti/splits')
+
+    _, entries = open_split(lists.parent / 'test', 'eigen_benchmark')  # beside the root
+
+    assert len(entries) == 652 and SPLITS['eigen_benchmark'] == ('eigen_benchmark_test', 'dense')
+
+
+def test_a_missing_split_says_where_it_comes_from(root):
+    with pytest.raises(FileNotFoundError, match=r'697 lines.*eigen/test_files.txt.*monodepth2'):
+        open_split(root, 'eigen')
+    with pytest.raises(FileNotFoundError, match='652 lines'):
+        open_split(root, 'eigen_benchmark')
+
+
+def test_a_file_of_ones_own_is_read_as_it_is(root):
+    path, entries = open_split(root, str(root / 'split.txt'))
+
+    assert path == root / 'split.txt' and [entry.index for entry in entries] == [0, 1]

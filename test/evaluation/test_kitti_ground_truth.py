@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from kitti_folder import DRIVE, REAL_KITTI, write_day, write_depth, write_image, write_scan
+from kitti_folder import DRIVE, write_day, write_depth, write_image, write_scan
 
-from mono_depth_ros.datasets.splits import SplitEntry, read_split
+from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.evaluation.kitti_ground_truth import (
     evaluation_mask,
     garg_crop,
@@ -91,7 +91,7 @@ def test_right_image_is_read_with_its_own_camera(root):
 
 
 def test_unknown_ground_truth_is_refused_with_the_right_ones(root):
-    with pytest.raises(ValueError, match="'radar'; expected lidar, projected, dense"):
+    with pytest.raises(ValueError, match="'radar'; expected lidar, lidar_z, projected, dense"):
         read_frame(root, ENTRY, 'radar')
 
 
@@ -146,17 +146,3 @@ def test_depth_png_of_8_bits_is_refused(root):
 
     with pytest.raises(ValueError, match=r'groundtruth/.*no 16-bit gray PNG'):
         read_depth(root, ENTRY, 'dense')
-
-
-@pytest.mark.skipif(not REAL_KITTI.is_dir(), reason='no real KITTI in ../shared/data')
-def test_own_projection_of_real_scans_hits_the_pixels_of_the_projected_depth():
-    entry = read_split(REAL_KITTI / 'splits' / 'test_kitti2015_20.txt')[3]
-
-    lidar, projected = (
-        read_depth(REAL_KITTI / 'test', entry, kind) for kind in ('lidar', 'projected')
-    )
-
-    both = (lidar > 0) & (projected > 0)
-    assert both.sum() > 0.99 * (projected > 0).sum() > 15_000
-    # the scanner sits 0.27 m behind the camera and looks slightly downwards
-    assert np.median((lidar - projected)[both]) == pytest.approx(0.27, abs=0.05)

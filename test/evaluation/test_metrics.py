@@ -2,12 +2,14 @@ from math import e, isnan, log, sqrt
 
 import numpy as np
 import pytest
+import torch
 
 from mono_depth_ros.evaluation.metrics import (
     DepthMetrics,
     depth_metrics,
     mean_metrics,
     median_scale,
+    silog,
     spearman,
 )
 
@@ -50,6 +52,25 @@ def test_single_precision_input_is_computed_in_double():
     assert depth_metrics(true * np.float32(1.5), true).abs_rel == pytest.approx(0.5, rel=1e-12)
 
 
+def test_scale_invariant_error_is_the_deviation_of_the_logarithm():
+    # ln(d / t) is ln 2 and 0: deviation ln 2 / 2, whatever the scale
+    predicted, true = np.array([2.0, 5.0]), np.array([1.0, 5.0])
+
+    assert silog(predicted, true) == pytest.approx(100 * log(2) / 2)
+    assert silog(3 * predicted, true) == pytest.approx(100 * log(2) / 2)
+    assert silog(3 * true, true) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize('dtype', [torch.float64, torch.float32, torch.bfloat16])
+def test_tensors_give_the_same_as_arrays(dtype):
+    predicted, true = torch.tensor([2.0, 6.0]), torch.tensor([4.0, 5.0])
+
+    of_tensors = depth_metrics(predicted.to(dtype, copy=True).requires_grad_(), true.to(dtype))
+
+    assert of_tensors == depth_metrics(predicted.numpy(), true.numpy())
+    assert median_scale(predicted, true) == 4.5 / 4 and spearman(predicted, true) == 1
+
+
 def test_mean_counts_every_image_the_same():
     first, second = DepthMetrics(*[0.0] * 7), DepthMetrics(*[float(n) for n in range(7)])
 
@@ -86,7 +107,7 @@ def test_a_constant_has_no_order():
     assert isnan(spearman(np.ones(4), np.arange(4.0)))
 
 
-@pytest.mark.parametrize('compare', [depth_metrics, median_scale, spearman])
+@pytest.mark.parametrize('compare', [depth_metrics, median_scale, silog, spearman])
 def test_other_lengths_are_refused(compare):
     with pytest.raises(ValueError, match=r'\(2,\) and true ones \(3,\).*same mask'):
         compare(np.ones(2), np.ones(3))

@@ -41,6 +41,20 @@ def test_value_is_the_way_forward_from_the_scanner_not_from_the_camera():
     assert depth.max() == 10
 
 
+def test_depth_along_the_camera_is_that_from_the_camera():
+    ahead = PROJECTION.copy()
+    ahead[:, 3] = -0.27 * PROJECTION[:, 0]
+
+    depth = velodyne_depth(np.array([(10.0, 0.0, 0.0)]), ahead, SIZE, 'camera')
+
+    assert depth.max() == pytest.approx(9.73)
+
+
+def test_depth_along_anything_else_is_refused():
+    with pytest.raises(ValueError, match="along is 'ray'; expected scanner or camera"):
+        velodyne_depth(np.ones((1, 3)), PROJECTION, SIZE, 'ray')
+
+
 def test_the_nearest_of_a_pixel_wins_whatever_the_order():
     for points in ([(10.0, 0, 0), (5.0, 0, 0), (8.0, 0, 0)], [(5.0, 0, 0), (10.0, 0, 0)]):
         assert depth_of(*points)[19, 29] == 5

@@ -1,5 +1,6 @@
 """replay.launch.py plays a bag into the real node and ends with it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from sensor_msgs.msg import Image
 from mono_depth_ros.datasets.bag_writer import CameraBagWriter
 
 SIZE = (64, 96)
+K = np.array([[80.0, 0, 47.5], [0, 80.0, 31.5], [0, 0, 1]])
 FRAMES = 20
 START = 1_700_000_000 * 10**9
 
@@ -27,9 +29,11 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with CameraBagWriter(path) as writer:
         for index in range(FRAMES):
             stamp = START + index * 10**8
-            writer.write_camera_info('/camera/camera_info', stamp, 'optical', SIZE, np.array(
-                [[80.0, 0, 47.5], [0, 80.0, 31.5], [0, 0, 1]]))
+            writer.write_camera_info('/camera/camera_info', stamp, 'optical', SIZE, K)
             writer.write_image('/camera/image_raw', stamp, 'optical', 'rgb8', pixels)
+            writer.write_camera_info('/stereo/camera_info', stamp, 'optical', SIZE, K)
+            writer.write_image('/stereo/depth', stamp, 'optical', '32FC1',
+                               np.full(SIZE, 2, np.float32))
     return path
 
 
@@ -66,10 +70,48 @@ def test_player_gets_rate_loop_and_further_topics(launch_files, bag):
     ({'bag': '.', 'image': '/i', 'rate': '0'}, "rate '0' is not a positive number"),
     ({'bag': '.', 'image': '/i', 'rate': 'fast'}, "rate 'fast' is not a positive number"),
     ({'bag': '.', 'image': '/i', 'loop': 'yes'}, "Valid options are: .'true', 'false'"),
+    ({'bag': '.', 'image': '/i', 'evaluate': 'true'}, 'evaluate:=true needs a reference'),
+    ({'bag': '.', 'image': '/a,/b', 'evaluate': 'true', 'reference': 'wall:2',
+      'cameras': 'a,b'}, 'evaluate:=true is for one camera'),
 ])
 def test_wrong_arguments_are_refused_and_the_right_ones_named(launch_files, arguments, message):
     with pytest.raises(RuntimeError, match=message):
         visit(launch_files / 'replay.launch.py', **arguments)
+
+
+def test_evaluation_that_refuses_its_parameters_ends_the_launch(launch_files, bag, tmp_path):
+    process = LaunchProcess(
+        launch_files / 'replay.launch.py', tmp_path / 'launch.log', f'bag:={bag}',
+        'image:=/camera/image_raw', 'model:=untrained', 'evaluate:=true', 'reference:=floor:1',
+        ROS_DOMAIN_ID=str(next_domain()))
+    try:
+        process.wait()
+    finally:
+        process.stop()
+
+    assert 'a wall is written wall:METRES' in process.log()
+    assert 'replay_bag' not in process.log()
+
+
+def test_evaluation_writes_its_figures_when_the_bag_ends(
+        launch_files, bag, tmp_path, monkeypatch):
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    process = LaunchProcess(
+        launch_files / 'replay.launch.py', tmp_path / 'launch.log', f'bag:={bag}',
+        'image:=/camera/image_raw', 'model:=untrained', 'depth_scale:=5', 'rate:=0.5',
+        'evaluate:=true', 'reference:=/stereo/depth', 'reference_info:=/stereo/camera_info',
+        'thresholds:=min_frames=5',
+        f'evaluation_output:={tmp_path / "figures.json"}', ROS_DOMAIN_ID=str(next_domain()))
+    try:
+        process.wait()
+    finally:
+        process.stop()
+
+    assert (tmp_path / 'figures.json').exists(), process.log()
+    report = json.loads((tmp_path / 'figures.json').read_text())
+    assert report['compared'] > FRAMES // 2 and report['passed'], process.log()
+    assert report['latency']['images'] == FRAMES
 
 
 def test_bag_becomes_depth_and_everything_ends_with_it(

@@ -9,6 +9,8 @@ from mono_depth_ros.messages.encodings import (
     TooLargeError,
     UnsupportedEncodingError,
     decode_compressed,
+    decode_compressed_depth,
+    decode_depth,
     decode_image,
     encode_depth,
 )
@@ -271,3 +273,77 @@ def test_a_jpeg_of_scans_without_end_is_refused():
 def test_files_whose_size_nobody_read_are_not_decoded(suffix):
     with pytest.raises(ValueError, match='neither JPEG nor PNG'):
         decode_compressed(encoded(suffix, np.zeros((8, 16, 3), np.uint8)))
+
+
+@pytest.mark.parametrize('is_bigendian', [False, True])
+@pytest.mark.parametrize(('encoding', 'kind', 'expected'), [
+    ('32FC1', 'f4', [[1.5, np.nan], [np.inf, 80.25]]),
+    ('16UC1', 'u2', [[1.5, np.nan], [0.001, 65.535]]),
+])
+def test_depth_images_of_either_byte_order_come_out_in_metres(
+        encoding, kind, expected, is_bigendian):
+    values = {'32FC1': expected, '16UC1': [[1500, 0], [1, 65535]]}[encoding]
+    pixels = np.array(values, ('>' if is_bigendian else '<') + kind)
+    data, step = padded(pixels.view(np.uint8))
+
+    depth = decode_depth(data, (2, 2), encoding, step, is_bigendian)
+
+    np.testing.assert_allclose(depth, np.array(expected, np.float32), rtol=1e-6)
+    assert depth.dtype == np.float32
+
+
+def test_depth_survives_both_ways():
+    depth = np.array([[0.25, np.nan, np.inf]], np.float32)
+
+    pixels = encode_depth(depth, '32FC1')
+
+    np.testing.assert_array_equal(decode_depth(pixels.tobytes(), (1, 3), '32FC1', 12, False),
+                                  depth)
+
+
+@pytest.mark.parametrize(('encoding', 'size', 'error'), [
+    ('mono16', (1, 3), r"Depth encoding 'mono16' is not supported. Supported: 32FC1 \(metres\)"),
+    ('32FC1', (2, 3), 'data holds 12 bytes, but 2 rows of step 12 need 24'),
+    ('32FC1', (1, 4), 'step 12 is smaller than a row of 16 bytes'),
+])
+def test_depth_that_cannot_be_is_refused(encoding, size, error):
+    with pytest.raises(ValueError, match=error):
+        decode_depth(bytes(12), size, encoding, 12, False)
+
+
+def compressed_depth(values, a=0.0, b=0.0):
+    """Pack whole numbers as compressed_depth_image_transport does."""
+    _, png = cv2.imencode('.png', np.array(values, np.uint16))
+    return np.array([0, a, b], '<f4').tobytes() + png.tobytes()
+
+
+def test_compressed_millimetres_are_metres_with_and_without_the_transports_bytes():
+    data = compressed_depth([[1500, 0]])
+
+    for form in (data, data[12:]):
+        np.testing.assert_allclose(decode_compressed_depth(form, '16UC1; compressedDepth png'),
+                                   [[1.5, np.nan]])
+
+
+def test_compressed_inverse_depth_is_metres():
+    """The transport's own quantisation: Z0 = 100, up to 10 m."""
+    a = 100.0 * 101
+    b = 1 - a / 10
+    depth = np.array([2.0, 5.0])
+
+    decoded = decode_compressed_depth(compressed_depth([[*np.rint(a / depth + b), 0]], a, b),
+                                      '32FC1; compressedDepth')
+
+    np.testing.assert_allclose(decoded, [[2, 5, np.nan]], rtol=1e-3)
+
+
+@pytest.mark.parametrize(('format_', 'data', 'error'), [
+    ('16UC1; compressedDepth rvl', b'', "'16UC1; compressedDepth rvl' is not supported"),
+    ('rgb8; jpeg compressed bgr8', b'', 'is not supported. Supported: 16UC1 and 32FC1 as PNG'),
+    ('16UC1; compressedDepth png', bytes(40), '40 bytes holds no whole 16-bit gray PNG'),
+    ('16UC1; compressedDepth png', b'', '0 bytes holds no whole'),
+    ('32FC1; compressedDepth png', compressed_depth([[7]])[12:], 'lacks the 12 bytes'),
+])
+def test_compressed_depth_that_cannot_be_is_refused(format_, data, error):
+    with pytest.raises(ValueError, match=error):
+        decode_compressed_depth(data, format_)

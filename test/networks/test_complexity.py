@@ -31,7 +31,6 @@ def test_parameters_do_not_count_statistics():
         ('dna_depth_b1', 6.656),
         ('hr_depth', 14.10),
         ('lite_hr_depth', 3.112),
-        ('lka_depth', 9.93),
         ('ra_depth', 9.979),
         ('diffnet', 10.87),
         ('oe_depth', 11.325),
@@ -82,7 +81,6 @@ def test_hqdec_v2_costs_what_the_paper_prints_and_the_docs_say():
         ('dna_depth_b1', 10.25),
         ('hr_depth', 11.22),
         ('lite_hr_depth', 1.227),
-        ('lka_depth', 10.06),
         ('ra_depth', 10.66),
         ('diffnet', 11.84),
         ('oe_depth', 11.84),
@@ -99,9 +97,3 @@ def test_deployed_small_depth_at_128x416_has_the_papers_macs():
     macs = count_conv_macs(create_network('small_depth').deploy(), (128, 416))
 
     assert macs / 1e9 == pytest.approx(0.41, rel=0.03)
-
-
-def test_learned_offsets_cost_lka_depth_2456_weights():
-    plain = count_parameters(create_network('lka_depth', offset_upsampling=False))
-
-    assert count_parameters(create_network('lka_depth')) - plain == 2456

@@ -204,24 +204,6 @@ def test_branches_start_as_the_plain_network(name, calibrated):
         torch.testing.assert_close(network(image), plain(image), atol=1e-5, rtol=0)
 
 
-@unlike_networks
-def test_deployed_network_has_no_branches_and_the_same_disparity(name, calibrated):
-    network = calibrated(name, etm=True)
-    for module in network.modules():
-        if isinstance(module, EquivalentConv):
-            module.scales.data.uniform_(0.8, 1.2)
-            if module.identity_scale is not None:
-                module.identity_scale.data.uniform_(-0.1, 0.1)
-    image = torch.rand(2, 3, 64, 96)
-
-    deployed = network.deploy()
-
-    with torch.no_grad():
-        torch.testing.assert_close(deployed(image), network(image), atol=1e-5, rtol=0)
-    assert not any(isinstance(m, (EquivalentConv, nn.BatchNorm2d)) for m in deployed.modules())
-    assert any(isinstance(module, EquivalentConv) for module in network.modules())
-
-
 def test_every_branch_learns():
     torch.manual_seed(0)
     network = create_network('small_depth', etm=True)

@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from mono_depth_ros.networks import create_network
+from mono_depth_ros.networks.complexity import count_parameters
 from mono_depth_ros.networks.hr_depth import SqueezeFuse
 
 # (reduce in, reduce out, joined, out) of every node; the last diagonal adds its hidden width
@@ -46,6 +47,52 @@ def test_nodes_have_the_widths_of_the_layer_table(name, expected):
     nodes = create_network(name).nodes
 
     assert {key: widths_of(node) for key, node in nodes.items()} == expected
+
+
+# Table 4 counts ResNet18's classifier and, where the triangle is, weights that are never used.
+CLASSIFIER, UNUSED = 0.513, 0.032
+
+
+@pytest.mark.parametrize(
+    ('dense_skips', 'fse', 'printed', 'beside'),
+    [
+        (False, False, 14.84, CLASSIFIER),
+        (True, False, 16.06, CLASSIFIER + UNUSED),
+        (False, True, 13.48, CLASSIFIER),
+        (True, True, 14.62, CLASSIFIER + UNUSED),
+    ],
+)
+def test_ablations_have_the_parameters_that_the_paper_prints(dense_skips, fse, printed, beside):
+    with torch.device('meta'):
+        network = create_network('hr_depth', dense_skips=dense_skips, fse=fse)
+
+    assert count_parameters(network) / 1e6 + beside == pytest.approx(printed, abs=0.01)
+
+
+@pytest.mark.parametrize('name', ['hr_depth', 'lite_hr_depth'])
+def test_without_dense_skips_a_node_sees_the_lower_one_and_the_encoder_alone(name):
+    with torch.device('meta'):
+        network = create_network(name, dense_skips=False)
+    seen = {}
+    for place, node in network.nodes.items():
+        node.register_forward_pre_hook(lambda _, x, place=place: seen.update({place: [*x[1]]}))
+    features = network.encode(torch.empty(1, 3, 64, 96, device='meta'))
+
+    output = network.decode(features)
+
+    assert list(seen) == ['31', '22', '13', '04']
+    assert all(len(left) == 1 for left in seen.values())
+    assert all(seen[f'{row}{4 - row}'][0] is features[row] for row in range(4))
+    assert [x.shape[2] for x in output.disparities] == [64, 32, 16, 8]
+
+
+def test_without_fse_the_last_diagonal_mixes_like_the_other_nodes():
+    with torch.device('meta'):
+        network = create_network('hr_depth', fse=False)
+
+    fusing = {place: type(node.fuse) for place, node in network.nodes.items()}
+    assert SqueezeFuse not in fusing.values()
+    assert fusing['04'] is fusing['03'] and fusing['31'] is fusing['21']
 
 
 def test_only_the_large_network_squeezes_before_mixing():

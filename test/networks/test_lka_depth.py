@@ -1,9 +1,13 @@
+import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from mono_depth_ros.networks import create_network
-from mono_depth_ros.networks.lka_depth import LargeKernelAttention, OffsetUpsample
+from mono_depth_ros.networks.blocks import OffsetUpsample
+from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
+from mono_depth_ros.networks.lka_depth import LargeKernelAttention
+from mono_depth_ros.networks.ra_depth import RADepth
 
 
 def offset_upsample(*, right=0.0, down=0.0):
@@ -97,3 +101,35 @@ def test_steps_have_the_widths_of_the_layer_table():
         for step in steps
     ]  # fmt: skip
     assert widths == [(18, 64, 128, 32), (36, 18, 36, 18), (72, 36, 72, 36), (144, 72, 144, 72)]
+
+
+@pytest.mark.parametrize(
+    ('attention', 'offset_upsampling', 'millions', 'billions', 'learned'),
+    [
+        (False, False, 9.9788, 10.659, 0),
+        (False, True, 9.9825, 10.670, 8),
+        (True, False, 9.9301, 10.045, 0),
+        (True, True, 9.9325, 10.055, 5),
+    ],
+)
+def test_ablations_have_the_parameters_that_the_paper_prints(
+    attention, offset_upsampling, millions, billions, learned
+):
+    with torch.device('meta'):
+        network = create_network(
+            'lka_depth', attention=attention, offset_upsampling=offset_upsampling
+        )
+
+    assert isinstance(network, RADepth) is not attention
+    assert sum(isinstance(module, OffsetUpsample) for module in network.modules()) == learned
+    # printed: 9.98, 9.98, 9.93 and 9.93
+    assert count_parameters(network) / 1e6 == pytest.approx(millions, abs=5e-5)
+    assert count_conv_macs(network, (192, 640)) / 1e9 == pytest.approx(billions, abs=5e-4)
+
+
+def test_without_attention_and_offsets_it_is_the_papers_baseline():
+    with torch.device('meta'):
+        baseline = create_network('ra_depth').state_dict()
+        network = create_network('lka_depth', attention=False, offset_upsampling=False)
+
+    assert network.state_dict().keys() == baseline.keys()

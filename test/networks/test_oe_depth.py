@@ -95,19 +95,6 @@ def test_a_batch_of_one_can_be_trained_with():
     assert bank.grad.isfinite().all() and bank.grad.abs().sum() > 0
 
 
-def test_deployed_it_exports_for_any_batch_size(calibrated):
-    deployed = calibrated('oe_depth').deploy()
-    batch = torch.export.Dim('batch', min=1, max=8)
-
-    program = torch.export.export(
-        deployed, (torch.rand(2, 3, 64, 96),), dynamic_shapes=({0: batch},)
-    ).module()
-
-    for images in (1, 3):
-        x = torch.rand(images, 3, 64, 96)
-        torch.testing.assert_close(program(x), deployed(x), atol=1e-4, rtol=0)
-
-
 def test_an_unknown_place_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"wanted in 'layer9'; expected one of none, layer1_3x3"):
         create_network('oe_depth', where='layer9')

@@ -1,6 +1,8 @@
 import torch
+from torch import nn
 
 from mono_depth_ros.networks import create_network
+from mono_depth_ros.networks.blocks import OffsetUpsample
 from mono_depth_ros.networks.complexity import count_parameters
 from mono_depth_ros.networks.ra_depth import ExchangeColumn
 
@@ -34,6 +36,14 @@ def test_a_column_adds_to_each_map_all_coarser_ones():
     assert first[0, 0, 6].tolist() == [312, 312, 313, 313, 414, 414, 415, 415]
 
 
+def test_learned_offsets_double_and_larger_factors_repeat_pixels():
+    column = ExchangeColumn((1, 1, 1), offset_upsampling=True)
+
+    enlarging = [[type(lift.upsample) for lift in lifts] for lifts in column.lift]
+
+    assert enlarging == [[OffsetUpsample, nn.Upsample], [OffsetUpsample]]
+
+
 def test_columns_lose_their_coarsest_map_until_one_is_left():
     columns = on_meta().columns
 
@@ -46,7 +56,7 @@ def test_columns_lose_their_coarsest_map_until_one_is_left():
 def test_maps_are_lifted_after_they_are_enlarged():
     column = ExchangeColumn((1, 1)).eval()
     sizes = []
-    column.lift[0][0].register_forward_pre_hook(lambda _, x: sizes.append(x[0].shape[2:]))
+    column.lift[0][0].conv.register_forward_pre_hook(lambda _, x: sizes.append(x[0].shape[2:]))
 
     column([torch.zeros(1, 1, 4, 6), torch.zeros(1, 1, 2, 3)])
 

@@ -53,7 +53,7 @@ def test_info_names_paper_size_and_every_option(name):
 
 
 def test_option_table_comes_from_the_signature():
-    own, shared, *_ = network_info('lite_hr_depth').options
+    own, _, _, shared, *_ = network_info('lite_hr_depth').options
 
     assert (own.name, own.default) == ('se_before_activation', False)
     assert 'activation' in own.meaning

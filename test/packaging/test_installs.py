@@ -22,8 +22,9 @@ from mono_depth_ros.evaluation.published import load_published
 pytestmark = pytest.mark.packaging
 
 PACKAGE = 'mono_depth_ros'
-EXECUTABLES = ['compare_networks', 'depth_node', 'evaluate_kitti', 'import_checkpoint',
-               'prepare_split', 'replay_bag', 'train_depth']
+EXECUTABLES = ['bag_to_kitti', 'compare_networks', 'depth_node', 'evaluate_bag', 'evaluate_depth',
+               'import_checkpoint', 'kitti_to_bag', 'predict_bag', 'predict_depth',
+               'prepare_split', 'replay_bag', 'replay_evaluator', 'train_depth']
 LOOK = """
 import mono_depth_ros
 from mono_depth_ros.inference.model_card import list_cards, models_folder
@@ -100,7 +101,7 @@ def test_launch_finds_the_executables_after_pip_install(installed, executable):
     assert f'bin/{executable}' in Path(found).read_text()
 
 
-@pytest.mark.parametrize('executable', ['evaluate_kitti', 'import_checkpoint', 'replay_bag'])
+@pytest.mark.parametrize('executable', ['evaluate_depth', 'import_checkpoint', 'replay_bag'])
 def test_installed_executable_runs_from_where_launch_finds_it(installed, executable, tmp_path):
     help_text = run(str(installed / 'lib' / PACKAGE / executable), '--help', folder=tmp_path)
 

@@ -74,9 +74,9 @@ def image(size: tuple[int, int], stamp: int = 1, encoding: str = 'rgb8') -> Imag
 class Probe:
     """Stand outside the node: publish to it, listen to it, call its services."""
 
-    def __init__(self, domain: int) -> None:
+    def __init__(self, domain: int, arguments: list[str] | None = None) -> None:
         self.context, self.domain = Context(), domain
-        rclpy.init(context=self.context, domain_id=domain)
+        rclpy.init(args=arguments, context=self.context, domain_id=domain)
         self.node = Node('probe', context=self.context)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)

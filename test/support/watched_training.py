@@ -8,7 +8,7 @@ from kitti_folder import write_day, write_depth, write_image, write_split
 
 from mono_depth_ros.training.checkpoints import FILE_NAME
 from mono_depth_ros.training.config import DataConfig, LossConfig, TrainConfig
-from mono_depth_ros.training.train import train
+from mono_depth_ros.training.train import StepRecord, Watcher, train
 
 STEPS, KILLED_AFTER, CHECKPOINT = 4, 3, 2
 
@@ -32,15 +32,12 @@ def watched_config(folder: Path, **changes) -> TrainConfig:
     return TrainConfig(**(values | changes))
 
 
-class Recorder:
+class Recorder(Watcher):
     """Keeps what a watcher is given."""
 
     def __init__(self) -> None:
         self.records, self.validations, self.card = {}, {}, None
         self.notes = []
-
-    def on_start(self, config, step, steps, samples) -> None:
-        pass
 
     def on_note(self, note) -> None:
         self.notes.append(note)
@@ -54,14 +51,35 @@ class Recorder:
     def on_held_out(self, step, errors) -> None:
         self.held_out = errors
 
-    def on_checkpoint(self, step) -> None:
-        pass
-
     def on_end(self, card) -> None:
         self.card = card
 
-    def close(self) -> None:
-        pass
+
+class Enough(Exception):  # noqa: N818 - it is no error
+    """What ends a training when a test has seen its steps."""
+
+
+class FirstSteps(Recorder):
+    """Keeps the first steps and ends the training there."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self._count = count
+
+    def on_step(self, record) -> None:
+        super().on_step(record)
+        if record.step == self._count:
+            raise Enough
+
+
+def first_steps(config: TrainConfig, count: int) -> list[StepRecord]:
+    """Take the first steps of a training that leaves neither checkpoint nor card behind."""
+    seen = FirstSteps(count)
+    try:
+        train(config, [seen])
+    except Enough:
+        return list(seen.records.values())
+    raise AssertionError(f'the training has fewer than {count} steps')
 
 
 class Killed(BaseException):

@@ -17,6 +17,7 @@ from mono_depth_ros.training.augmentation import (
     cut,
     mirror,
     mix,
+    overlay,
     resize,
 )
 from mono_depth_ros.training.config import AugmentationConfig
@@ -280,8 +281,32 @@ def test_a_mixed_sample_shows_a_strip_of_another_with_its_depth_at_the_first_foc
     np.testing.assert_array_equal(np.isfinite(mixed.sample.depth_hint[3]), strip)
     assert (mixed.sample.depth_hint[:, strip] == 14).all()
     assert mixed.sample.K[0, 0] == 50 and (mixed.sample.sources[0].image == 10).all()
-    assert mixed.strip == (np.flatnonzero(strip)[0], np.flatnonzero(strip)[-1] + 1)
+    np.testing.assert_array_equal(mixed.strange, np.tile(strip, (8, 1)))
     assert mixed.sample.name == 'scene 10 with a strip of scene 20'
+
+
+def test_what_is_nearer_in_another_scene_stands_in_front_at_its_own_depth():
+    def augmented(value, hint, focal):
+        image = np.full((*hint.shape, 3), value, np.uint8)
+        sample = TrainingSample(image, (), np.diag([focal, focal, 1.0]), f'scene {value}', hint)
+        return AugmentedSample(sample, image + 1, ())
+
+    street, other = np.full((48, 80), 20, np.float32), np.full((48, 80), 12, np.float32)
+    street[:, 60:] = np.nan
+    other[8:20, 24:40] = 4  # a car, 8 m away for the street's camera
+    mixed = overlay(augmented(10, street, 50.0), augmented(20, other, 25.0),
+                    np.random.default_rng(4))
+
+    shown = mixed.sample.target[..., 0] == 20
+    rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
+    assert (rows[0], rows[-1]) == (8, 19)
+    assert np.ptp(columns) == 15 and shown[8:20, columns[0]:columns[-1] + 1].all()
+    assert columns[0] != 24 and abs(columns[0] - 24) <= 20
+    assert (mixed.sample.depth_hint[shown] == 8).all()
+    np.testing.assert_array_equal(mixed.sample.depth_hint[~shown], street[~shown])
+    np.testing.assert_array_equal(mixed.target_colours, mixed.sample.target + 1)
+    np.testing.assert_array_equal(mixed.strange, shown)
+    assert mixed.sample.name == 'scene 10 with what is nearer of scene 20'
 
 
 def test_labels_go_the_way_of_the_image_and_are_never_blended():

@@ -62,7 +62,11 @@ def test_values_out_of_range_are_named(changes, message):
     ({'stereo_split': 'pairs.txt'}, 'need stereo pairs: supervision S or MS'),
     ({'loss': LossConfig(hints=1.0), 'supervision': 'MS', 'data': 'rosbag'},
      "data 'rosbag' has no depth hints"),
-    ({'augmentation': AugmentationConfig(mix=0.5)}, r'augmentation\.mix shows two scenes at once'),
+    ({'augmentation': AugmentationConfig(mix=0.5)}, 'overlay show two scenes at once'),
+    ({'augmentation': AugmentationConfig(mix=0.6, overlay=0.6), 'supervision': 'MS',
+      'loss': LossConfig(hints=1.0)}, r'1\.2 together; expected 1 at most'),
+    ({'augmentation': AugmentationConfig(overlay=0.5), 'supervision': 'T', 'teacher': 'card',
+      'loss': LossConfig(distillation=1.0, photometric=0.0)}, 'has to know what is nearer'),
     ({'pyramid': PyramidConfig(levels=('lr', 'lr'))}, 'name a level twice'),
     ({'pyramid': PyramidConfig(hr_factor=0.0)}, r'pyramid\.hr_factor is 0\.0'),
     ({'pyramid': PyramidConfig(levels=('flip',)), 'multi_resolution': True}, 'leave one of them'),
@@ -115,6 +119,8 @@ def test_without_a_pose_network_every_pose_must_be_known():
     with pytest.raises(ValueError, match='needs a pose_network'):
         check_promises(config, data(5, source_from_target=np.eye(4)))
     check_promises(config, data(1, source_from_target=np.eye(4)))
+    teacher = LossConfig(photometric=0.0, distillation=1.0)
+    check_promises(changed(pose_network='none', loss=teacher), data(5))
 
 
 def test_a_triplet_loss_without_label_maps_is_left_out_aloud():

@@ -217,7 +217,8 @@ def test_a_strip_of_another_scene_is_explained_by_its_hint_and_not_by_warping():
 
     result = objective(loss=replace(BARE, hints=1.0, auto_mask=True))(batch)
 
-    first, after = mixed.strip
+    columns = np.flatnonzero(mixed.strange[0])
+    first, after = columns[0], columns[-1] + 1
     assert 2 < first < after < SIZE[1]
     edge = np.abs(noise()[:, :2] / 255 - source.image[:, :1] / 255).sum() / noise()[:, :2].size
     expected = edge * 2 / (SIZE[1] - (after - first))  # nothing but the first two columns

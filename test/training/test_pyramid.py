@@ -107,17 +107,24 @@ def test_hints_and_labels_are_never_blended(street, factor):
 
 
 def test_a_strip_of_another_scene_stays_where_it_is_shown(street):
-    batch = replace(street, strip=torch.tensor([[101, 201], [0, 0]]))
+    strange = torch.zeros(2, 1, *street.target.shape[-2:], dtype=torch.bool)
+    strange[0, ..., 101:201] = True
+    batch = replace(street, strange=strange)
 
-    assert scaled(batch, 0.5).strip.tolist() == [[50, 101], [0, 0]]
-    assert scaled(batch, 2.0).strip.tolist() == [[202, 402], [0, 0]]
-    assert mirrored(batch).strip.tolist() == [[119, 219], [320, 320]]
+    def columns(level):
+        assert level.strange.dtype == torch.bool and not level.strange[1].any()
+        found = level.strange[0, 0, -1].nonzero()[:, 0]
+        return int(found[0]), int(found[-1]) + 1
+
+    assert columns(scaled(batch, 0.5)) == (50, 100)
+    assert columns(scaled(batch, 2.0)) == (202, 402)
+    assert columns(mirrored(batch)) == (119, 219)
 
 
 def test_a_mirror_of_a_mirror_is_the_batch(street):
     again = mirrored(mirrored(street))
 
-    for name in ('target', 'source_colours', 'K', 'pose', 'hint', 'labels', 'strip'):
+    for name in ('target', 'source_colours', 'K', 'pose', 'hint', 'labels', 'strange'):
         torch.testing.assert_close(getattr(again, name), getattr(street, name), equal_nan=True)
     assert not torch.equal(mirrored(street).labels, street.labels)
 

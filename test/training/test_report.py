@@ -1,13 +1,11 @@
 """The report says what the watchers were given, also of a training that was killed."""
 
-import base64
 import re
-from html.parser import HTMLParser
 from statistics import median
 
-import cv2
 import numpy as np
 import pytest
+from html_page import Page
 from watched_training import (
     CHECKPOINT,
     KILLED_AFTER,
@@ -21,54 +19,6 @@ from mono_depth_ros.evaluation.metrics import DepthMetrics
 from mono_depth_ros.training.pictures import draw_panels
 from mono_depth_ros.training.report import FILE_NAME, ReportWatcher
 from mono_depth_ros.training.train import train
-
-WITHOUT_END = {'meta', 'img', 'path', 'polyline', 'circle'}
-
-
-class Page(HTMLParser):
-    """A page's text, pictures and tables; refuses what is not closed or comes from elsewhere."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.pictures, self.words, self.rows, self.charts = [], {}, [], [], []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        values = dict(attributes)
-        assert tag not in ('script', 'link', 'iframe') and 'href' not in values
-        if tag == 'img':
-            kind, _, data = values['src'].partition(',')
-            assert kind == 'data:image/png;base64'
-            png = np.frombuffer(base64.b64decode(data, validate=True), np.uint8)
-            self.pictures[values['alt']] = cv2.imdecode(png, cv2.IMREAD_COLOR)[..., ::-1]
-        if tag == 'svg':
-            self.charts.append(values['aria-label'].removesuffix(' over steps'))
-        if tag == 'tr':
-            self.rows.append([])
-        if tag not in WITHOUT_END:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag not in WITHOUT_END:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if 'style' in self.open or not data.strip():
-            return
-        self.words.append(data.strip())
-        if 'tr' in self.open:
-            self.rows[-1].append(data.strip())
-
-    @property
-    def text(self):
-        return ' '.join(self.words)
-
-    def row(self, name):
-        return next(row[1:] for row in self.rows if row[0] == name)
-
-    def tile(self, name):
-        return self.words[self.words.index(name) + 1]
 
 
 def read(folder):

@@ -3,9 +3,18 @@
 import math
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
 
-from mono_depth_ros.training.charts import HEIGHT, WIDTH, Curve, draw_chart, round_ticks
+from mono_depth_ros.evaluation.charts import (
+    HEIGHT,
+    WIDTH,
+    Curve,
+    draw_bars,
+    draw_chart,
+    draw_histogram,
+    round_ticks,
+)
 
 
 def drawing(chart):
@@ -74,3 +83,37 @@ def test_a_noisy_curve_has_its_mean_drawn_over_it():
 ])
 def test_ticks_are_round_numbers(low, high, expected):
     assert round_ticks(low, high) == pytest.approx(expected)
+
+
+def bars(chart):
+    return [(float(bar.get('x')), float(bar.get('height')))
+            for bar in drawing(chart).findall('rect')]
+
+
+def test_bars_are_as_high_as_their_values_and_named():
+    chart = draw_bars('AbsRel', ['near', 'far'], [0.1, 0.3])
+
+    (left, low), (right, high) = bars(chart)
+    assert left < right and high == pytest.approx(3 * low, rel=0.01)
+    assert {'near', 'far', '0.1', '0.3'} <= {text.text for text in drawing(chart).findall('text')}
+
+
+def test_a_value_that_is_none_has_no_bar_and_none_at_all_no_chart():
+    assert bars(draw_bars('x', ['a', 'b'], [math.nan, 2.0]))[0][1] == 0
+    assert draw_bars('x', ['a'], [math.nan]) == ''
+    assert draw_histogram('x', [math.nan]) == ''
+
+
+def test_a_histogram_counts_everything_outliers_in_the_end_bins():
+    values = [*np.linspace(1, 2, 999), 50.0]
+
+    texts = drawing(draw_histogram('x', values, 10)).findall("text[@class='along']")
+
+    counts = [int(text.text) for text in texts if text.text in map(str, range(80, 130))]
+    assert len(counts) == 10 and sum(counts) == 1000
+
+
+def test_a_histogram_of_one_value_has_one_bar():
+    heights = [height for _, height in bars(draw_histogram('x', [3.0, 3.0], 4))]
+
+    assert sorted(heights)[:3] == [0, 0, 0] and max(heights) > 100

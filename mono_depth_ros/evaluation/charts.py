@@ -74,6 +74,47 @@ def draw_chart(title: str, curves: Sequence[Curve]) -> str:
     )
 
 
+def draw_bars(title: str, names: Sequence[str], values: Sequence[float],
+              is_count: bool = False) -> str:
+    """Draw one bar per value, with the value over it.
+
+    Args:
+        title: what the values are.
+        names: of the bars.
+        values: their heights, 0 or more; what is not finite has no bar.
+        is_count: whether the values are whole numbers.
+
+    Returns:
+        An HTML figure; '' if there is no bar to draw.
+    """
+    heights = [value if math.isfinite(value) else 0.0 for value in values]
+    if not any(heights):
+        return ''
+    axes = _Axes(0, len(heights), 0, 1.1 * max(heights))
+    bars = ''.join(_bar(axes, place, name, value, is_count)
+                   for place, (name, value) in enumerate(zip(names, heights)))
+    return (
+        f'<figure class="chart"><figcaption>{escape(title)}</figcaption>'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
+        f'{_levels(axes)}{bars}</svg></figure>\n'
+    )
+
+
+def draw_histogram(title: str, values: Sequence[float], bins: int = 12) -> str:
+    """Draw how often values occur; those outside the 1st and 99th percentile in the end bins."""
+    finite = sorted(value for value in values if math.isfinite(value))
+    if not finite:
+        return ''
+    low, high = (finite[round(share * (len(finite) - 1))] for share in (0.01, 0.99))
+    width = (high - low) / bins or abs(low) / bins or 1.0
+    counts = [0] * bins
+    for value in finite:
+        counts[min(bins - 1, max(0, int((value - low) / width)))] += 1
+    middles = [low + (place + 0.5) * width for place in range(bins)]
+    names = ['' if place % 2 else f'{middle:.3g}' for place, middle in enumerate(middles)]
+    return draw_bars(title, names, counts, is_count=True)
+
+
 def short(value: float) -> str:
     """Write a number in four digits."""
     return f'{value:.4g}'
@@ -97,16 +138,31 @@ def _axes(points: Sequence[tuple[float, float]]) -> _Axes:
     return _Axes(min(*steps, right - 1), right, low - margin, high + margin)
 
 
+def _bar(axes: _Axes, place: int, name: str, value: float, is_count: bool) -> str:
+    left, right, top = axes.x(place + 0.12), axes.x(place + 0.88), axes.y(value)
+    middle = (left + right) / 2
+    number = (f'{value:.0f}' if is_count else f'{value:.3g}') if value else ''
+    return (f'<rect class="s0" x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" '
+            f'height="{axes.y(0) - top:.1f}"/>'
+            f'<text class="along" x="{middle:.1f}" y="{top - 4:.1f}">{number}</text>'
+            f'<text class="along" x="{middle:.1f}" y="{HEIGHT - 8}">{escape(name)}</text>')
+
+
 def _grid(axes: _Axes) -> str:
+    parts = [_levels(axes)]
+    for value in round_ticks(axes.left, axes.right):
+        if value == int(value):
+            parts.append(f'<text class="along" x="{axes.x(value):.1f}" y="{HEIGHT - 8}">'
+                         f'{_count(int(value))}</text>')
+    return ''.join(parts)
+
+
+def _levels(axes: _Axes) -> str:
     parts = []
     for value in round_ticks(axes.low, axes.high):
         y = axes.y(value)
         parts.append(f'<path class="rule" d="M{_LEFT} {y:.1f}H{WIDTH - _RIGHT}"/>'
                      f'<text class="up" x="{_LEFT - 6}" y="{y + 4:.1f}">{value:.6g}</text>')
-    for value in round_ticks(axes.left, axes.right):
-        if value == int(value):
-            parts.append(f'<text class="along" x="{axes.x(value):.1f}" y="{HEIGHT - 8}">'
-                         f'{_count(int(value))}</text>')
     return ''.join(parts)
 
 

@@ -1,4 +1,4 @@
-"""How the report looks: light or dark as the reader's device is, one column on a phone."""
+"""How our reports look: light or dark as the reader's device is, one column on a phone."""
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --dim: #5b6673; --paper: #f6f7f9; --sheet: #fff;
@@ -13,6 +13,7 @@ body { margin: 0; background: var(--paper); color: var(--ink);
 main { max-width: 1080px; margin: 0 auto; padding: 1.2rem 1rem 3rem; }
 h1 { margin: 0; font-size: 1.7rem; overflow-wrap: anywhere; }
 h2 { margin: 0 0 .8rem; font-size: 1.1rem; }
+h3 { margin: 1rem 0 .4rem; font-size: .95rem; font-weight: 500; overflow-wrap: anywhere; }
 .state { margin: .1rem 0 1rem; color: var(--dim); }
 section { background: var(--sheet); border: 1px solid var(--line); border-radius: 10px;
   padding: 1rem; margin: 0 0 1rem; }
@@ -37,6 +38,7 @@ path.rule { stroke: var(--line); stroke-width: 1; fill: none; }
 polyline { fill: none; stroke-width: 2; stroke-linejoin: round; }
 polyline.pale { opacity: .3; stroke-width: 1; }
 polyline.s0 { stroke: var(--s0); } circle.s0 { fill: var(--s0); } i.s0 { background: var(--s0); }
+rect.s0 { fill: var(--s0); }
 polyline.s1 { stroke: var(--s1); } circle.s1 { fill: var(--s1); } i.s1 { background: var(--s1); }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .85rem; color: var(--dim); }
 .legend b { color: var(--ink); font-variant-numeric: tabular-nums; }

@@ -1,0 +1,62 @@
+"""Print which shifts of a lidar's stamps are found: python benchmarks/clocks_on_kitti.py.
+
+The lidar of KITTI drive 0052, a crawling jam, beside the depth of a model card.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from headline import headline
+
+from mono_depth_ros.datasets.bag_writer import CameraBagWriter
+from mono_depth_ros.datasets.image_files import read_image
+from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, read_camera
+from mono_depth_ros.evaluation.bag_options import EvaluationOptions
+from mono_depth_ros.evaluation.bag_reading import evaluate_bag
+from mono_depth_ros.evaluation.card_estimate import CardEstimate
+from mono_depth_ros.evaluation.velodyne import read_scan, velodyne_projection
+from mono_depth_ros.inference.estimator import DepthEstimator
+from mono_depth_ros.inference.model_card import DEFAULT_CARD, load_card
+
+DRIVE = Path('../shared/data/kitti/test/2011_09_26/2011_09_26_drive_0052_sync')
+FRAMES, PERIOD = 52, 100_000_000  # then the car stands
+START = 1_317_038_400_000_000_000
+SHIFTS = (0.0, 0.1, -0.3, 0.7)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--model', default=DEFAULT_CARD)
+    card = load_card(parser.parse_args().model)
+    print(headline('torch'))
+    print(f'{card.name}, {FRAMES} frames of {DRIVE.name}')
+    estimate = CardEstimate(DepthEstimator(card))
+    with tempfile.TemporaryDirectory() as folder:
+        for shift in SHIFTS:
+            path = Path(folder) / f'shifted by {shift}'
+            write_bag(path, round(shift * 1e9))
+            found = evaluate_bag(path, estimate, EvaluationOptions('/velodyne_points')).shift
+            print(f'| {shift:+.2f} s | {found.state}, {found.seconds:+.2f} s |')
+
+
+def write_bag(path: Path, shift: int) -> None:
+    """Write camera and lidar; the lidar's stamps are `shift` [ns] late."""
+    camera = read_camera(DRIVE.parent / FILE_NAME, 2)
+    camera_from_scanner = np.eye(4)
+    camera_from_scanner[:3] = np.linalg.inv(camera.K) @ velodyne_projection(DRIVE.parent, 2)
+    with CameraBagWriter(path) as bag:
+        bag.write_transforms('/tf_static', START, [('camera', 'scanner', camera_from_scanner)])
+        bag.write_camera_info('/camera_info', START, 'camera', camera.size, camera.K)
+        for index in range(FRAMES):
+            stamp = START + index * PERIOD
+            image = next((DRIVE / 'image_02' / 'data').glob(f'{index:010}.*'))
+            points = read_scan(DRIVE / 'velodyne_points' / 'data' / f'{index:010}.bin')
+            bag.write_image('/image', stamp, 'camera', 'rgb8', read_image(image))
+            bag.write_cloud('/velodyne_points', stamp + shift, 'scanner',
+                            points.astype(np.float32), ('x', 'y', 'z'), log_time_ns=stamp)
+
+
+if __name__ == '__main__':
+    main()

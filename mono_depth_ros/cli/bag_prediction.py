@@ -1,0 +1,350 @@
+"""Copy a bag and add depth, camera_info and cloud, with the names and rules of depth_node."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rosbags.highlevel import AnyReader, AnyReaderError
+
+from mono_depth_ros.cli.estimator_options import check_aspect
+from mono_depth_ros.datasets.bag_index import (
+    camera_from_info,
+    choose_image_topic,
+    find_camera_info,
+    same_calibration,
+)
+from mono_depth_ros.datasets.bag_source import (
+    open_bag,
+    read_messages,
+    rgb_from_bag_message,
+    select_connections,
+    stamp_of,
+    undefined_types,
+)
+from mono_depth_ros.datasets.bag_writer import CameraBagWriter, new_bag
+from mono_depth_ros.datasets.calibration_file import read_calibration_file
+from mono_depth_ros.geometry.camera import backproject
+from mono_depth_ros.inference.estimator import DepthEstimator
+from mono_depth_ros.messages.camera_info import (
+    CameraModel,
+    ImageGeometry,
+    image_geometry_for,
+    rectify_image,
+)
+from mono_depth_ros.messages.colormap import colorize_depth
+from mono_depth_ros.messages.depth_outputs import (
+    CLOUD,
+    COLOR,
+    DEPTH,
+    INFO,
+    MAX_DEPTH,
+    MIN_DEPTH,
+    RECTIFIED,
+    RELATIVE,
+    color_range,
+    limit_depth,
+)
+from mono_depth_ros.messages.encodings import encode_depth
+from mono_depth_ros.messages.point_cloud import POINT_FIELDS, pack_cloud
+
+Pixels = NDArray[np.uint8]
+Depth = NDArray[np.float32]
+Progress = Callable[[int, int], None]
+
+OUTPUTS = {'depth': DEPTH, 'info': INFO, 'cloud': CLOUD, 'color': COLOR, 'rectified': RECTIFIED}
+DEFAULT_OUTPUTS = ('depth', 'info', 'cloud')
+# What waits for the images of a batch stays in memory.
+_MOST_WAITING = 256_000_000  # [bytes]
+_NAMESPACE = re.compile(r'/?([A-Za-z_][A-Za-z0-9_]*(/|$))*')
+_CLOUD_NAMES = tuple(name for name, *_ in POINT_FIELDS)
+
+
+@dataclass(frozen=True)
+class BagDepthOptions:
+    """What to add to a bag.
+
+    Attributes:
+        image_topic: Image or CompressedImage; may be left out where the bag has only one.
+        camera_info_topic: the camera_info beside the images by default.
+        intrinsics: a YAML file of camera_calibration, instead of camera_info.
+        input: 'raw', or 'rectified' where the images were recorded rectified.
+        depth_scale: metres per unit of the network's depth; wins over the card's.
+        min_depth: nearer becomes NaN [m].
+        max_depth: farther becomes +inf [m].
+        depth_encoding: '32FC1' or '16UC1', as depth_node's.
+        cloud_stride: every n-th pixel of every n-th row becomes a point.
+        colormap: of the colours.
+        outputs: keys of OUTPUTS.
+        namespace: prefix of the new topics.
+        batch_size: images per run of the network.
+    """
+
+    image_topic: str | None = None
+    camera_info_topic: str | None = None
+    intrinsics: str | None = None
+    input: str = 'raw'
+    depth_scale: float | None = None
+    min_depth: float = MIN_DEPTH
+    max_depth: float = MAX_DEPTH
+    depth_encoding: str = '32FC1'
+    cloud_stride: int = 1
+    colormap: str = 'turbo'
+    outputs: Sequence[str] = DEFAULT_OUTPUTS
+    namespace: str = '/'
+    batch_size: int = 4
+
+    def __post_init__(self) -> None:
+        if not _NAMESPACE.fullmatch(self.namespace):
+            raise ValueError(f"namespace is '{self.namespace}'; expected names of letters, digits "
+                             "and underscores such as /mono_depth, or '/'.")
+
+    def topic(self, output: str) -> str:
+        """Return the topic of an output of depth_node, in the namespace."""
+        return f'/{self.namespace.strip("/")}/{output}'.replace('//', '/')
+
+
+@dataclass
+class BagDepthReport:
+    """What was done.
+
+    Attributes:
+        left_out: topics that cannot be copied, because nobody knows their type.
+        copied: messages taken over.
+        added: messages by new topic.
+        skipped: images without depth, by reason.
+        kinds: units of the depth: metric, scaled or relative.
+        warnings: what the user should know of the units.
+    """
+
+    left_out: dict[str, str] = field(default_factory=dict)
+    copied: int = 0
+    added: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    kinds: set[str] = field(default_factory=set)
+    warnings: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """An undistorted image that waits for its depth, and where its outputs belong."""
+
+    stamp: int
+    log_time: int
+    frame_id: str
+    rgb: Pixels
+    geometry: ImageGeometry
+
+
+class _Calibrations:
+    """What camera_info said over time; an image before the first one takes that first one."""
+
+    def __init__(self, models: list[tuple[int, CameraModel | str]], input: str) -> None:
+        self._models = models
+        self._input = input
+        self._geometries: dict[int, ImageGeometry] = {}
+
+    def geometry(self, size: tuple[int, int], log_time: int) -> ImageGeometry:
+        """Return the geometry by the latest camera_info of this image size.
+
+        Raises:
+            ValueError: there is none of this size, or it cannot be used.
+        """
+        fitting = [index for index, (_, model) in enumerate(self._models)
+                   if isinstance(model, CameraModel) and model.size == size]
+        if not fitting:
+            raise ValueError(self._mismatch(size))
+        earlier = [index for index in fitting if self._models[index][0] <= log_time]
+        chosen = earlier[-1] if earlier else fitting[0]
+        if chosen not in self._geometries:
+            model = self._models[chosen][1]
+            assert isinstance(model, CameraModel)
+            self._geometries[chosen] = image_geometry_for(model, self._input, rectify=True)
+        return self._geometries[chosen]
+
+    def _mismatch(self, size: tuple[int, int]) -> str:
+        models = [model for _, model in self._models]
+        sizes = sorted({model.size for model in models if isinstance(model, CameraModel)})
+        if not sizes:
+            return str(models[0])
+        known = ', '.join(f'{width}x{height}' for height, width in sizes)
+        return f'the image is {size[1]}x{size[0]}, but camera_info describes {known}'
+
+
+def add_depth(bag: Path, output: Path, estimator: DepthEstimator, options: BagDepthOptions,
+              on_message: Progress = lambda done, total: None) -> BagDepthReport:
+    """Write a copy of a bag that has depth as well; every message and stamp of it is kept.
+
+    Args:
+        bag: any bag, ROS 1 or ROS 2.
+        output: the new bag, ROS 2 mcap.
+        estimator: the network.
+        options: what to add.
+        on_message: called with the number of messages done, and of all.
+
+    Raises:
+        FileExistsError: there is something at output.
+        FileNotFoundError, ValueError: the bag lacks something, or an option does not fit it.
+    """
+    with open_bag(bag) as reader:
+        image_topic = choose_image_topic(reader, options.image_topic)
+        calibrations = _read_calibrations(reader, image_topic, options)
+        _check_topics(reader, options)
+        report = BagDepthReport(left_out=undefined_types(reader))
+        connections = [c for c in reader.connections if c.topic not in report.left_out]
+        with new_bag(output) as writer:
+            copy = writer.copy_from(reader, connections)
+            batch = _Batch(writer, copy, estimator, options, report)
+            messages = read_messages(reader, connections)
+            for done, (connection, log_time, data) in enumerate(messages, start=1):
+                batch.add_copy(connection, log_time, data)
+                if connection.topic == image_topic:
+                    read = partial(reader.deserialize, data, connection.msgtype)
+                    batch.add_image(read, log_time, calibrations)
+                on_message(done, reader.message_count)
+            batch.flush()
+            if not report.added:
+                reasons = '; '.join(report.skipped) or 'the topic has no images'
+                raise ValueError(f"No image on '{image_topic}' became depth: {reasons}")
+            _describe(writer, estimator, image_topic, report)
+    return report
+
+
+class _Batch:
+    """Messages in the order of time that wait until a batch of images is full."""
+
+    def __init__(self, writer: CameraBagWriter, copy: Callable[..., None],
+                 estimator: DepthEstimator, options: BagDepthOptions,
+                 report: BagDepthReport) -> None:
+        self._writer, self._copy, self._estimator = writer, copy, estimator
+        self._options, self._report = options, report
+        self._waiting: list[tuple[Any, ...] | _Frame] = []
+        self._bytes = 0
+
+    def add_copy(self, connection: Any, log_time: int, data: bytes) -> None:
+        """Take over a message as it is."""
+        self._waiting.append((connection, log_time, data))
+        self._bytes += len(data)
+        if self._bytes > _MOST_WAITING:
+            self.flush()
+
+    def add_image(self, read: Callable[[], Any], log_time: int,
+                  calibrations: _Calibrations) -> None:
+        """Decode and rectify an image; one that cannot become depth is counted."""
+        try:
+            message = read()
+            rgb = rgb_from_bag_message(message)
+            size = rgb.shape[0], rgb.shape[1]
+            geometry = calibrations.geometry(size, log_time)
+            check_aspect(self._estimator, size)
+        except (ValueError, cv2.error, AnyReaderError) as error:
+            self._report.skipped[str(error)] += 1
+            return
+        self._waiting.append(_Frame(stamp_of(message), log_time, message.header.frame_id,
+                                    rectify_image(rgb, geometry), geometry))
+        if sum(isinstance(item, _Frame) for item in self._waiting) >= self._options.batch_size:
+            self.flush()
+
+    def flush(self) -> None:
+        """Run the network on the waiting images, and write everything in order."""
+        frames = [item for item in self._waiting if isinstance(item, _Frame)]
+        depths = iter(self._estimator.estimate(
+            [frame.rgb for frame in frames], [frame.geometry.K_out for frame in frames],
+            self._options.depth_scale))
+        for item in self._waiting:
+            if isinstance(item, _Frame):
+                self._write_depth(item, next(depths))
+            else:
+                self._copy(*item)
+                self._report.copied += 1
+        self._waiting, self._bytes = [], 0
+
+    def _write_depth(self, frame: _Frame, depth: Depth) -> None:
+        options, size = self._options, (depth.shape[0], depth.shape[1])
+        scaling = self._estimator.scaling(frame.geometry.K_out, size, options.depth_scale)
+        self._report.kinds.add(scaling.kind)
+        self._report.warnings |= {text for text in (scaling.warning, frame.geometry.note) if text}
+        near, far = options.min_depth, options.max_depth
+        depth = limit_depth(depth, scaling.kind, frame.geometry.valid, near, far)
+        if 'depth' in options.outputs and scaling.kind == 'relative':
+            self._image(RELATIVE, frame, '32FC1', depth)
+        elif 'depth' in options.outputs:
+            encoding = options.depth_encoding
+            self._image(DEPTH, frame, encoding, encode_depth(depth, encoding))
+        if 'cloud' in options.outputs and scaling.kind != 'relative':
+            self._cloud(frame, depth)
+        if 'color' in options.outputs:
+            limits = color_range(depth, scaling.kind, near, far)
+            self._image(COLOR, frame, 'bgr8', colorize_depth(depth, options.colormap, *limits))
+        if 'info' in options.outputs:
+            self._writer.write_camera_info(
+                self._counted(INFO), frame.stamp, frame.frame_id, size, frame.geometry.K_out,
+                D=[0.0] * 5, log_time_ns=frame.log_time)
+        if 'rectified' in options.outputs and frame.geometry.maps is not None:
+            self._image(RECTIFIED, frame, 'rgb8', frame.rgb)
+
+    def _image(self, output: str, frame: _Frame, encoding: str, pixels: NDArray[Any]) -> None:
+        self._writer.write_image(self._counted(output), frame.stamp, frame.frame_id, encoding,
+                                 pixels, log_time_ns=frame.log_time)
+
+    def _cloud(self, frame: _Frame, depth: Depth) -> None:
+        stride = self._options.cloud_stride
+        K = torch.from_numpy(frame.geometry.K_out.astype(np.float32))
+        points = backproject(torch.from_numpy(depth), K, stride).numpy()
+        cloud = pack_cloud(points, frame.rgb[::stride, ::stride])
+        self._writer.write_cloud(self._counted(CLOUD), frame.stamp, frame.frame_id, cloud,
+                                 _CLOUD_NAMES, log_time_ns=frame.log_time)
+
+    def _counted(self, output: str) -> str:
+        topic = self._options.topic(output)
+        self._report.added[topic] += 1
+        return topic
+
+
+def _read_calibrations(reader: AnyReader, image_topic: str,
+                       options: BagDepthOptions) -> _Calibrations:
+    if options.intrinsics:
+        return _Calibrations([(0, read_calibration_file(options.intrinsics))], options.input)
+    topic = find_camera_info(reader, image_topic, options.camera_info_topic)
+    models: list[tuple[int, CameraModel | str]] = []
+    last: Any = None
+    for connection, log_time, data in read_messages(reader, select_connections(reader, [topic])):
+        info: Any = reader.deserialize(data, connection.msgtype)
+        if last is not None and same_calibration(info, last):
+            continue
+        last = info
+        try:
+            models.append((log_time, camera_from_info(info, topic)))
+        except ValueError as error:
+            models.append((log_time, str(error)))
+    if not models:
+        camera_from_info(None, topic)
+    return _Calibrations(models, options.input)
+
+
+def _check_topics(reader: AnyReader, options: BagDepthOptions) -> None:
+    new = {options.topic(output) for output in (*OUTPUTS.values(), RELATIVE)}
+    taken = sorted(new & set(reader.topics))
+    if taken:
+        raise ValueError(f"The bag holds '{taken[0]}' already. Put the new topics elsewhere, with "
+                         '--namespace /mono_depth for instance.')
+
+
+def _describe(writer: CameraBagWriter, estimator: DepthEstimator, image_topic: str,
+              report: BagDepthReport) -> None:
+    """Keep in the bag's metadata what its depth is worth."""
+    card = estimator.card
+    notes = {'model': card.name, 'trained': str(card.is_trained).lower(), 'image': image_topic,
+             'depth_kind': ', '.join(sorted(report.kinds)) or 'none',
+             'license_weights': card.license_weights}
+    for key, value in notes.items():
+        writer.note(f'mono_depth_ros.{key}', value)

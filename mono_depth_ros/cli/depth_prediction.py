@@ -1,0 +1,198 @@
+"""Run the network over clips of images and write what was asked for."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+from tqdm import tqdm
+
+from mono_depth_ros.cli.estimator_options import check_aspect, describe, open_estimator
+from mono_depth_ros.cli.picture import Caption, Film, Scale, choose_scale
+from mono_depth_ros.cli.prediction_files import Prediction, render, write_arrays
+from mono_depth_ros.cli.prediction_inputs import Clip, Frame, read_clip
+from mono_depth_ros.datasets.calibration_file import (
+    check_principal_point,
+    geometry_of,
+    read_calibration_file,
+)
+from mono_depth_ros.inference.estimator import DepthEstimator
+from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, rectify_image
+from mono_depth_ros.messages.depth_outputs import limit_depth
+
+# Large images are not held back to fill a batch [px].
+_MOST_PIXELS = 16_000_000
+
+
+@dataclass
+class Report:
+    """What was done.
+
+    Attributes:
+        predicted: images with depth.
+        files: how many, by format.
+        faults: one sentence for each image that was left out.
+        kinds: units of the depth.
+        warnings: what the user should know of the units.
+    """
+
+    predicted: int = 0
+    files: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    kinds: set[str] = field(default_factory=set)
+    warnings: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, eq=False)
+class _Camera:
+    """The calibration that belongs to every image of the run."""
+
+    model: CameraModel
+    geometry: ImageGeometry
+
+
+class Predictor:
+    """The network with what the user said about the camera and the range.
+
+    Attributes:
+        camera: None without intrinsics.
+        estimator: the network.
+        lacks_metres: whether a metric card has no metres here, because its focal length is known
+            but not that of the camera.
+
+    Raises:
+        FileNotFoundError, ValueError: the card, the calibration or a choice is wrong.
+    """
+
+    def __init__(self, chosen: argparse.Namespace) -> None:
+        self.camera = _read_camera(chosen.intrinsics, chosen.input) if chosen.intrinsics else None
+        self.estimator: DepthEstimator = open_estimator(chosen)
+        self._limits = chosen.min_depth, chosen.max_depth
+        card = self.estimator.card
+        # Without intrinsics a metric card's depth has no metres; its shape is as good as ever.
+        self.lacks_metres = (card.depth_unit == 'metric' and self.camera is None
+                             and chosen.depth_scale is None)
+        self._depth_scale = 1.0 if self.lacks_metres else chosen.depth_scale
+
+    def kind(self, size: tuple[int, int]) -> tuple[str, str]:
+        """Return the unit of depth for images of a (height, width), and a warning or ''."""
+        if self.lacks_metres:
+            return 'relative', ''
+        K = self.camera.geometry.K_out if self.camera else None
+        scaling = self.estimator.scaling(K, size, self._depth_scale)
+        return scaling.kind, scaling.warning or ''
+
+    def prepare(self, frame: Frame) -> Frame:
+        """Rectify an image where its calibration says so, and refuse what does not fit."""
+        if frame.image is None:
+            return frame
+        size = frame.image.shape[0], frame.image.shape[1]
+        try:
+            check_aspect(self.estimator, size)
+        except ValueError as error:
+            return Frame(frame.stem, None, f"'{frame.stem}': {error}")
+        if self.camera is None:
+            return frame
+        height, width = self.camera.model.size
+        if size != (height, width):
+            return Frame(frame.stem, None, f"'{frame.stem}' is {size[1]}x{size[0]}, but "
+                         f'--intrinsics is for {width}x{height}')
+        return Frame(frame.stem, rectify_image(frame.image, self.camera.geometry))
+
+    def predict(self, frames: Sequence[Frame]) -> list[Prediction]:
+        """Run the network on a batch of prepared images."""
+        images = [frame.image for frame in frames if frame.image is not None]
+        K = self.camera.geometry.K_out if self.camera else None
+        valid = self.camera.geometry.valid if self.camera else None
+        depths = self.estimator.estimate(images, [K] * len(images), self._depth_scale)
+        predictions = []
+        for frame, image, depth in zip(frames, images, depths):
+            kind, _ = self.kind((image.shape[0], image.shape[1]))
+            depth = limit_depth(depth, kind, valid, *self._limits)
+            predictions.append(Prediction(frame.stem, image, depth, kind, K))
+        return predictions
+
+
+def predict_clip(clip: Clip, predictor: Predictor, output: Path, chosen: argparse.Namespace,
+                 report: Report, bar: tqdm) -> None:
+    """Predict the images of a clip in batches, and write each as soon as it is there.
+
+    Args:
+        clip: what to read.
+        predictor: the network.
+        output: folder of the files.
+        chosen: the options write and batch_size.
+        report: counts what is done.
+        bar: moves by one per image.
+    """
+    scale: Scale | None = None
+    with ExitStack() as stack:
+        film = None
+        if clip.rate is not None and 'picture' in chosen.write:
+            film = stack.enter_context(
+                Film(output / f'{clip.files[0].stem}_picture.mp4', clip.rate))
+            report.files['picture'] += 1
+        for batch in _batches(clip, predictor, chosen.batch_size, report, bar):
+            predictions = predictor.predict(batch)
+            for prediction in predictions:
+                if film is None or scale is None:  # a film keeps the colours of its start
+                    unit = '' if prediction.kind == 'relative' else 'm'
+                    some = predictions if film else [prediction]
+                    scale = choose_scale([p.depth for p in some], unit)
+                _write(prediction, scale, film, predictor, output, chosen, report)
+            bar.update(len(batch))
+
+
+def _batches(clip: Clip, predictor: Predictor, most: int, report: Report,
+             bar: tqdm) -> Iterator[list[Frame]]:
+    """Collect images that can be used, and count those that cannot."""
+    batch: list[Frame] = []
+    pixels = 0
+    for frame in map(predictor.prepare, read_clip(clip)):
+        if frame.image is None:
+            report.faults.append(frame.fault)
+            bar.update()
+            continue
+        batch.append(frame)
+        pixels += frame.image.shape[0] * frame.image.shape[1]
+        if len(batch) == most or pixels > _MOST_PIXELS:
+            yield batch
+            batch, pixels = [], 0
+    if batch:
+        yield batch
+
+
+def _write(prediction: Prediction, scale: Scale, film: Film | None, predictor: Predictor,
+           output: Path, chosen: argparse.Namespace, report: Report) -> None:
+    size = prediction.depth.shape[0], prediction.depth.shape[1]
+    report.predicted += 1
+    report.kinds.add(prediction.kind)
+    report.warnings |= {text for text in (predictor.kind(size)[1],) if text}
+    write_arrays(prediction, output, chosen.write)
+    report.files.update(form for form in chosen.write if form != 'picture')
+    if 'picture' not in chosen.write:
+        return
+    card = predictor.estimator.card
+    warning = 'untrained' if not card.is_trained else ''
+    caption = Caption(describe(card, prediction.kind), warning,
+                      f'{prediction.stem}, {size[1]}x{size[0]}')
+    picture = render(prediction, scale, caption)
+    if film is not None:
+        film.write(picture)
+        return
+    path = output / f'{prediction.stem}_picture.png'
+    path.write_bytes(cv2.imencode('.png', picture)[1].tobytes())
+    report.files['picture'] += 1
+
+
+def _read_camera(path: str, input: str) -> _Camera:
+    model = read_calibration_file(path)
+    where = f"Calibration '{path}'"
+    geometry = geometry_of(model, input, where)
+    check_principal_point(geometry.K_out, model.size, where)
+    return _Camera(model, geometry)

@@ -1,0 +1,80 @@
+"""What the executables that predict offline have in common: the model and its camera."""
+
+from __future__ import annotations
+
+import argparse
+
+from mono_depth_ros.datasets.street import street_images
+from mono_depth_ros.inference.estimator import PRECISIONS, DepthEstimator
+from mono_depth_ros.inference.model_card import DEFAULT_CARD, ModelCard, load_card
+from mono_depth_ros.inference.preprocessing import FITS
+from mono_depth_ros.messages.depth_outputs import MAX_DEPTH, MIN_DEPTH
+
+# Batch norms of an untrained card take their statistics from so many images.
+_CALIBRATION_IMAGES = 8
+# Networks shrink their input by 32 and need a neighbour to look at [px].
+_NARROWEST = 64
+
+
+def add_estimator_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `open_estimator` reads, and those of the camera."""
+    add = parser.add_argument
+    add('--model', default=DEFAULT_CARD, metavar='CARD',
+        help='name or path of a model card (default: %(default)s)')
+    add('--device', default='cpu', help='cpu, cuda or cuda:N (default: cpu)')
+    add('--precision', choices=tuple(PRECISIONS), default='float32')
+    add('--threads', type=int, metavar='N', help="CPU threads (default: PyTorch's choice)")
+    add('--fit', choices=FITS, default='keep_aspect',
+        help="keep_aspect: the legal size nearest the camera's aspect; stretch: the card's size")
+    add('--batch-size', type=_positive, default=4, metavar='N', help='images per run (default: 4)')
+    add('--intrinsics', metavar='FILE', help='YAML file of camera_calibration')
+    add('--input', choices=('raw', 'rectified'), default='raw',
+        help='what the images are; raw ones with distortion are rectified (default: raw)')
+    add('--depth-scale', type=float, metavar='M',
+        help="metres per unit of the network's depth, measured for this camera")
+    add('--min-depth', type=float, default=MIN_DEPTH, metavar='M',
+        help='nearer is no estimate: NaN (default: %(default)s)')
+    add('--max-depth', type=float, default=MAX_DEPTH, metavar='M',
+        help='farther is beyond range: +inf (default: %(default)s)')
+
+
+def open_estimator(chosen: argparse.Namespace) -> DepthEstimator:
+    """Load the chosen model card onto the chosen device.
+
+    Raises:
+        FileNotFoundError, ValueError: the card, its weights or a choice is wrong.
+    """
+    if not 0 <= chosen.min_depth < chosen.max_depth:
+        raise ValueError(f'--min-depth {chosen.min_depth} and --max-depth {chosen.max_depth}: '
+                         'expected 0 <= min < max.')
+    card = load_card(chosen.model)
+    images = () if card.is_trained else street_images(_CALIBRATION_IMAGES, card.input_size)
+    return DepthEstimator(
+        card, device=chosen.device, precision=chosen.precision, threads=chosen.threads,
+        fit=chosen.fit, calibration_images=images)
+
+
+def check_aspect(estimator: DepthEstimator, size: tuple[int, int]) -> None:
+    """Refuse images of a (height, width) in which the network would see next to nothing.
+
+    Raises:
+        ValueError: their aspect is too extreme.
+    """
+    narrow = min(estimator.network_size(size))
+    if narrow < _NARROWEST:
+        raise ValueError(f'the image is {size[1]}x{size[0]}: at this aspect the network would see '
+                         f'only {narrow} pixels of one side. Crop it, or choose --fit stretch')
+
+
+def describe(card: ModelCard, kind: str) -> str:
+    """Say what the depth of a card is worth: its unit, and whether the card is trained."""
+    unit = {'metric': 'metres', 'scaled': 'metres (scaled)',
+            'relative': 'relative depth, no metres'}[kind]
+    return f'{card.name}: {unit}' + ('' if card.is_trained else ', UNTRAINED')
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'{value} is below 1')
+    return value

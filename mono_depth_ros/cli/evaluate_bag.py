@@ -1,0 +1,167 @@
+"""The executable `evaluate_bag`: how good depth is on a robot's own recording, pass or fail."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from mono_depth_ros.cli.estimator_options import open_estimator
+from mono_depth_ros.evaluation.bag_options import EvaluationOptions
+from mono_depth_ros.evaluation.bag_reading import BagSource, evaluate_bag
+from mono_depth_ros.evaluation.bag_result import BagResult, FrameRecord
+from mono_depth_ros.evaluation.card_estimate import CardEstimate
+from mono_depth_ros.evaluation.thresholds import NAMES, Threshold, Verdict, judge
+from mono_depth_ros.inference.estimator import PRECISIONS, DepthEstimator
+from mono_depth_ros.inference.model_card import DEFAULT_CARD, ModelCard
+from mono_depth_ros.inference.preprocessing import FITS
+from mono_depth_ros.messages.depth_outputs import MAX_DEPTH, MIN_DEPTH
+
+PASSED, NOT_MEASURED, FAILED = 0, 1, 3
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Evaluate one card on one bag; return the exit code."""
+    chosen = _parser().parse_args(args)
+    frames: list[FrameRecord] = []
+    try:
+        _check_output(chosen.output)
+        options = _options(chosen)
+        estimator = open_estimator(chosen)
+        result = _evaluate(estimator, options, chosen, frames)
+    except (OSError, ValueError) as error:
+        print(f'evaluate_bag: error: {error}', file=sys.stderr)
+        return NOT_MEASURED
+    card, verdict = estimator.card, judge(result, _thresholds(chosen))
+    print(_text(card, chosen, result, verdict))
+    if chosen.output is not None:
+        report = _report(card, chosen, result, verdict, frames)
+        chosen.output.write_text(json.dumps(report, indent=1, allow_nan=False), encoding='utf-8')
+        print(f'{chosen.output}: the same, and every frame')
+    return PASSED if verdict.passed or not _thresholds(chosen) else FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='evaluate_bag',
+        description='Compare the depth of a model card with what another sensor of the robot '
+        'measured, in a ROS 1 or ROS 2 bag (docs/evaluation_on_a_robot.md).',
+        epilog='Exit code: 0 passed (or no threshold was given), 1 could not be measured, '
+        '3 a threshold does not hold or the clocks disagree.',
+    )
+    add = parser.add_argument
+    add('bag', type=Path, help='a .bag file, a ROS 2 bag folder, or a .mcap or .db3 file')
+    add('--model', default=DEFAULT_CARD, metavar='CARD',
+        help='name or path of a model card (default: %(default)s)')
+    add('--reference', required=True, metavar='TOPIC|wall:M',
+        help='PointCloud2 of a lidar, depth images (32FC1, 16UC1), or a wall at a known distance')
+    add('--output', type=Path, metavar='FILE', help='write a JSON file, with every frame')
+    _add_bag(parser)
+    _add_comparison(parser)
+    _add_model(parser)
+    limits = parser.add_argument_group(
+        'thresholds', 'of metres where depth has any, else of median-scaled depth')
+    for name in NAMES:
+        limits.add_argument(f'--{name.replace("_", "-")}', type=float, metavar='X')
+    return parser
+
+
+def _add_bag(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group('bag').add_argument
+    add('--image', metavar='TOPIC', help='Image or CompressedImage (default: the only one)')
+    add('--camera-info', metavar='TOPIC', help='default: camera_info beside the images')
+    add('--intrinsics', metavar='FILE', help='YAML of camera_calibration, in place of the topic')
+    add('--input', default='raw', choices=('raw', 'rectified'), help='what the images are')
+    add('--reference-info', metavar='TOPIC', help='default: camera_info beside a depth topic')
+    add('--extrinsics', metavar='FILE', help='YAML of transforms, beside /tf_static and /tf')
+    add('--stamps', default='header', choices=('header', 'log'),
+        help='log: the times of recording, where headers have none')
+    add('--start', type=float, default=0.0, metavar='S', help='seconds to skip at the beginning')
+    add('--duration', type=float, metavar='S', help='bag seconds to evaluate')
+
+
+def _add_comparison(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group('comparison').add_argument
+    defaults = EvaluationOptions('wall:1')
+    add('--tolerance', type=float, default=defaults.tolerance, metavar='S',
+        help='how far stamps of frame and reference may be apart (default: %(default)s)')
+    add('--time-offset', type=float, default=0.0, metavar='S', help="added to reference's stamps")
+    add('--min-depth', type=float, default=MIN_DEPTH, metavar='M', help='default: %(default)s')
+    add('--max-depth', type=float, default=MAX_DEPTH, metavar='M', help='default: %(default)s')
+    add('--min-pixels', type=int, default=defaults.min_pixels, metavar='N',
+        help='with true depth, for a frame to count (default: %(default)s)')
+    add('--region', type=float, nargs=4, default=defaults.region,
+        metavar=('LEFT', 'TOP', 'RIGHT', 'BOTTOM'), help='part that counts, as shares (0 to 1)')
+    add('--ego-motion', default='', metavar='still|TOPIC|tf:FRAME',
+        help='how the camera moved, for flicker and between stamps: Odometry, poses, or /tf')
+    add('--body-frame', default='', metavar='FRAME', help='what the poses of a topic are about')
+    add('--camera-frame', default='', metavar='FRAME', help='in place of that of the images')
+    add('--reference-frame', default='', metavar='FRAME', help='in place of the recorded one')
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group('model').add_argument
+    add('--depth-scale', type=float, metavar='X', help='metres per unit of depth, wins over card')
+    add('--fit', default='keep_aspect', choices=FITS, help='as depth_node')
+    add('--device', default='cpu', help='cpu, cuda or cuda:N (default: cpu)')
+    add('--precision', default='float32', choices=tuple(PRECISIONS))
+    add('--threads', type=int, metavar='N', help='CPU threads (default: as PyTorch chooses)')
+
+
+def _options(chosen: argparse.Namespace) -> EvaluationOptions:
+    return EvaluationOptions(
+        chosen.reference, chosen.tolerance, chosen.time_offset, chosen.min_depth,
+        chosen.max_depth, chosen.min_pixels, tuple(chosen.region), chosen.ego_motion,
+        chosen.body_frame, chosen.camera_frame, chosen.reference_frame)
+
+
+def _evaluate(estimator: DepthEstimator, options: EvaluationOptions, chosen: argparse.Namespace,
+              frames: list[FrameRecord]) -> BagResult:
+    source = BagSource(
+        chosen.image, chosen.camera_info, chosen.intrinsics, chosen.input, chosen.reference_info,
+        chosen.extrinsics, chosen.stamps, chosen.start, chosen.duration)
+    estimate = CardEstimate(estimator, chosen.depth_scale, chosen.min_depth, chosen.max_depth)
+    with tqdm(total=1.0, disable=None, bar_format='{percentage:3.0f}%|{bar}| {elapsed}') as bar:
+        return evaluate_bag(chosen.bag, estimate, options, source, on_frame=frames.append,
+                            on_progress=lambda share: bar.update(share - bar.n))
+
+
+def _thresholds(chosen: argparse.Namespace) -> list[Threshold]:
+    return [Threshold(name, getattr(chosen, name)) for name in NAMES
+            if getattr(chosen, name) is not None]
+
+
+def _check_output(output: Path | None) -> None:
+    if output is not None and not output.absolute().parent.is_dir():
+        raise FileNotFoundError(
+            f"Folder '{output.parent}' of --output does not exist. Create it first.")
+
+
+def _text(card: ModelCard, chosen: argparse.Namespace, result: BagResult, verdict: Verdict) -> str:
+    state = card.training_data if card.is_trained else 'UNTRAINED: the figures mean nothing'
+    lines = [f'{card.source}: {card.network}, {card.input_size[0]}x{card.input_size[1]}, {state}',
+             f'{chosen.bag}', result.table()]
+    if _thresholds(chosen) or not verdict.passed:
+        lines += ['', verdict.text()]
+    return '\n'.join(lines)
+
+
+def _report(card: ModelCard, chosen: argparse.Namespace, result: BagResult, verdict: Verdict,
+            frames: list[FrameRecord]) -> dict[str, Any]:
+    return {
+        'model': card.source, 'bag': str(chosen.bag), 'options': asdict(_options(chosen)),
+        **result.as_dict(),
+        'thresholds': {limit.name: limit.limit for limit in _thresholds(chosen)},
+        'passed': verdict.passed, 'failures': list(verdict.failures),
+        'per_frame': [frame.as_dict() for frame in frames],
+    }
+
+
+if __name__ == '__main__':
+    sys.exit(main())

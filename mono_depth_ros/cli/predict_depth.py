@@ -1,0 +1,118 @@
+"""The executable `predict_depth`: depth of images, folders and videos as files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from tqdm import tqdm
+
+from mono_depth_ros.cli.depth_prediction import Predictor, Report, predict_clip
+from mono_depth_ros.cli.estimator_options import add_estimator_options, describe
+from mono_depth_ros.cli.prediction_files import FORMATS, check_formats
+from mono_depth_ros.cli.prediction_inputs import Clip, find_clips
+
+_NOTES = 5
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Predict the depth of everything named; return the exit code."""
+    chosen = _parser().parse_args(args)
+    report = Report()
+    try:
+        inputs = [Path(path).expanduser() for path in chosen.inputs]
+        output = Path(chosen.output).expanduser()
+        clips = find_clips(inputs)
+        _check_output(output, clips)
+        predictor = Predictor(chosen)
+        _check_units(predictor, chosen)
+        output.mkdir(parents=True, exist_ok=True)
+        total = sum(clip.count for clip in clips)
+        with tqdm(total=total, desc='Predicting', unit=' images', disable=None) as bar:
+            for clip in clips:
+                predict_clip(clip, predictor, output, chosen, report, bar)
+    except (OSError, ValueError) as error:
+        print(f'predict_depth: error: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f'predict_depth: interrupted after {report.predicted} images', file=sys.stderr)
+        return 130
+    return _finish(report, predictor, output, chosen)
+
+
+def _check_output(output: Path, clips: Sequence[Clip]) -> None:
+    folders = {file.resolve().parent for clip in clips for file in clip.files}
+    if output.resolve() in folders:
+        raise ValueError(f"--output '{output}' is a folder of inputs: its pictures would be read "
+                         'as images the next time. Choose another one.')
+
+
+def _check_units(predictor: Predictor, chosen: argparse.Namespace) -> None:
+    """Refuse before the run what would fail in it."""
+    size = predictor.camera.model.size if predictor.camera else predictor.estimator.card.input_size
+    kind, _ = predictor.kind(size)
+    check_formats(chosen.write, kind, predictor.camera is not None)
+    if predictor.lacks_metres:
+        print('note: without --intrinsics nobody knows the focal length, so the depth is relative '
+              'and has no metres')
+
+
+def _finish(report: Report, predictor: Predictor, output: Path,
+            chosen: argparse.Namespace) -> int:
+    card = predictor.estimator.card
+    path = output / 'depth.yaml'
+    _write_description(path, report, predictor, chosen)
+    for warning in sorted(report.warnings):
+        print(f'warning: {warning}')
+    for fault in report.faults[:_NOTES]:
+        print(f'left out: {fault}')
+    if len(report.faults) > _NOTES:
+        print(f"left out: {len(report.faults) - _NOTES} more, see '{path}'")
+    if not report.predicted:
+        print(f'predict_depth: error: none of {len(report.faults)} images could be used',
+              file=sys.stderr)
+        return 1
+    units = '; '.join(describe(card, kind) for kind in sorted(report.kinds))
+    print(f'{report.predicted} images, {len(report.faults)} left out; {units}')
+    for form, count in report.files.items():
+        print(f'{count:7}  {form}: {FORMATS[form]}')
+    print(f'{path}: what the files mean')
+    return 0
+
+
+def _write_description(path: Path, report: Report, predictor: Predictor,
+                       chosen: argparse.Namespace) -> None:
+    """Say beside the files what their numbers are."""
+    card, camera = predictor.estimator.card, predictor.camera
+    content = {
+        'model': card.name, 'trained': card.is_trained, 'depth_kind': sorted(report.kinds),
+        'license_weights': card.license_weights, 'min_depth': chosen.min_depth,
+        'max_depth': chosen.max_depth, 'images': report.predicted,
+        'formats': {form: FORMATS[form] for form in chosen.write},
+        'K': camera.geometry.K_out.ravel().tolist() if camera else None,
+        'left_out': report.faults}
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None,
+                          width=99)
+    path.write_text(text, encoding='utf-8')
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='predict_depth',
+        description='Predict the depth of images, folders of images and videos, and write it as '
+        'pictures or as numbers (docs/bags_and_files.md).')
+    add = parser.add_argument
+    add('inputs', nargs='+', help='images, folders of images, videos')
+    add('--output', required=True, metavar='FOLDER', help='gets the files')
+    add('--write', nargs='+', choices=tuple(FORMATS), default=['picture'], metavar='FORMAT',
+        help='; '.join(f'{form}: {text}' for form, text in FORMATS.items())
+        + ' (default: picture)')
+    add_estimator_options(parser)
+    return parser
+
+
+if __name__ == '__main__':
+    sys.exit(main())

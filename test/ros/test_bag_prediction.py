@@ -1,0 +1,42 @@
+"""predict_bag writes what depth_node publishes, to the byte."""
+
+import numpy as np
+from cards import write_small_card
+from moving_bags import wall
+from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+
+from mono_depth_ros.cli.predict_bag import main
+from mono_depth_ros.datasets.bag_source import open_bag
+from mono_depth_ros.datasets.bag_writer import CameraBagWriter
+
+SIZE, STAMP = (64, 96), 1_000_000_000_123_456_789
+K = np.array([[90.0, 0, 47.5], [0, 90.0, 31.5], [0, 0, 1]])
+OUTPUTS = {'depth/image_rect': Image, 'depth/camera_info': CameraInfo, 'points': PointCloud2,
+           'depth/color': Image, 'image_rect': Image}
+
+
+def test_a_bag_gets_the_bytes_that_the_node_publishes(tmp_path, configured):
+    write_small_card(tmp_path / 'card.yaml', depth_scale=20.0)
+    with CameraBagWriter(tmp_path / 'bag') as bag:
+        bag.write_camera_info('/camera/camera_info', STAMP, 'optical', SIZE, K, D=[0.5, 0, 0, 0])
+        bag.write_image('/camera/image', STAMP, 'optical', 'bgr8', wall(0, SIZE))
+
+    options = ['--add', 'depth', 'info', 'cloud', 'color', 'rectified', '--max-depth', '60']
+    assert main([str(tmp_path / 'bag'), str(tmp_path / 'out'), '--model',
+                 str(tmp_path / 'card.yaml'), '--threads', '1', *options]) == 0
+
+    with open_bag(tmp_path / 'out') as reader:
+        recorded = {c.topic: bytes(data) for c, _, data in reader.messages()}
+    probe = configured(model=str(tmp_path / 'card.yaml'), max_depth=60.0)
+    found = {output: probe.listen(output, kind) for output, kind in OUTPUTS.items()}
+    infos, images = probe.advertise('camera_info', CameraInfo), probe.advertise('image', Image)
+
+    def publish() -> None:
+        infos.publish(deserialize_message(recorded['/camera/camera_info'], CameraInfo))
+        images.publish(deserialize_message(recorded['/camera/image'], Image))
+
+    probe.spin_until(lambda: all(found.values()), 'every output', each=publish)
+    for output, messages in found.items():
+        ours = deserialize_message(recorded[f'/{output}'], OUTPUTS[output])
+        assert serialize_message(messages[0]) == serialize_message(ours), output

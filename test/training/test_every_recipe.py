@@ -1,0 +1,37 @@
+"""Every recipe learns: twenty of its own steps on one fixed batch of the street."""
+
+from statistics import mean
+
+import pytest
+from cards import write_teacher
+from watched_training import first_steps
+
+from mono_depth_ros.training.recipes import list_recipes, parse_config
+
+ONE_BATCH = [
+    '--data', 'street', '--input_size', '[64, 128]', '--batch_size', '2',
+    '--reading.options', '{frames: 2}', '--reading.workers', '0',
+    '--augmentation', '{flip: 0, jitter: 0, mix: 0}', '--optimizer.warmup_steps', '0',
+    '--accelerator', 'cpu']  # fmt: skip
+# What a recipe asks of its data or of its user, at this size and without files.
+NEEDS = {
+    'lite_hr_depth_lite0_kitti': [
+        '--encoder_weights', 'none', '--reading.options', '{frames: 2, known_poses: true}'],
+    'lite_hr_depth_lite0_kitti_fine': [
+        '--also', '[]', '--reading.options', '{frames: 2, known_poses: true}'],
+    # a pose network wants 64 rows, and five levels of two neighbours would take half a minute
+    'small_depth_distilled': [
+        '--pyramid.lr_factor', '1.0', '--pyramid.hr_factor', '1.0', '--reading.offsets', '[-1]'],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('name', list_recipes())
+def test_the_loss_falls_on_one_fixed_batch(name, tmp_path):
+    teacher = write_teacher(tmp_path) if name.endswith('_distilled') else 'none'
+
+    steps = first_steps(parse_config([
+        '--recipe', name, *ONE_BATCH, *NEEDS.get(name, []), '--teacher', teacher,
+        '--output', str(tmp_path)]), 20)  # fmt: skip
+
+    losses = [step.loss for step in steps]
+    assert mean(losses[-5:]) < 0.97 * mean(losses[:5])
