@@ -36,15 +36,16 @@ class PythonProcess:
         self.process.wait()
 
     def shared_memory(self) -> set[Path]:
-        """Return the middleware's files that this process owns, as it has their lock."""
+        """Return the segments of the middleware that this process owns, as it has their lock.
+
+        Not its ports: whoever has sent to one keeps it, and the last process removes it.
+        """
         owned = set()
         for descriptor in Path(f'/proc/{self.process.pid}/fd').iterdir():
             with suppress(FileNotFoundError):
                 file = descriptor.readlink()
-                if re.fullmatch(r'/dev/shm/fast\w+_el', str(file)):
-                    segment = str(file).removesuffix('_el')
-                    owned |= {file, Path(segment),
-                              Path(segment.replace('fast', 'sem.fast', 1) + '_mutex')}
+                if re.fullmatch(r'/dev/shm/fast\w+_[0-9a-f]{16}_el', str(file)):
+                    owned |= {file, Path(str(file).removesuffix('_el'))}
         return owned
 
     def stop(self) -> int:
