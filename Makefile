@@ -1,4 +1,4 @@
-# make demo | test | bench | lint | config      ROS=kilted (default) | jazzy
+# make demo | test | bench | soak | lint | config      ROS=kilted (default) | jazzy
 ROS ?= kilted
 PYTHON ?= python3
 TESTS ?= test
@@ -19,13 +19,14 @@ export ORT_DISABLE_TELEMETRY := 1
 unexport AMENT_PREFIX_PATH COLCON_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH RMW_IMPLEMENTATION
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-.PHONY: help demo test bench lint config setup clean
+.PHONY: help demo test bench soak lint config setup clean
 help:
 	@echo 'make demo    set up, replay a short bag through the real node, render demo/preview.png and .mp4'
 	@echo '             (BAG=path IMAGE_TOPIC=/camera/image_raw for your own bag)'
 	@echo 'make test    set up and run the tests (TESTS=test/ros for a part of them)'
 	@echo 'make lint    ruff and mypy --strict'
 	@echo 'make bench   measure every figure that the README quotes'
+	@echo 'make soak    let the node work at 30 Hz for ten minutes (HOURS=24) and see what grows'
 	@echo 'make config  write config/depth.yaml anew from the defaults in the code'
 	@echo 'make clean   remove the virtual environments and everything that was built'
 	@echo 'ROS=jazzy    the same on the wheels of ROS 2 Jazzy (default: kilted)'
@@ -71,6 +72,9 @@ bench: $(READY)
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; \
 	  case $$script in *bench_network.py) quick=--quick;; *) quick=;; esac; \
 	  $(BIN)/python $$script $$quick || exit 1; done
+
+soak: $(READY)
+	$(BIN)/python benchmarks/soak.py $(if $(HOURS),--hours $(HOURS))
 
 config: $(READY)
 	$(BIN)/python -m mono_depth_ros.ros.parameters > config/depth.yaml.new

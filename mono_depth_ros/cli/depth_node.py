@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -9,6 +10,8 @@ from typing import Any
 
 # Waiting OpenMP threads would spin on the cores that others need; read when torch is imported.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+# A damaged image is counted and named; OpenCV's own line for each would fill the disk.
+os.environ.setdefault('OPENCV_LOG_LEVEL', 'ERROR')
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -21,6 +24,7 @@ def main(args: list[str] | None = None) -> None:
 
     from mono_depth_ros.ros.depth_node import DepthNode
 
+    gc.freeze()  # what was imported stays: no collection needs to look at it, nor the last one
     _on_signals(signal.default_int_handler)
     node = None
     try:
@@ -34,6 +38,8 @@ def main(args: list[str] | None = None) -> None:
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+        node = None
+        gc.collect()  # rclpy holds the middleware, and so its shared memory, in circles
 
 
 def spin(node: Any) -> None:

@@ -1,7 +1,6 @@
 """From a model card to a network with its weights, and back to a file."""
 
 import hashlib
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -132,6 +131,14 @@ def _weights_path(card: ModelCard) -> Path:
     assert card.weights is not None
     folder = card.path.parent if card.path else Path()
     path = folder / card.weights
+    # An install of links has the card's target beside the weights' target.
+    homes = [folder.resolve(), *([card.path.resolve().parent] if card.path else [])]
+    if not any(path.resolve().is_relative_to(home) for home in homes):
+        raise ValueError(
+            f"Weights '{card.weights}' of card {card.source} lie outside the card's folder "
+            f"('{path.resolve()}'). Put the file beside the card and name it there: a card from "
+            'elsewhere must not reach into this computer.'
+        )
     if not path.is_file():
         raise FileNotFoundError(
             f"Weights '{path}' of card {card.source} do not exist. Put the file beside the card, "
@@ -143,7 +150,7 @@ def _weights_path(card: ModelCard) -> Path:
 def _read_pickle(path: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # of every kind: torch has none of its own for damaged files
         raise ValueError(
             f"Weights '{path}' are damaged, or hold more than plain tensors, which could run "
             'code. Fetch the file again, or import its folder with import_checkpoint.'

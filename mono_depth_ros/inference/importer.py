@@ -1,6 +1,5 @@
 """From the authors' checkpoint folders to a model card with its weights."""
 
-import pickle
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
@@ -73,6 +72,7 @@ def import_checkpoint(
     """
     chosen = ImportOptions(layout=layout, **options)
     folder = Path(folder).expanduser()
+    name = _card_name(chosen.name or folder.resolve().name)
     encoder, settings = _split_settings(_read(folder / 'encoder.pth'), folder / 'encoder.pth')
     depth, _ = _split_settings(_read(folder / 'depth.pth'), folder / 'depth.pth')
     official = _layout_of(chosen.layout, encoder, depth, folder)
@@ -82,9 +82,17 @@ def import_checkpoint(
     network.load_state_dict(state)
 
     size = _input_size(chosen.input_size, settings, folder)
-    name = chosen.name or folder.resolve().name
     card = _card(name, official, network, size, bool(settings.get('use_stereo')), chosen)
     return _write(card, network, Path(output_folder).expanduser())
+
+
+def _card_name(name: str) -> str:
+    if name in ('', '.', '..') or Path(name).name != name:
+        raise ValueError(
+            f"Name '{name}' cannot name a card; expected a file name without folders. The output "
+            'folder says where the card goes.'
+        )
+    return name
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -95,10 +103,11 @@ def _read(path: Path) -> dict[str, Any]:
         )
     try:
         state = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # of every kind: torch has none of its own for damaged files
+        reason = (str(error) or repr(error)).splitlines()[0]
         raise ValueError(
             f"'{path}' is not a readable PyTorch file of plain tensors; it may be truncated. "
-            f"Download it again, and compare its size. PyTorch says: {str(error).splitlines()[0]}"
+            f'Download it again, and compare its size. PyTorch says: {reason}'
         ) from error
     if not isinstance(state, dict):
         raise ValueError(

@@ -1,5 +1,6 @@
 """Model cards: the one thing a user selects. docs/model_cards.md explains every key."""
 
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
@@ -164,7 +165,8 @@ def _card_of(entries: dict[str, Any], path: Path) -> ModelCard:
         if value is None and key not in REQUIRED:
             continue
         if not kind.accepts(value):
-            raise ValueError(f"{path}: '{key}' is {value!r}; expected {kind.expected}.")
+            given = reprlib.repr(value)  # aliases let a small file mean an endless value
+            raise ValueError(f"{path}: '{key}' is {given}; expected {kind.expected}.")
         values[key] = kind.convert(value)
     if values['weights'] == NO_WEIGHTS:
         values['weights'] = None

@@ -16,6 +16,9 @@ Maps = tuple[NDArray[Any], NDArray[Any]]
 _COEFFICIENTS = {'plumb_bob': (4, 5), 'rational_polynomial': (4, 5, 8, 12, 14),
                  'equidistant': (4,)}
 _EQUIDISTANT = 'equidistant'
+# What no lens comes near; beyond, float32 and the distortion's polynomials overflow.
+_FOCAL_LENGTHS = (1e-2, 1e7)  # [px]
+_MAX_ENTRY = 1e7  # of K and P [px], and of D
 _NEGLIGIBLE = 0.05  # [px]
 _TOLERANCE = 1 / 32  # [px], the resolution of cv2.remap
 
@@ -97,6 +100,9 @@ def camera_model(width: int, height: int, K: ArrayLike, D: Sequence[float], R: A
     if not np.isfinite([*coefficients, *rotation.ravel()]).all():
         raise ValueError(f'D = {coefficients} and R = {rotation.ravel().tolist()} must be finite; '
                          f'run camera_calibration again.')
+    if any(abs(value) > _MAX_ENTRY for value in coefficients):
+        raise ValueError(f'D = {coefficients} has entries beyond {_MAX_ENTRY:g}; '
+                         f'run camera_calibration again.')
     _check_coefficients(distortion_model, coefficients)
     rotation = rotation if rotation.any() else np.eye(3)
     size = _checked_size(width, height, binning, roi)
@@ -166,9 +172,13 @@ def _check_intrinsics(K: Matrix, P: Matrix) -> None:
         text = f'{name} = {matrix.ravel().tolist()}'
         if not np.isfinite(matrix).all():
             raise ValueError(f'{text} has values that are not finite; calibrate the camera again.')
-        if matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
+        if not all(_FOCAL_LENGTHS[0] <= matrix[i, i] <= _FOCAL_LENGTHS[1] for i in (0, 1)):
             raise ValueError(f'{text} has focal lengths {matrix[0, 0]:g} and {matrix[1, 1]:g}; '
-                             f'they must be positive. Calibrate the camera again.')
+                             f'they must be positive, {_FOCAL_LENGTHS[0]:g} to '
+                             f'{_FOCAL_LENGTHS[1]:g} pixels. Calibrate the camera again.')
+        if np.abs(matrix).max() > _MAX_ENTRY:
+            raise ValueError(f'{text} has entries beyond {_MAX_ENTRY:g} pixels. '
+                             f'Calibrate the camera again.')
         if not np.array_equal(matrix[2, :3], (0, 0, 1)):
             raise ValueError(f'{text} must have 0 0 1 in its last row. '
                              f'Check who publishes camera_info.')

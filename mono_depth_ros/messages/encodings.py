@@ -7,12 +7,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mono_depth_ros.messages.encoded_size import read_encoded_size
+
 Pixels = NDArray[np.uint8]
 Buffer = Any  # whatever np.frombuffer reads: bytes, array('B'), memoryview, a uint8 array
 
 
+# Above 8192x4096 and every camera that a robot carries; a decoder takes a few bytes for each.
+MAX_PIXELS = 36_000_000
+_MAX_SCANS = 64  # of a progressive JPEG, each of which costs as much as a whole image
+
+
 class UnsupportedEncodingError(ValueError):
     """The encoding of an image is not one that we decode."""
+
+
+class TooLargeError(ValueError):
+    """The image has more pixels than it may; nothing of it was decoded."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,7 @@ _DEPTH_HEADER, _PNG = 12, b'\x89PNG'
 
 
 def decode_image(data: Buffer, size: tuple[int, int], encoding: str, step: int,
-                 is_bigendian: bool) -> Pixels:
+                 is_bigendian: bool, max_pixels: int = MAX_PIXELS) -> Pixels:
     """Decode the data of an image message.
 
     Args:
@@ -65,12 +76,14 @@ def decode_image(data: Buffer, size: tuple[int, int], encoding: str, step: int,
         encoding: one of `SUPPORTED_ENCODINGS`.
         step: bytes from one row to the next, padding included.
         is_bigendian: byte order of 16-bit values.
+        max_pixels: the most that an image may have [px].
 
     Returns:
         (H, W, 3) uint8 RGB, contiguous; for unpadded rgb8 a view of data.
 
     Raises:
         UnsupportedEncodingError: another encoding.
+        TooLargeError: more than `max_pixels`.
         ValueError: size, step and length of data do not fit together.
     """
     layout = _LAYOUTS.get(encoding)
@@ -78,6 +91,7 @@ def decode_image(data: Buffer, size: tuple[int, int], encoding: str, step: int,
         raise UnsupportedEncodingError(
             f"Image encoding '{encoding}' is not supported. "
             f"Supported: {', '.join(SUPPORTED_ENCODINGS)}.")
+    _check_pixels(f'{encoding} image', size, max_pixels)
     rows = _pixel_rows(np.frombuffer(data, np.uint8), size, encoding, step, layout)
     pixels: NDArray[Any] = rows.reshape(len(rows), size[1], -1)
     if layout.bytes_per_value == 2:
@@ -88,21 +102,33 @@ def decode_image(data: Buffer, size: tuple[int, int], encoding: str, step: int,
     return np.ascontiguousarray(_eight_bits(pixels))
 
 
-def decode_compressed(data: Buffer) -> Pixels:
-    """Decode the data of a compressed image message (JPEG, PNG and what else OpenCV reads).
+def decode_compressed(data: Buffer, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """Decode the data of a compressed image message: a JPEG or a PNG.
+
+    Args:
+        data: the bytes of the message.
+        max_pixels: the most that an image may have [px], by its header, before it is decoded.
 
     Returns:
         (H, W, 3) uint8 RGB. The orientation that a JPEG may state is left alone: the camera's
         calibration holds for the pixels as they are.
+
+    Raises:
+        TooLargeError: more than `max_pixels`, or scans without end.
+        ValueError: no JPEG or PNG, damaged, or cut off.
     """
     encoded = np.frombuffer(data, np.uint8)
+    promised = read_encoded_size(encoded.tobytes())
+    if promised is None:
+        raise _undecodable(encoded)
+    _check_pixels('Compressed image', promised[:2], max_pixels)
+    if promised.scans > _MAX_SCANS:
+        raise TooLargeError(f'Compressed image has {promised.scans} scans; expected at most '
+                            f'{_MAX_SCANS}. It is damaged, or made to take the decoder hours.')
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(encoded, flags) if encoded.size else None
+    pixels = cv2.imdecode(encoded, flags)
     if pixels is None:
-        raise ValueError(
-            f'Compressed image of {encoded.size} bytes cannot be decoded: its data '
-            f'{_describe_format(encoded)}. Expected a whole JPEG or PNG; the compressedDepth '
-            f'transport is not an image.')
+        raise _undecodable(encoded)
     return np.asarray(cv2.cvtColor(_eight_bits(pixels), cv2.COLOR_BGR2RGB), np.uint8)
 
 
@@ -145,7 +171,10 @@ def decode_compressed_depth(data: Buffer, format_: str) -> NDArray[np.float32]:
     stored = np.frombuffer(data, np.uint8)
     has_header = stored[:4].tobytes() != _PNG
     png = stored[_DEPTH_HEADER:] if has_header else stored
-    values = cv2.imdecode(png, cv2.IMREAD_UNCHANGED) if png.size else None
+    promised = read_encoded_size(png.tobytes())
+    if promised is not None:
+        _check_pixels('Compressed depth', promised[:2], MAX_PIXELS)
+    values = cv2.imdecode(png, cv2.IMREAD_UNCHANGED) if promised else None
     if values is None or values.dtype != np.uint16 or values.ndim != 2:
         raise ValueError(f'Compressed depth of {stored.size} bytes holds no whole 16-bit gray '
                          'PNG.')
@@ -221,6 +250,20 @@ def _pixel_rows(data: Pixels, size: tuple[int, int], encoding: str, step: int,
         raise ValueError(f'{what}: data holds {data.size} bytes, but {rows} rows of step {step} '
                          f'need {rows * step}.')
     return data[:rows * step].reshape(rows, step)[:, :row]
+
+
+def _check_pixels(what: str, size: tuple[int, int], max_pixels: int) -> None:
+    height, width = size
+    if height * width > max_pixels:
+        raise TooLargeError(f'{what} of {width}x{height} has more than {max_pixels} pixels: '
+                            f'check who publishes it, or raise max_pixels.')
+
+
+def _undecodable(encoded: Pixels) -> ValueError:
+    return ValueError(
+        f'Compressed image of {encoded.size} bytes cannot be decoded: its data '
+        f'{_describe_format(encoded)}. Expected a whole JPEG or PNG; the compressedDepth '
+        f'transport is not an image.')
 
 
 def _eight_bits(pixels: NDArray[Any]) -> Pixels:

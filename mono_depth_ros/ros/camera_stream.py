@@ -42,6 +42,8 @@ OUTPUT_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE,
 
 OUTPUTS: dict[str, Any] = {DEPTH: Image, INFO: CameraInfo, CLOUD: PointCloud2, RELATIVE: Image,
                            COLOR: Image, RECTIFIED: Image}
+MAX_NEWS = 64
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -60,9 +62,11 @@ class CameraStream:
         self.name = name
         self.prefix = f'{name}/' if name else ''
         self.wake = wake
+        self.max_pixels = config.max_pixels
         self.statistics = StreamStatistics()
         self.fault = ''
         self.batch = 0
+        self.batch_limit: int | None = None
         self._kind, self._kind_scale = '', 0.0
         self.last_stamp_ns: int | None = None
         self._slot: Frame | None = None
@@ -189,8 +193,11 @@ class CameraStream:
         return geometry
 
     def is_news(self, key: object) -> bool:
-        """Return True the first time only, so that a log line is not repeated per frame."""
-        if key in self._told:
+        """Return True the first time only, so that a log line is not repeated per frame.
+
+        A camera that is always new, of another size in every image, is no news in the end.
+        """
+        if key in self._told or len(self._told) >= MAX_NEWS:
             return False
         self._told.add(key)
         return True

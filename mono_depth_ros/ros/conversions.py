@@ -14,6 +14,7 @@ from std_msgs.msg import Header
 
 from mono_depth_ros.messages.camera_info import CameraModel, camera_model, image_size
 from mono_depth_ros.messages.encodings import (
+    MAX_PIXELS,
     SUPPORTED_ENCODINGS,
     UnsupportedEncodingError,
     decode_compressed,
@@ -25,17 +26,18 @@ Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 
-def rgb_from_message(message: Image | CompressedImage) -> Pixels:
-    """Decode an image message to (H, W, 3) uint8 RGB.
+def rgb_from_message(message: Image | CompressedImage, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """Decode an image message of at most `max_pixels` to (H, W, 3) uint8 RGB.
 
     Raises:
+        TooLargeError: the image has more pixels; none was decoded.
         ValueError: the data does not fit the header, or the encoding is not supported.
     """
     if isinstance(message, CompressedImage):
-        return decode_compressed(message.data)
+        return decode_compressed(message.data, max_pixels)
     try:
         return decode_image(message.data, (message.height, message.width), message.encoding,
-                            message.step, bool(message.is_bigendian))
+                            message.step, bool(message.is_bigendian), max_pixels)
     except UnsupportedEncodingError:
         if importlib.util.find_spec('cv_bridge') is None:
             raise

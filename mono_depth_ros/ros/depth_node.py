@@ -120,12 +120,12 @@ class DepthNode(LifecycleNode):
         card = load_card(config.model)
         self.get_logger().info(f"loading '{card.name}' ({card.network}) on {config.device}")
         images = () if card.is_trained else street_images(CALIBRATION_IMAGES, card.input_size)
-        self._estimator = DepthEstimator(
+        estimator = DepthEstimator(
             card, device=config.device, precision=config.precision, backend=config.backend,
             cameras=len(config.cameras), threads=config.threads or DEFAULT_THREADS,
             fit=config.fit, calibration_images=images, report=self._report)
-        self._estimator.warm_up([card.input_size])
-        self.card = card
+        estimator.warm_up([card.input_size])  # out of memory in here must not keep the rest
+        self._estimator, self.card = estimator, card
         if not card.is_trained:
             self.get_logger().warning(
                 f"'{card.name}' is untrained: its depth shows that everything runs, nothing more")
@@ -219,7 +219,7 @@ class DepthNode(LifecycleNode):
 
     def _facts(self, monitor: StreamMonitor) -> CameraFacts:
         return monitor.facts(
-            self.state, self.config.max_age, self.get_clock().now().nanoseconds,
+            self.state, self.config, self.get_clock().now().nanoseconds,
             bool(self.get_parameter('use_sim_time').value))
 
     def _device_values(self) -> dict[str, str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
 from std_msgs.msg import Header
 
 from mono_depth_ros.inference.estimator import Depth, DepthEstimator
+from mono_depth_ros.inference.memory import BatchLimit, MemoryExhaustedError
 from mono_depth_ros.inference.units import DepthScaling
 from mono_depth_ros.ros.calibration import FrameDroppedError
 from mono_depth_ros.ros.camera_stream import CameraStream, Frame
@@ -38,6 +39,7 @@ class DepthWorker:
         self._header_age = header_age
         self._wake = wake
         self._logger = logger
+        self._batches = BatchLimit()
         self._running = True
         self._thread = threading.Thread(target=self._run, name='depth_worker', daemon=True)
         self._thread.start()
@@ -51,7 +53,11 @@ class DepthWorker:
 
     def _run(self) -> None:
         while waiting := self._wait():
-            self._process(waiting)
+            try:
+                self._process(waiting)
+            except Exception as error:  # of no frame in particular; the thread must live on
+                for stream, _ in waiting:
+                    self._fail(stream, error)
 
     def _wait(self) -> list[tuple[CameraStream, Frame]]:
         """Return the newest frame of every camera that has one; nothing when stopped."""
@@ -114,10 +120,17 @@ class DepthWorker:
     def _estimate(self, frames: list[PreparedFrame], config: DepthNodeConfig
                   ) -> list[Depth]:
         """Run the network on all frames at once; nothing comes back when it fails."""
-        try:
+        def work(part: Sequence[PreparedFrame]) -> list[Depth]:
             return self._estimator.estimate(
-                [ready.rgb for ready in frames], [ready.geometry.K_out for ready in frames],
+                [ready.rgb for ready in part], [ready.geometry.K_out for ready in part],
                 config.depth_scale or None)
+
+        try:
+            return self._batches.run(work, frames)
+        except MemoryExhaustedError as error:
+            for ready in frames:
+                self._drop(ready.stream, FrameDroppedError('out_of_memory', str(error)))
+            return []
         except Exception as error:
             for ready in frames:
                 self._fail(ready.stream, error)
@@ -139,7 +152,8 @@ class DepthWorker:
             self._fail(stream, error)
         else:
             stream.fault = ''
-            stream.batch = batch
+            stream.batch = min(batch, self._batches.limit or batch)
+            stream.batch_limit = self._batches.limit
             stream.statistics.count_out(ready.received, self._header_age(ready.header))
 
     def _drop(self, stream: CameraStream, drop: FrameDroppedError) -> None:

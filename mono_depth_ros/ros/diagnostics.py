@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock
@@ -13,7 +14,9 @@ from rclpy.node import Node
 
 from mono_depth_ros.inference.model_card import ModelCard
 from mono_depth_ros.ros.camera_stream import CameraStream
-from mono_depth_ros.ros.watchdog import PERIOD_S, CameraFacts, Level, diagnose
+from mono_depth_ros.ros.limits import Level, Limits, Performance, readable_drops
+from mono_depth_ros.ros.parameters import DepthNodeConfig
+from mono_depth_ros.ros.watchdog import PERIOD_S, CameraFacts, diagnose
 
 REPEAT_PERIODS = 12
 
@@ -37,13 +40,19 @@ class Speaker:
             if self.said:
                 logger.info(f'{self.label}: {text}')
             self.said = ''
-        elif text != self.said or self.silent_periods >= REPEAT_PERIODS:
+        elif (_without_figures(text) != _without_figures(self.said)
+              or self.silent_periods >= REPEAT_PERIODS):
             # rclpy refuses a second severity from the same line.
             if level == Level.ERROR:
                 logger.error(f'{self.label}: {text}')
             else:
                 logger.warning(f'{self.label}: {text}')
             self.said, self.silent_periods = text, 0
+
+
+def _without_figures(text: str) -> str:
+    """Return what stays of a sentence while only its figures change."""
+    return re.sub(r'\d+(\.\d+)?', '#', text)
 
 
 class StreamMonitor:
@@ -54,7 +63,17 @@ class StreamMonitor:
         self.speaker = Speaker(stream.label)
         self.history = deque([stream.statistics.snapshot()], maxlen=PERIOD_S + 1)
 
-    def facts(self, state: str, max_age: float, clock_ns: int, simulated: bool) -> CameraFacts:
+    def performance(self) -> Performance:
+        """Return rate, age and drops of the last seconds."""
+        first, last = self.history[0], self.history[-1]
+        drops = {cause: count - first.drops.get(cause, 0) for cause, count in last.drops.items()
+                 if count > first.drops.get(cause, 0)}
+        is_whole = len(self.history) == self.history.maxlen
+        return Performance(last.fps if is_whole else None, last.age_p95,
+                           last.frames_in - first.frames_in, drops)
+
+    def facts(self, state: str, config: DepthNodeConfig, clock_ns: int, simulated: bool
+              ) -> CameraFacts:
         """Gather what the watchdog judges; to be called once a second."""
         stream, node = self.stream, self.stream.node
         self.history.append(stream.statistics.snapshot())
@@ -71,11 +90,17 @@ class StreamMonitor:
             frames_out=last.frames_out - first.frames_out,
             subscribed=bool(wanted), silent=frozenset(listened - wanted), depth_kind=stream.kind,
             qos_conflict=stream.input_conflict(), output_qos_conflict=stream.output_conflict(),
-            fault=stream.fault, max_age=max_age,
+            fault=stream.fault, max_age=config.max_age,
             too_old=last.drops.get('too_old', 0) - first.drops.get('too_old', 0),
             waits_for_clock=simulated and clock_ns == 0,
             stamp_age=None if stamp is None or clock_ns == 0 else (clock_ns - stamp) / 1e9,
-            unstamped=stamp == 0)
+            unstamped=stamp == 0, batch_limit=stream.batch_limit,
+            performance=self.performance(), limits=limits_of(config))
+
+
+def limits_of(config: DepthNodeConfig) -> Limits:
+    """Return the thresholds among the parameters."""
+    return Limits(**{spec.name: getattr(config, spec.name) for spec in fields(Limits)})
 
 
 def camera_status(monitor: StreamMonitor, facts: CameraFacts, card: ModelCard | None,
@@ -90,8 +115,9 @@ def camera_status(monitor: StreamMonitor, facts: CameraFacts, card: ModelCard | 
         'depth_kind': stream.kind or 'unknown',
         'fps': f'{last.fps:.1f}', 'batch': str(stream.batch), 'frames_in': str(last.frames_in),
         'frames_out': str(last.frames_out), 'age_p50_ms': _milliseconds(last.age_p50),
-        'age_p95_ms': _milliseconds(last.age_p95),
+        'age_p95_ms': _milliseconds(last.age_p95), 'age_p99_ms': _milliseconds(last.age_p99),
         'header_age_p50_ms': _milliseconds(last.header_age_p50)}
+    values['recent_drops'] = readable_drops(monitor.performance().drops)
     values |= {f'dropped_{cause}': str(count) for cause, count in sorted(last.drops.items())}
     status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
     return status

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
 from mono_depth_ros.geometry.camera import backproject
@@ -24,7 +23,11 @@ from mono_depth_ros.messages.depth_outputs import (
     color_range,
     limit_depth,
 )
-from mono_depth_ros.messages.encodings import UnsupportedEncodingError, encode_depth
+from mono_depth_ros.messages.encodings import (
+    TooLargeError,
+    UnsupportedEncodingError,
+    encode_depth,
+)
 from mono_depth_ros.ros.calibration import FrameDroppedError
 from mono_depth_ros.ros.camera_stream import CameraStream, Frame
 from mono_depth_ros.ros.conversions import (
@@ -65,13 +68,11 @@ def prepare_frame(stream: CameraStream, frame: Frame, max_age: float) -> Prepare
         FrameDroppedError: too old, not decodable, or without usable camera_info.
     """
     check_age(frame.received, max_age)
-    message = frame.message
-    if not isinstance(message, CompressedImage):
-        stream.geometry((message.height, message.width))
+    # Decoded first: a header may lie, and the maps of its size would fill the memory.
     rgb = _decode(stream, frame)
     geometry = stream.geometry(rgb.shape[:2])
-    return PreparedFrame(stream, message.header, frame.received, rectify_image(rgb, geometry),
-                         geometry, stream.wanted())
+    return PreparedFrame(stream, frame.message.header, frame.received,
+                         rectify_image(rgb, geometry), geometry, stream.wanted())
 
 
 def check_age(received: float, max_age: float) -> None:
@@ -83,7 +84,9 @@ def check_age(received: float, max_age: float) -> None:
 def _decode(stream: CameraStream, frame: Frame) -> Pixels:
     topic = stream.node.resolve_topic_name(stream.image_topic)
     try:
-        return rgb_from_message(frame.message)
+        return rgb_from_message(frame.message, stream.max_pixels)
+    except TooLargeError as error:
+        raise FrameDroppedError('too_large', f'{topic}: {error}') from error
     except UnsupportedEncodingError as error:
         raise FrameDroppedError('encoding', f'{topic}: {error}') from error
     except (ValueError, cv2.error) as error:

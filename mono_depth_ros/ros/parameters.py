@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 import textwrap
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from rclpy.parameter import Parameter
 from mono_depth_ros.inference.model_card import DEFAULT_CARD
 from mono_depth_ros.messages.colormap import COLORMAPS
 from mono_depth_ros.messages.depth_outputs import MAX_DEPTH, MIN_DEPTH
+from mono_depth_ros.messages.encodings import MAX_PIXELS
 
 Value = str | bool | int | float | tuple[str, ...]
 Bounds = tuple[float, float]
@@ -72,6 +74,9 @@ class DepthNodeConfig:
     image_transport: str = parameter(
         'raw', 'raw: sensor_msgs/Image; compressed: sensor_msgs/CompressedImage on '
         '<image>/compressed.', choices=('raw', 'compressed'))
+    max_pixels: int = parameter(
+        MAX_PIXELS, 'Images of more pixels are refused before they are decoded, by what their '
+        'header says.', bounds=(1, 500_000_000))
     depth_scale: float = parameter(
         0.0, "Metres per unit of the network's depth, measured by you for this camera; wins over "
         'the card. 0.0: not given.', bounds=(0.0, 1e6), while_running=True)
@@ -94,6 +99,25 @@ class DepthNodeConfig:
     max_age: float = parameter(
         1.0, 'Frames older than this since their reception are dropped, not published [s]. '
         '0.0: no limit.', bounds=(0.0, 3600.0), while_running=True)
+    warn_fps: float = parameter(
+        0.0, 'Fewer depth images per second than this are a WARN in /diagnostics [Hz]. 0.0: not '
+        'judged.', bounds=(0.0, 1000.0), while_running=True)
+    error_fps: float = parameter(
+        0.0, 'Fewer depth images per second than this are an ERROR [Hz]. 0.0: not judged.',
+        bounds=(0.0, 1000.0), while_running=True)
+    warn_age: float = parameter(
+        0.5, 'Depth older than this when published (95th percentile) is a WARN [s]. 0.0: not '
+        'judged.', bounds=(0.0, 3600.0), while_running=True)
+    error_age: float = parameter(
+        0.0, 'Depth older than this when published (95th percentile) is an ERROR [s]. 0.0: not '
+        'judged.', bounds=(0.0, 3600.0), while_running=True)
+    warn_drops: float = parameter(
+        0.05, 'A larger share than this of the last images dropped for a fault is a WARN; images '
+        'replaced by a newer one do not count. 0.0: not judged.', bounds=(0.0, 1.0),
+        while_running=True)
+    error_drops: float = parameter(
+        0.5, 'A larger share than this of the last images dropped for a fault is an ERROR. 0.0: '
+        'not judged.', bounds=(0.0, 1.0), while_running=True)
 
     def __post_init__(self) -> None:
         problems = list(self.problems())
@@ -112,10 +136,20 @@ class DepthNodeConfig:
         if not self.cameras or len(set(self.cameras)) != len(self.cameras):
             yield (f'cameras {list(self.cameras)} must name each camera once; '
                    "use [''] for one unnamed camera.")
+        yield from self._limit_problems()
         for camera in self.cameras:
             if not CAMERA_NAME.fullmatch(camera) and self.cameras != ('',):
                 yield (f"camera name '{camera}' cannot prefix a topic: use letters, digits and "
                        "underscores, a letter first, such as 'front'.")
+
+    def _limit_problems(self) -> Iterator[str]:
+        """Yield what contradicts itself: an ERROR has to be worse than a WARN."""
+        for what, is_worse in (('fps', operator.lt), ('age', operator.gt), ('drops', operator.gt)):
+            warn, error = getattr(self, f'warn_{what}'), getattr(self, f'error_{what}')
+            if warn and error and not is_worse(error, warn):
+                worse = 'below' if is_worse is operator.lt else 'above'
+                yield (f'error_{what} {error} must be {worse} warn_{what} {warn}: change one of '
+                       'them, or set one to 0.0 (not judged).')
 
 
 SPECS: dict[str, Field[Any]] = {spec.name: spec for spec in fields(DepthNodeConfig)}

@@ -40,8 +40,8 @@ from mono_depth_ros.messages.encodings import decode_depth
 from mono_depth_ros.ros.conversions import header_stamp, model_from_message
 from mono_depth_ros.ros.diagnostics import diagnostic_array, status_name
 from mono_depth_ros.ros.evaluator_parameters import declare_evaluator_parameters
+from mono_depth_ros.ros.limits import Level
 from mono_depth_ros.ros.message_types import import_message
-from mono_depth_ros.ros.watchdog import Level
 
 NANOSECONDS = 1_000_000_000
 TF_TYPE = 'tf2_msgs/msg/TFMessage'

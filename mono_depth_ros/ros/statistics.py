@@ -23,6 +23,7 @@ class Snapshot:
     fps: float
     age_p50: float
     age_p95: float
+    age_p99: float
     header_age_p50: float
 
 
@@ -69,7 +70,7 @@ class StreamStatistics:
             return Snapshot(
                 frames_in=self.frames_in, frames_out=self.frames_out, drops=dict(self.drops),
                 fps=frame_rate(recent), age_p50=percentile(self._ages, 50),
-                age_p95=percentile(self._ages, 95),
+                age_p95=percentile(self._ages, 95), age_p99=percentile(self._ages, 99),
                 header_age_p50=percentile(self._header_ages, 50))
 
 

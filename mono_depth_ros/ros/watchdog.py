@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import IntEnum
+from dataclasses import dataclass, field
+
+from mono_depth_ros.ros.limits import Level, Limits, Performance, judge, readable_drops
 
 PERIOD_S = 5
 IMPLAUSIBLE_STAMP_S = 3600.0
-
-
-class Level(IntEnum):
-    """Severity, with the values of diagnostic_msgs/DiagnosticStatus."""
-
-    OK = 0
-    WARN = 1
-    ERROR = 2
 
 
 @dataclass(frozen=True)
@@ -26,6 +19,7 @@ class CameraFacts:
     `stamp_age` is the ROS clock minus the last image's stamp [s], None without an image;
     `silent` are outputs that somebody subscribes to and that have nothing to publish;
     `foreign_type` is what the image topic carries when it is not `image_type`;
+    `batch_limit` is what fits into memory since it ran out, None when it did not;
     `other_transport` is the topic of raw or compressed images that has publishers instead.
     """
 
@@ -50,13 +44,19 @@ class CameraFacts:
     waits_for_clock: bool = False
     stamp_age: float | None = None
     unstamped: bool = False
+    batch_limit: int | None = None
+    performance: Performance = field(default_factory=Performance)
+    limits: Limits = field(default_factory=Limits)
 
 
 def diagnose(facts: CameraFacts) -> tuple[Level, str]:
     """Return the most telling reason why a camera has no output, or what is odd about it."""
     for level, text in _reasons(facts):
         return level, text
-    return Level.OK, f'running: {facts.frames_out} frames in the last {PERIOD_S} s'
+    seen = facts.performance
+    rate = '' if seen.fps is None else f'{seen.fps:.1f} Hz, age p95 {seen.age_p95 * 1e3:.0f} ms, '
+    return Level.OK, (f'running: {rate}{facts.frames_out} frames in the last {PERIOD_S} s, '
+                      f'dropped: {readable_drops(seen.drops)}')
 
 
 def _reasons(facts: CameraFacts) -> Iterator[tuple[Level, str]]:
@@ -143,9 +143,15 @@ def _waits_for_metres(facts: CameraFacts) -> bool:
 
 
 def _oddities(facts: CameraFacts) -> Iterator[tuple[Level, str]]:
+    if verdict := judge(facts.performance, facts.limits):
+        yield verdict
     # Not for every silent output: a layout that shows all of them listens to some in vain.
     if _waits_for_metres(facts):
         yield Level.WARN, f'running, but {_silent_outputs(facts)}'
+    if facts.batch_limit is not None:
+        yield Level.WARN, (f'memory ran out: images go through the network {facts.batch_limit} at '
+                           'a time, and more are tried every minute; end what else uses the '
+                           'device, or take a smaller model')
     if facts.waits_for_clock:
         yield Level.WARN, ('use_sim_time is set but nothing publishes /clock: depth flows, but '
                            'play the bag with --clock for everything else')

@@ -86,6 +86,24 @@ def test_intrinsics_that_cannot_be_are_refused(name, place, value, message):
         model(**fields)
 
 
+@pytest.mark.parametrize(('entry', 'value', 'message'), [
+    ((0, 0), 1e-3, 'focal lengths 0.001 and .* 0.01 to 1e\\+07 pixels'),
+    ((1, 1), 1e300, 'focal lengths .* and 1e\\+300'),
+    ((0, 2), -1e9, 'entries beyond 1e\\+07 pixels'),
+])
+def test_intrinsics_that_no_lens_has_are_refused(entry, value, message):
+    odd = K.copy()
+    odd[entry] = value
+
+    with pytest.raises(ValueError, match=message):
+        model(K=odd)
+
+
+def test_coefficients_that_would_overflow_are_refused():
+    with pytest.raises(ValueError, match=r'D = .* has entries beyond 1e\+07'):
+        model(D=(0.1, 1e300, 0.0, 0.0, 0.0))
+
+
 def test_coefficients_that_are_not_finite_are_refused():
     with pytest.raises(ValueError, match='must be finite'):
         model(D=(np.nan, 0, 0, 0, 0))

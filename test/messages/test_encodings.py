@@ -6,6 +6,7 @@ import pytest
 
 from mono_depth_ros.messages.encodings import (
     SUPPORTED_ENCODINGS,
+    TooLargeError,
     UnsupportedEncodingError,
     decode_compressed,
     decode_compressed_depth,
@@ -244,6 +245,34 @@ def test_depth_in_millimetres_is_rounded_and_zero_where_it_says_nothing():
 def test_another_depth_encoding_is_refused():
     with pytest.raises(ValueError, match=r"'64FC1' is not supported. Supported: 32FC1, 16UC1"):
         encode_depth(np.ones((1, 1), np.float32), '64FC1')
+
+
+def test_an_image_of_too_many_pixels_is_refused_whatever_its_data():
+    with pytest.raises(TooLargeError, match=r'rgb8 image of 100x50 has more than 4999 pixels'):
+        decode_image(b'', (50, 100), 'rgb8', 300, False, max_pixels=4999)
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png'])
+def test_a_compressed_image_is_refused_by_the_size_in_its_header(suffix):
+    data = encoded(suffix, np.zeros((8, 16, 3), np.uint8))
+
+    assert decode_compressed(data, max_pixels=128).shape == (8, 16, 3)
+    with pytest.raises(TooLargeError, match='Compressed image of 16x8 has more than 127 pixels'):
+        decode_compressed(data, max_pixels=127)
+
+
+def test_a_jpeg_of_scans_without_end_is_refused():
+    jpeg = encoded('.jpg', np.zeros((8, 16, 3), np.uint8))
+    scan = jpeg[jpeg.rfind(b'\xff\xda'):-2]
+
+    with pytest.raises(TooLargeError, match='has 66 scans; expected at most 64'):
+        decode_compressed(jpeg[:-2] + scan * 65 + jpeg[-2:])
+
+
+@pytest.mark.parametrize('suffix', ['.bmp', '.tiff'])
+def test_files_whose_size_nobody_read_are_not_decoded(suffix):
+    with pytest.raises(ValueError, match='neither JPEG nor PNG'):
+        decode_compressed(encoded(suffix, np.zeros((8, 16, 3), np.uint8)))
 
 
 @pytest.mark.parametrize('is_bigendian', [False, True])

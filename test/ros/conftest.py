@@ -1,5 +1,6 @@
 """Nodes to test: one of a test's own, or one long-lived one that is taken through its states."""
 
+import gc
 import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,19 @@ if importlib.util.find_spec('rclpy') is None:
     def pytest_report_header() -> str:
         return 'test/ros is skipped: rclpy is not installed'
 else:
-    from ros_harness import DEFAULTS, NodeProcess, Probe, next_domain, write_constant_card
+    from ros_harness import (
+        DEFAULTS,
+        CameraProcess,
+        NodeProcess,
+        Probe,
+        next_domain,
+        write_constant_card,
+    )
+
+def pytest_sessionfinish() -> None:
+    """Let go of the probes' middleware, which rclpy holds in circles, and its shared memory."""
+    gc.collect()
+
 
 Start = Callable[..., tuple['Probe', 'NodeProcess']]
 
@@ -72,6 +85,22 @@ def configured(shared_process: tuple['Probe', 'NodeProcess'], constant_card: Pat
         probe.transition('deactivate')
     if probe.state() == 'inactive':
         probe.transition('cleanup')
+
+
+@pytest.fixture
+def start_camera(tmp_path: Path) -> Iterator[Callable[..., 'CameraProcess']]:
+    """Start cameras in processes of their own: start_camera(domain, size, rate)."""
+    started: list[CameraProcess] = []
+
+    def start(domain: int, size: tuple[int, int] = (48, 96), rate: float = 30.0,
+              **environment: str) -> 'CameraProcess':
+        log = tmp_path / f'camera{len(started)}.log'
+        started.append(CameraProcess(domain, log, size, rate, **environment))
+        return started[-1]
+
+    yield start
+    for camera in started:
+        camera.stop()
 
 
 @pytest.fixture(scope='session')

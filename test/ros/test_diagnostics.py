@@ -4,7 +4,8 @@ import pytest
 import rclpy.logging
 
 from mono_depth_ros.ros.diagnostics import REPEAT_PERIODS, Speaker
-from mono_depth_ros.ros.watchdog import PERIOD_S, Level
+from mono_depth_ros.ros.limits import Level
+from mono_depth_ros.ros.watchdog import PERIOD_S
 
 
 @pytest.fixture
@@ -30,6 +31,12 @@ def test_the_same_trouble_is_repeated_once_a_minute(period):
     said = [bool(period(Level.ERROR, 'no publisher')) for _ in range(REPEAT_PERIODS + 1)]
 
     assert said == [True, *[False] * (REPEAT_PERIODS - 1), True]
+
+
+def test_figures_that_change_are_no_new_trouble(period):
+    said = [bool(period(Level.WARN, f'depth is {age}.5 ms old')) for age in (612, 98, 1700)]
+
+    assert said == [True, False, False]
 
 
 def test_the_end_of_trouble_is_said_once(period):

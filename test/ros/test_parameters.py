@@ -56,6 +56,9 @@ def test_numbers_have_ranges():
     ({'min_depth': 90.0}, 'min_depth 90.0 m must be smaller than max_depth 80.0 m'),
     ({'cameras': ('a', 'a')}, 'must name each camera once'),
     ({'cloud_stride': 0}, 'cloud_stride 0 is outside 1 to 64'),
+    ({'warn_age': 0.5, 'error_age': 0.4}, 'error_age 0.4 must be above warn_age 0.5'),
+    ({'warn_fps': 5.0, 'error_fps': 9.0}, 'error_fps 9.0 must be below warn_fps 5.0'),
+    ({'warn_drops': 0.5, 'error_drops': 0.5}, 'error_drops 0.5 must be above warn_drops 0.5'),
     ({'model': ''}, 'model is empty'),
 ])
 def test_a_bad_value_is_refused_with_what_is_expected(change, message):

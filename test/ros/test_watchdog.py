@@ -3,7 +3,8 @@ import re
 
 import pytest
 
-from mono_depth_ros.ros.watchdog import CameraFacts, Level, diagnose, readable_span
+from mono_depth_ros.ros.limits import Level, Limits, Performance
+from mono_depth_ros.ros.watchdog import CameraFacts, diagnose, readable_span
 
 RUNNING = CameraFacts(
     state='active', image_topic='/cam/image', image_publishers=1,
@@ -11,7 +12,25 @@ RUNNING = CameraFacts(
 
 
 def test_a_running_camera_is_ok():
-    assert diagnose(RUNNING) == (Level.OK, 'running: 50 frames in the last 5 s')
+    assert diagnose(RUNNING) == (
+        Level.OK, 'running: 50 frames in the last 5 s, dropped: none')
+
+
+def test_a_running_camera_says_its_rate_age_and_drops():
+    seen = Performance(fps=9.96, age_p95=0.0341, drops={'too_old': 1, 'replaced_by_newer': 7})
+
+    assert diagnose(dataclasses.replace(RUNNING, performance=seen))[1] == (
+        'running: 10.0 Hz, age p95 34 ms, 50 frames in the last 5 s, '
+        'dropped: replaced_by_newer 7, too_old 1')
+
+
+def test_a_crossed_threshold_is_named_with_its_parameter():
+    facts = dataclasses.replace(RUNNING, performance=Performance(fps=4.0),
+                                limits=Limits(warn_fps=5.0))
+
+    assert diagnose(facts) == (Level.WARN, 'running, but at 4.0 Hz, below warn_fps: is the '
+                               'camera slower, or the network (then take a smaller model, or a '
+                               'GPU)?')
 
 
 @pytest.mark.parametrize(('change', 'level', 'words'), [
@@ -45,6 +64,7 @@ def test_a_running_camera_is_ok():
     ({'fault': 'K is all zero'}, Level.ERROR, 'K is all zero'),
     ({'frames_out': 0, 'too_old': 9, 'max_age': 0.5}, Level.ERROR, '9 frames .* max_age 0.5 s'),
     ({'frames_out': 0}, Level.WARN, 'none was finished in the last 5 s'),
+    ({'batch_limit': 2}, Level.WARN, 'memory ran out: images go through the network 2 at a time'),
     ({'waits_for_clock': True}, Level.WARN, 'nothing publishes /clock'),
     ({'unstamped': True, 'stamp_age': 1.8e9}, Level.WARN, 'no stamp .* header.stamp'),
     ({'stamp_age': 3.2e8}, Level.WARN, '10.1 years older'),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -27,6 +29,24 @@ class PythonProcess:
 
     def alive(self) -> bool:
         return self.process.poll() is None
+
+    def kill(self) -> None:
+        """End the process as a crash would."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def shared_memory(self) -> set[Path]:
+        """Return the segments of the middleware that this process owns, as it has their lock.
+
+        Not its ports: whoever has sent to one keeps it, and the last process removes it.
+        """
+        owned = set()
+        for descriptor in Path(f'/proc/{self.process.pid}/fd').iterdir():
+            with suppress(FileNotFoundError):
+                file = descriptor.readlink()
+                if re.fullmatch(r'/dev/shm/fast\w+_[0-9a-f]{16}_el', str(file)):
+                    owned |= {file, Path(str(file).removesuffix('_el'))}
+        return owned
 
     def stop(self) -> int:
         """Interrupt the whole session as Ctrl-C would; nothing is left behind."""

@@ -27,9 +27,11 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from mono_depth_ros.inference.checkpoint import save_weights
 from mono_depth_ros.networks import create_network
-from mono_depth_ros.ros.fastdds import profile_environment
+from mono_depth_ros.ros.fastdds import profile_environment, profile_variable
 
 TIMEOUT = 60.0
+# Without shared memory: what is killed would leave its own behind.
+WITHOUT_SHARED_MEMORY = {profile_variable(): '', 'FASTDDS_BUILTIN_TRANSPORTS': 'UDPv4'}
 TRANSITIONS = {'configure': 1, 'cleanup': 2, 'activate': 3, 'deactivate': 4, 'shutdown': 5}
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
@@ -73,7 +75,7 @@ class Probe:
     """Stand outside the node: publish to it, listen to it, call its services."""
 
     def __init__(self, domain: int, arguments: list[str] | None = None) -> None:
-        self.context = Context()
+        self.context, self.domain = Context(), domain
         rclpy.init(args=arguments, context=self.context, domain_id=domain)
         self.node = Node('probe', context=self.context)
         self.executor = SingleThreadedExecutor(context=self.context)
@@ -85,6 +87,7 @@ class Probe:
         self.executor.shutdown()
         self.node.destroy_node()
         self.context.try_shutdown()
+        self._publishers.clear()
 
     def listen(self, topic: str, kind: Any, qos: QoSProfile | int = 10) -> list[Any]:
         messages = self.received.setdefault(topic, [])
@@ -201,10 +204,19 @@ class NodeProcess(PythonProcess):
                          ENVIRONMENT | {'ROS_DOMAIN_ID': str(domain)})
 
 
+class CameraProcess(PythonProcess):
+    """Publish `image` and `camera_info` from a process of its own."""
+
+    def __init__(self, domain: int, log: Path, size: tuple[int, int], rate: float,
+                 **environment: str) -> None:
+        super().__init__(log, [str(ROOT / 'test/support/camera.py'), *map(str, (*size, rate))],
+                         ENVIRONMENT | {'ROS_DOMAIN_ID': str(domain)} | environment)
+
+
 def defaults() -> dict[str, Any]:
     path = ROOT / 'config' / 'depth.yaml'
     values = yaml.safe_load(path.read_text(encoding='utf-8'))['/**']['ros__parameters']
-    return values | {'threads': 1, 'max_age': 0.0}
+    return values | {'threads': 1, 'max_age': 0.0, 'warn_age': 0.0, 'use_sim_time': False}
 
 
 DEFAULTS = defaults()
