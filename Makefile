@@ -62,7 +62,7 @@ demo: $(READY)
 	  $(if $(IMAGE_TOPIC),--image-topic '$(IMAGE_TOPIC)')
 
 test: $(READY)
-	$(BIN)/python -m pytest $(TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 lint: $(READY)
 	$(BIN)/python -m ruff check .

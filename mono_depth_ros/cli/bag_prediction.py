@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader, AnyReaderError
 
-from mono_depth_ros.cli.estimator_options import check_aspect
 from mono_depth_ros.datasets.bag_index import (
     camera_from_info,
     choose_image_topic,
@@ -245,7 +244,6 @@ class _Batch:
             rgb = rgb_from_bag_message(message)
             size = rgb.shape[0], rgb.shape[1]
             geometry = calibrations.geometry(size, log_time)
-            check_aspect(self._estimator, size)
         except (ValueError, cv2.error, AnyReaderError) as error:
             self._report.skipped[str(error)] += 1
             return

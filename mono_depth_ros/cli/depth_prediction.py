@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from mono_depth_ros.cli.estimator_options import check_aspect, describe, open_estimator
+from mono_depth_ros.cli.estimator_options import describe, open_estimator
 from mono_depth_ros.cli.picture import Caption, Film, Scale, choose_scale
 from mono_depth_ros.cli.prediction_files import Prediction, render, write_arrays
 from mono_depth_ros.cli.prediction_inputs import Clip, Frame, read_clip
@@ -92,10 +92,6 @@ class Predictor:
         if frame.image is None:
             return frame
         size = frame.image.shape[0], frame.image.shape[1]
-        try:
-            check_aspect(self.estimator, size)
-        except ValueError as error:
-            return Frame(frame.stem, None, f"'{frame.stem}': {error}")
         if self.camera is None:
             return frame
         height, width = self.camera.model.size

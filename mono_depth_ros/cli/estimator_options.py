@@ -13,8 +13,6 @@ from mono_depth_ros.messages.depth_outputs import MAX_DEPTH, MIN_DEPTH
 
 # Batch norms of an untrained card take their statistics from so many images.
 _CALIBRATION_IMAGES = 8
-# Networks shrink their input by 32 and need a neighbour to look at [px].
-_NARROWEST = 64
 
 
 def add_estimator_options(parser: argparse.ArgumentParser) -> None:
@@ -53,18 +51,6 @@ def open_estimator(chosen: argparse.Namespace) -> DepthEstimator:
     return DepthEstimator(
         card, device=chosen.device, precision=chosen.precision, threads=chosen.threads,
         fit=chosen.fit, calibration_images=images)
-
-
-def check_aspect(estimator: DepthEstimator, size: tuple[int, int]) -> None:
-    """Refuse images of a (height, width) in which the network would see next to nothing.
-
-    Raises:
-        ValueError: their aspect is too extreme.
-    """
-    narrow = min(estimator.network_size(size))
-    if narrow < _NARROWEST:
-        raise ValueError(f'the image is {size[1]}x{size[0]}: at this aspect the network would see '
-                         f'only {narrow} pixels of one side. Crop it, or choose --fit stretch')
 
 
 def describe(card: ModelCard, kind: str) -> str:

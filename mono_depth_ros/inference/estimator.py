@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +22,9 @@ from mono_depth_ros.inference.units import DepthScaling, depth_scaling
 
 Depth = NDArray[np.float32]
 Intrinsics = NDArray[np.float64]
+
+# Network sizes that keep their engines: cameras have one each, and few robots more cameras.
+MAX_SIZES = 8
 
 
 class DepthEstimator:
@@ -94,7 +98,7 @@ class DepthEstimator:
                 self._depths(images * count, [(0.0, 1.0)] * count, self.network_size(size))
 
     def served(self, size: Size | None = None) -> Served | None:
-        """Return what serves a network size, or the newest one; None before the first image."""
+        """Return what serves a network size, or the one used last; None before the first image."""
         newest = next(reversed(self._served.values()), None)
         return newest if size is None else self._served.get(size)
 
@@ -158,10 +162,14 @@ class DepthEstimator:
         return depths
 
     def _serving(self, size: Size) -> Served:
-        """Return what serves a size, built when its first image comes."""
+        """Return what serves a size, built when its first image comes; the last used is last."""
         if size in self._refused:
             raise self._refused[size]
-        if size not in self._served:
+        if size in self._served:
+            self._served[size] = self._served.pop(size)
+        else:
+            _forget_oldest(self._served)
+            _forget_oldest(self._refused)
             job = EngineJob(
                 self._network, self._fingerprint, size, 1, self.device, self._precision,
                 torch.get_num_threads(), cache_folder(), self._report)
@@ -172,6 +180,12 @@ class DepthEstimator:
                 self._refused[size] = error
                 raise
         return self._served[size]
+
+
+def _forget_oldest(by_size: dict[Size, Any]) -> None:
+    """Make room for one more size, so that a camera of ever new sizes does not fill the memory."""
+    while len(by_size) >= MAX_SIZES:
+        del by_size[next(iter(by_size))]
 
 
 def _size(image: Image) -> Size:

@@ -15,6 +15,8 @@ Size = tuple[int, int]
 
 FITS = ('keep_aspect', 'stretch')
 SIZE_MULTIPLE = 32
+# Decoders mirror their coarsest map at its border, which takes two pixels each way.
+_LEAST_STEPS = 2
 
 
 def legal_size(image_size: Size, card_input_size: Size, fit: str) -> Size:
@@ -89,4 +91,4 @@ def _size(image: Image) -> Size:
 def _around(extent: float) -> list[int]:
     """Return the legal extents just below and just above an ideal one, the smaller first."""
     steps = extent / SIZE_MULTIPLE
-    return [max(1, step) * SIZE_MULTIPLE for step in (floor(steps), ceil(steps))]
+    return [max(_LEAST_STEPS, step) * SIZE_MULTIPLE for step in (floor(steps), ceil(steps))]

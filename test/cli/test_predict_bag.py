@@ -179,16 +179,6 @@ def test_images_that_cannot_become_depth_are_counted_and_kept(tmp_path, cards, c
             in capsys.readouterr().out)
 
 
-def test_an_aspect_that_no_network_sees_is_refused(tmp_path, cards, capsys):
-    with CameraBagWriter(tmp_path / 'bag') as bag:
-        bag.write_camera_info(INFO, STAMP, 'optical', (32, 3200), K)
-        bag.write_image(TOPIC, STAMP, 'optical', 'mono8', np.zeros((32, 3200), np.uint8))
-
-    assert predict(tmp_path / 'bag', tmp_path / 'out', cards / 'scaled.yaml') == 1
-
-    assert 'became depth: the image is 3200x32: at this aspect' in capsys.readouterr().err
-
-
 def test_a_message_that_is_cut_off_is_counted(tmp_path, cards, capsys):
     bag = write_bag(tmp_path / 'good', [wall(0, SIZE)])
     with CameraBagWriter(tmp_path / 'bag') as writer, open_bag(bag) as reader:

@@ -156,9 +156,10 @@ def test_odd_images_are_used_or_left_out_with_the_reason(tmp_path, cards, images
     for depth in used.values():
         assert np.allclose(depth, used['gray'], rtol=1e-4)
     printed = capsys.readouterr().out
-    assert '3 images, 3 left out' in printed
+    wide = np.load(tmp_path / 'out' / 'wide_depth_relative.npy')
+    assert wide.shape == (32, 3200) and np.isfinite(wide).all()
+    assert '4 images, 2 left out' in printed
     assert "'tiny' is 96x20: a side of less than 32 pixels" in printed
-    assert "'wide': the image is 3200x32: at this aspect the network would see only 32" in printed
     assert 'cut.png' in printed and 'cannot be decoded' in printed
 
 

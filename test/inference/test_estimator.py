@@ -131,6 +131,19 @@ def test_estimates_do_not_share_memory_and_may_be_changed(estimator):
     assert np.isfinite(second).all()
 
 
+def test_a_camera_of_ever_new_sizes_keeps_the_engines_of_the_last_ones(constant_card, monkeypatch):
+    monkeypatch.setattr('mono_depth_ros.inference.estimator.MAX_SIZES', 3)
+    estimator = DepthEstimator(constant_card)
+    sizes = [(64, 96), (96, 96), (64, 192), (192, 64)]
+    for size in sizes:
+        estimator.estimate([scene(*size)], [camera(100.0)])
+        estimator.estimate([scene(*sizes[0])], [camera(100.0)])  # the one that is in use stays
+
+    served = {size for size in sizes if estimator.served(estimator.network_size(size))}
+
+    assert served == {sizes[0], *sizes[2:]}
+
+
 def test_no_images_give_no_estimates(estimator):
     assert estimator.estimate([]) == []
 

@@ -15,7 +15,7 @@ from mono_depth_ros.inference.preprocessing import legal_size, to_network_input
         ((480, 640), (128, 416), (192, 256)),  # 4:3 exactly
         ((500, 500), (192, 640), (352, 352)),  # 320x320 is as square, but 17 % too small
         ((640, 480), (192, 640), (384, 288)),  # upright
-        ((10, 4000), (32, 64), (32, 928)),  # never below one step
+        ((10, 4000), (32, 64), (64, 928)),  # never below what a decoder can mirror
     ],
 )
 def test_keep_aspect_takes_the_legal_size_nearest_the_cameras_aspect(

@@ -42,8 +42,12 @@ _domains = itertools.count(1)
 
 
 def next_domain() -> int:
-    """Return a domain id that no other test of this run, and hardly one of another, uses."""
-    return (os.getpid() * 7 + next(_domains)) % 58 + 1
+    """Return a domain id that no other test of this run, and hardly one of another, uses.
+
+    Of two processes that share a run, one has the even ones and one the odd ones.
+    """
+    worker = int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:]) % 2
+    return (os.getppid() * 7 + next(_domains)) % 29 * 2 + worker + 1
 
 
 def camera_info(size: tuple[int, int], **fields: Any) -> CameraInfo:
