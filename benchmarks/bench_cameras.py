@@ -105,9 +105,11 @@ def row(estimator: DepthEstimator, images: list[np.ndarray], chosen: argparse.Na
         }, chosen.seconds)
     gains = times['singles'] / times['engine'], times['one by one'] / times['whole']
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    milliseconds = {name: f'{value:.3f}' for name, value in times.items()}
     table.row(cameras, f'{served.backend} {chosen.precision} ({served.most})',
-              f'{times["engine"]:.3f}', f'{times["singles"]:.3f}', f'{gains[0]:.2f}', f'{times["whole"]:.3f}',
-              f'{times["one by one"]:.3f}', f'{gains[1]:.2f}', f'{memory:.0f}')
+              milliseconds['engine'], milliseconds['singles'], f'{gains[0]:.2f}',
+              milliseconds['whole'], milliseconds['one by one'], f'{gains[1]:.2f}',
+              f'{memory:.0f}')
     if cameras != 6:
         return []
     return [bar(f'six cameras in one batch over six singles, {what}', gain, LEAST[device.type])
