@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mono_depth_ros.datasets.street import street_images
+from mono_depth_ros.inference.backends.choice import BACKENDS
 from mono_depth_ros.inference.backends.engine import PRECISIONS
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.inference.model_card import DEFAULT_CARD, ModelCard, load_card
@@ -22,6 +23,8 @@ def add_estimator_options(parser: argparse.ArgumentParser) -> None:
         help='name or path of a model card (default: %(default)s)')
     add('--device', default='cpu', help='cpu, cuda or cuda:N (default: cpu)')
     add('--precision', choices=tuple(PRECISIONS), default='float32')
+    add('--backend', choices=('auto', *BACKENDS), default='torch',
+        help='what runs the network; auto: the fastest that proves its numbers (default: torch)')
     add('--threads', type=int, metavar='N', help="CPU threads (default: PyTorch's choice)")
     add('--fit', choices=FITS, default='keep_aspect',
         help="keep_aspect: the legal size nearest the camera's aspect; stretch: the card's size")
@@ -49,8 +52,8 @@ def open_estimator(chosen: argparse.Namespace) -> DepthEstimator:
     card = load_card(chosen.model)
     images = () if card.is_trained else street_images(_CALIBRATION_IMAGES, card.input_size)
     return DepthEstimator(
-        card, device=chosen.device, precision=chosen.precision, threads=chosen.threads,
-        fit=chosen.fit, calibration_images=images)
+        card, device=chosen.device, precision=chosen.precision, backend=chosen.backend,
+        threads=chosen.threads, fit=chosen.fit, calibration_images=images)
 
 
 def describe(card: ModelCard, kind: str) -> str:

@@ -20,6 +20,7 @@ else:
         NodeProcess,
         Probe,
         next_domain,
+        session_domain,
         write_constant_card,
     )
 
@@ -54,7 +55,7 @@ def start_node(tmp_path: Path, constant_card: Path) -> Iterator[Start]:
 @pytest.fixture(scope='session')
 def shared_process(tmp_path_factory: pytest.TempPathFactory, constant_card: Path
                    ) -> Iterator[tuple['Probe', 'NodeProcess']]:
-    domain = next_domain()
+    domain = session_domain()
     process = NodeProcess(domain, tmp_path_factory.mktemp('node') / 'node.log', [
         '-p', f'model:={constant_card}', '-p', 'threads:=1', '-p', 'autostart:=false'])
     probe = Probe(domain)

@@ -3,7 +3,7 @@
 import numpy as np
 from cards import write_small_card
 from moving_bags import wall
-from rclpy.serialization import deserialize_message, serialize_message
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from mono_depth_ros.cli.predict_bag import main
@@ -28,7 +28,7 @@ def test_a_bag_gets_the_bytes_that_the_node_publishes(tmp_path, configured):
 
     with open_bag(tmp_path / 'out') as reader:
         recorded = {c.topic: bytes(data) for c, _, data in reader.messages()}
-    probe = configured(model=str(tmp_path / 'card.yaml'), max_depth=60.0)
+    probe = configured(model=str(tmp_path / 'card.yaml'), max_depth=60.0, backend='torch')
     found = {output: probe.listen(output, kind) for output, kind in OUTPUTS.items()}
     infos, images = probe.advertise('camera_info', CameraInfo), probe.advertise('image', Image)
 
@@ -39,4 +39,4 @@ def test_a_bag_gets_the_bytes_that_the_node_publishes(tmp_path, configured):
     probe.spin_until(lambda: all(found.values()), 'every output', each=publish)
     for output, messages in found.items():
         ours = deserialize_message(recorded[f'/{output}'], OUTPUTS[output])
-        assert serialize_message(messages[0]) == serialize_message(ours), output
+        assert messages[0] == ours, output  # not as serialised: what pads a field is anything
