@@ -25,7 +25,7 @@ help:
 	@echo '             (BAG=path IMAGE_TOPIC=/camera/image_raw for your own bag)'
 	@echo 'make test    set up and run the tests (TESTS=test/ros for a part of them)'
 	@echo 'make lint    ruff and mypy --strict'
-	@echo 'make bench   measure every figure that the README quotes'
+	@echo 'make bench   measure every figure that the README quotes, then let the node work for ten minutes'
 	@echo 'make soak    let the node work at 30 Hz for ten minutes (HOURS=24) and see what grows'
 	@echo 'make config  write config/depth.yaml anew from the defaults in the code'
 	@echo 'make clean   remove the virtual environments and everything that was built'
@@ -72,6 +72,7 @@ bench: $(READY)
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; \
 	  case $$script in *bench_network.py) quick=--quick;; *) quick=;; esac; \
 	  $(BIN)/python $$script $$quick || exit 1; done
+	$(BIN)/python benchmarks/soak.py
 
 soak: $(READY)
 	$(BIN)/python benchmarks/soak.py $(if $(HOURS),--hours $(HOURS))
