@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 from mono_depth_ros.datasets.street import street_images
 from mono_depth_ros.inference.backends.choice import BACKENDS
@@ -21,13 +22,7 @@ def add_estimator_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add('--model', default=DEFAULT_CARD, metavar='CARD',
         help='name or path of a model card (default: %(default)s)')
-    add('--device', default='cpu', help='cpu, cuda or cuda:N (default: cpu)')
-    add('--precision', choices=tuple(PRECISIONS), default='float32')
-    add('--backend', choices=('auto', *BACKENDS), default='torch',
-        help='what runs the network; auto: the fastest that proves its numbers (default: torch)')
-    add('--threads', type=int, metavar='N', help="CPU threads (default: PyTorch's choice)")
-    add('--fit', choices=FITS, default='keep_aspect',
-        help="keep_aspect: the legal size nearest the camera's aspect; stretch: the card's size")
+    add_engine_options(add)
     add('--batch-size', type=_positive, default=4, metavar='N', help='images per run (default: 4)')
     add('--intrinsics', metavar='FILE', help='YAML file of camera_calibration')
     add('--input', choices=('raw', 'rectified'), default='raw',
@@ -38,6 +33,17 @@ def add_estimator_options(parser: argparse.ArgumentParser) -> None:
         help='nearer is no estimate: NaN (default: %(default)s)')
     add('--max-depth', type=float, default=MAX_DEPTH, metavar='M',
         help='farther is beyond range: +inf (default: %(default)s)')
+
+
+def add_engine_options(add: Callable[..., object]) -> None:
+    """Add what decides how the network runs, by a parser's or a group's add_argument."""
+    add('--device', default='cpu', help='cpu, cuda or cuda:N (default: cpu)')
+    add('--precision', choices=tuple(PRECISIONS), default='float32')
+    add('--backend', choices=('auto', *BACKENDS), default='torch',
+        help='what runs the network; auto: the fastest that proves its numbers (default: torch)')
+    add('--threads', type=int, metavar='N', help="CPU threads (default: PyTorch's choice)")
+    add('--fit', choices=FITS, default='keep_aspect',
+        help="keep_aspect: the legal size nearest the camera's aspect; stretch: the card's size")
 
 
 def open_estimator(chosen: argparse.Namespace) -> DepthEstimator:

@@ -12,16 +12,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from mono_depth_ros.cli.estimator_options import open_estimator
+from mono_depth_ros.cli.estimator_options import add_engine_options, open_estimator
 from mono_depth_ros.evaluation.bag_options import EvaluationOptions
 from mono_depth_ros.evaluation.bag_reading import BagSource, evaluate_bag
 from mono_depth_ros.evaluation.bag_result import BagResult, FrameRecord
 from mono_depth_ros.evaluation.card_estimate import CardEstimate
 from mono_depth_ros.evaluation.thresholds import NAMES, Threshold, Verdict, judge
-from mono_depth_ros.inference.backends.engine import PRECISIONS
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.inference.model_card import DEFAULT_CARD, ModelCard
-from mono_depth_ros.inference.preprocessing import FITS
 from mono_depth_ros.messages.depth_outputs import MAX_DEPTH, MIN_DEPTH
 
 PASSED, NOT_MEASURED, FAILED = 0, 1, 3
@@ -109,10 +107,7 @@ def _add_comparison(parser: argparse.ArgumentParser) -> None:
 def _add_model(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group('model').add_argument
     add('--depth-scale', type=float, metavar='X', help='metres per unit of depth, wins over card')
-    add('--fit', default='keep_aspect', choices=FITS, help='as depth_node')
-    add('--device', default='cpu', help='cpu, cuda or cuda:N (default: cpu)')
-    add('--precision', default='float32', choices=tuple(PRECISIONS))
-    add('--threads', type=int, metavar='N', help='CPU threads (default: as PyTorch chooses)')
+    add_engine_options(add)
 
 
 def _options(chosen: argparse.Namespace) -> EvaluationOptions:
