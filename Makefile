@@ -62,7 +62,7 @@ demo: $(READY)
 	  $(if $(IMAGE_TOPIC),--image-topic '$(IMAGE_TOPIC)')
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest $(TESTS)
 
 lint: $(READY)
 	$(BIN)/python -m ruff check .

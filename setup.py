@@ -55,7 +55,7 @@ setup(
     extras_require={
         'fast': ['openvino>=2024.4'],
         'train': TRAINING,
-        'test': ['pytest<10', 'pytest-xdist', 'colcon-common-extensions', 'onnx>=1.16'],
+        'test': ['pytest<10', 'colcon-common-extensions', 'onnx>=1.16'],
         'lint': ['ruff', 'mypy', 'types-PyYAML'],
         # Wheels that stand in for a ROS distribution: one of them per environment.
         'ros': ros_wheels('kilted'),
