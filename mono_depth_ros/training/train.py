@@ -243,9 +243,8 @@ def _optimizer(objective: Objective, config: TrainConfig) -> torch.optim.Optimiz
         {'params': [p for p in parameters if id(p) in encoder], 'factor': options.encoder_factor},
         {'params': [p for p in parameters if id(p) not in encoder], 'factor': 1.0}]
     if options.name == 'adamw':
-        return torch.optim.AdamW(groups, options.learning_rate, weight_decay=options.weight_decay,
-                                 fused=True)
-    return torch.optim.Adam(groups, options.learning_rate, fused=True)
+        return torch.optim.AdamW(groups, options.learning_rate, weight_decay=options.weight_decay)
+    return torch.optim.Adam(groups, options.learning_rate)
 
 
 def _batches(state: _State) -> Iterator[tuple[list[Batch], float]]:
