@@ -1,6 +1,7 @@
 """Backends on the machine's CPU: the same depth as PyTorch's, or a reason why not."""
 
 import importlib.util
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -33,8 +34,6 @@ def job(tmp_path_factory):
                      'float32', 1, tmp_path_factory.mktemp('cache'), lambda text: None)
 
 
-
-
 def with_reports(job: EngineJob, folder: Path | None = None) -> tuple[EngineJob, list[str]]:
     said: list[str] = []
     return replace(job, cache=folder or job.cache, report=said.append), said
@@ -64,6 +63,27 @@ def test_bfloat16_of_openvino_leaves_the_head_in_float32(job):
         if op.get_rt_info()['layerType'].astype(str) == 'Convolution']
 
     assert precisions[-1] == 'f32' and set(precisions[:-1]) == {'bf16'}
+
+
+@NEEDS_OPENVINO
+def test_signals_are_survived_when_engines_of_openvino_come_and_go(job):
+    """A node is configured and cleaned up many times before Ctrl-C ends it."""
+    export.exported(job)  # so that the other process needs no network
+    code = ('import gc, os, pathlib, signal, sys, torch\n'
+            'from mono_depth_ros.inference.backends import engine, open_vino\n'
+            'signal.signal(signal.SIGUSR1, lambda *_: print("handled"))\n'
+            'fingerprint, cache, *size = sys.argv[1:]\n'
+            'job = engine.EngineJob(None, fingerprint, tuple(map(int, size)), 1,\n'
+            '    torch.device("cpu"), "float32", 1, pathlib.Path(cache), lambda text: None)\n'
+            'first, second = open_vino.OpenVinoEngine(job), open_vino.OpenVinoEngine(job)\n'
+            'del first; gc.collect(); del second; gc.collect()\n'
+            'os.kill(os.getpid(), signal.SIGUSR1)\n')
+    options = [job.fingerprint, str(job.cache), *map(str, job.size)]
+
+    done = subprocess.run([sys.executable, '-c', code, *options],
+                          capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (0, 'handled\n'), done.stderr
 
 
 def test_an_export_leaves_the_network_as_it_was(job):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -43,11 +44,10 @@ class OpenVinoEngine:
 
 def compiled_model(job: EngineJob) -> Any:
     """Compile for latency: one stream, no more threads than asked for, pinned to no core."""
-    openvino = quiet_openvino()
-    core = openvino.Core()
+    core = only_core()
     model = core.read_model(exported(job))
     if job.precision != 'float32':
-        model = with_precise_head(core, model)
+        model = with_precise_head(model)
     job.report(f'openvino: compiling {job.label}')
     # The hint explicitly: where a CPU has bfloat16, it is OpenVINO's default.
     return core.compile_model(model, 'CPU', {
@@ -55,7 +55,7 @@ def compiled_model(job: EngineJob) -> Any:
         'INFERENCE_PRECISION_HINT': HINTS[job.precision], 'ENABLE_CPU_PINNING': False})
 
 
-def with_precise_head(core: Any, model: Any) -> Any:
+def with_precise_head(model: Any) -> Any:
     """Return the model with a mark at its last convolution, the head: it stays in float32.
 
     Python cannot set the mark (`ov::DisableFP16Compression`), but the file format has it.
@@ -69,13 +69,23 @@ def with_precise_head(core: Any, model: Any) -> Any:
     marks = head.find('rt_info')
     marks = ElementTree.SubElement(head, 'rt_info') if marks is None else marks
     ElementTree.SubElement(marks, 'attribute', name='precise', version='0')
-    return core.read_model(ElementTree.tostring(tree), weights)
+    return only_core().read_model(ElementTree.tostring(tree), weights)
 
 
 def has_bfloat16() -> bool:
     """Whether this CPU calculates in bfloat16; OpenVINO would take float32 in its place."""
-    capabilities = quiet_openvino().Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
-    return 'BF16' in capabilities
+    return 'BF16' in only_core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+
+
+@cache
+def only_core() -> Any:
+    """Return the process's one Core.
+
+    With its CPU plug-in, a Core gives its thread a stack for signal handlers, and takes it away
+    again when it goes. Of two Cores the last to go brings back the other's, which is there no
+    more: the next Ctrl-C is a segmentation fault.
+    """
+    return quiet_openvino().Core()
 
 
 def quiet_openvino() -> Any:
