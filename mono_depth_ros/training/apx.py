@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from mono_depth_ros.geometry.disparity import disparity_to_depth
+from mono_depth_ros.training.resizing import resized
 
 # A row's depth, for its holes: three quarters of its pixels are nearer.
 _ROW_SHARE = 0.75
@@ -39,10 +39,10 @@ def apx_loss(student: Tensor, teacher: Tensor, mask: Tensor | None) -> Tensor:
         same of the rows: 0 to 4. What the mask leaves out counts as equal.
     """
     student = _one_channel(student)
-    taught = _resized(_one_channel(teacher.detach()), student)
+    taught = resized(_one_channel(teacher.detach()), student.shape[-2:])
     difference = distribution_difference(student, taught)
     if mask is not None:
-        difference = difference * _resized(mask, student)
+        difference = difference * resized(mask, student.shape[-2:])
     return difference.mean((1, 2, 3))
 
 
@@ -138,13 +138,6 @@ def _holes(depth: Tensor, ratio: float) -> Tensor:
 def _one_channel(maps: Tensor) -> Tensor:
     maps = maps.float()
     return maps if maps.shape[1] == 1 else maps.abs().mean(1, keepdim=True)
-
-
-def _resized(maps: Tensor, like: Tensor) -> Tensor:
-    if maps.shape[-2:] == like.shape[-2:]:
-        return maps
-    return F.interpolate(maps, like.shape[-2:], mode='bilinear', align_corners=False,
-                         antialias=True)
 
 
 def _reduction(maps: Tensor, height: int) -> int:

@@ -22,6 +22,7 @@ from torch import Tensor
 from mono_depth_ros.geometry.camera import backproject, project, resize_intrinsics
 from mono_depth_ros.geometry.ego_motion import invert_transform, transform_points
 from mono_depth_ros.training.losses import ReprojectionError
+from mono_depth_ros.training.resizing import resized
 from mono_depth_ros.training.view_synthesis import full_precision, warp_to_target
 
 # Flows this small say nothing about occlusion: it keeps rounding from weighing still pixels [px].
@@ -181,7 +182,7 @@ def feature_difference(target: Tensor, source: Tensor, depth: Tensor, K: Tensor,
     size = (target.shape[-2], target.shape[-1])
     with full_precision(depth):
         K = resize_intrinsics(K, (depth.shape[-2], depth.shape[-1]), size)
-    warped = warp_to_target(source, 1 / _resized(1 / depth[:, None], size)[:, 0], K,
+    warped = warp_to_target(source, 1 / resized(1 / depth[:, None], size)[:, 0], K,
                             source_from_target)
     apart = (target - warped).abs().sum(1, keepdim=True)
     whole = (target.abs() + warped.abs()).sum(1, keepdim=True)
@@ -195,7 +196,7 @@ def weighted_mean(errors: Tensor, weight: Tensor) -> Tensor:
         errors: (N, 1, h, w).
         weight: (N, 1, H, W), resized to the errors'.
     """
-    weight = _resized(weight, (errors.shape[-2], errors.shape[-1]))
+    weight = resized(weight, errors.shape[-2:])
     return (errors * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3)).clamp(min=_LEAST)
 
 
@@ -242,7 +243,3 @@ def _inside(pixels: Tensor) -> Tensor:
     """Return (N, 1, H, W), 1 where pixels (N, H, W, 2) lie on a pixel of the image."""
     inside = ((pixels >= -0.5) & (pixels <= _last_pixel(pixels) + 0.5)).all(-1)
     return inside[:, None].to(pixels.dtype)
-
-
-def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(maps, size, mode='bilinear', align_corners=False, antialias=True)

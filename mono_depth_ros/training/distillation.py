@@ -12,6 +12,7 @@ from mono_depth_ros.geometry.disparity import depth_to_disparity, disparity_to_d
 from mono_depth_ros.inference.checkpoint import load_network
 from mono_depth_ros.inference.model_card import ModelCard
 from mono_depth_ros.training.config import TrainConfig
+from mono_depth_ros.training.resizing import resized
 
 
 class Taught(NamedTuple):
@@ -53,7 +54,9 @@ class Teacher(nn.Module):
                 f'({config.supervision}) knows metres; the two contradict each other. Take a '
                 'metric teacher, or supervision T or M.')
         self.card, self.config, self.training_focal = card, config, training_focal
-        self.network = load_network(card).eval().requires_grad_(False)
+        network = load_network(card).eval().requires_grad_(False)
+        # Only APX looks at more than the finest disparity.
+        self.network = network if config.loss.apx > 0 else network.deploy()
 
     @torch.no_grad()
     def output(self, image: Tensor, K: Tensor) -> Taught:
@@ -82,8 +85,7 @@ class Teacher(nn.Module):
 
     def _seen(self, image: Tensor) -> Tensor:
         """Return an image at the teacher's own size."""
-        return F.interpolate(image, self.card.input_size, mode='bilinear', align_corners=False,
-                             antialias=True)
+        return resized(image, self.card.input_size)
 
     def _in_student_s_terms(self, disparity: Tensor, K: Tensor, height: int) -> Tensor:
         card, config = self.card, self.config

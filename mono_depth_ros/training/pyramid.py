@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from mono_depth_ros.networks.base import DepthOutput, nearest_multiple
 from mono_depth_ros.training.apx import distribution_difference
 from mono_depth_ros.training.batch import Batch
 from mono_depth_ros.training.config import AugmentationConfig, Level, PyramidConfig
+from mono_depth_ros.training.resizing import resized
 from mono_depth_ros.training.view_synthesis import full_precision
 
 # Keeps these draws apart from others that start from a sample's seed.
@@ -81,15 +83,12 @@ def scaled(batch: Batch, factor: float, multiple: int = 32) -> Batch:
     size = (nearest_multiple(height * factor, multiple),
             nearest_multiple(width * factor, multiple))
 
-    def resample(images: Tensor) -> Tensor:
-        return F.interpolate(images, size, mode='bilinear', align_corners=False, antialias=True)
-
     def pick(values: Tensor) -> Tensor:
         return F.interpolate(values.float(), size, mode='nearest-exact').to(values.dtype)
 
     with full_precision(batch.K):
         K = resize_intrinsics(batch.K, (height, width), size)
-    return replace(_with_images(batch, resample), K=K, hint=pick(batch.hint),
+    return replace(_with_images(batch, partial(resized, size=size)), K=K, hint=pick(batch.hint),
                    labels=pick(batch.labels), strange=pick(batch.strange))
 
 

@@ -92,3 +92,14 @@ def test_an_untrained_teacher_is_refused(card):
 
     with pytest.raises(ValueError, match="'teacher' is untrained"):
         Teacher(untrained, STUDENT, 80)
+
+
+def test_a_teacher_is_asked_in_half_precision_too(card):
+    teacher = Teacher(card, STUDENT, 80)
+
+    with torch.autocast('cpu', torch.bfloat16):
+        disparity = teacher.disparity(IMAGE, intrinsics(80))
+
+    assert disparity.dtype == torch.float32
+    torch.testing.assert_close(disparity, teacher.disparity(IMAGE, intrinsics(80)),
+                               atol=2e-3, rtol=0)
