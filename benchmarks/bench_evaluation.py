@@ -25,7 +25,7 @@ from mono_depth_ros.evaluation.predictors import card_factor, network_predictor
 from mono_depth_ros.inference.checkpoint import load_network
 from mono_depth_ros.inference.model_card import load_card
 
-FRAMES, DIFFERENT, BATCH = 697, 8, 4
+FRAMES, DIFFERENT, BATCH = 697, 8, 2
 SIZE = (375, 1242)
 DAY = '2011_09_26'
 DRIVE = f'{DAY}/{DAY}_drive_0001_sync'

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from mono_depth_ros.datasets.ddad import SPLITS as DDAD_SPLITS
 from mono_depth_ros.evaluation.ddad import DdadFrames
 from mono_depth_ros.evaluation.evaluate import (
+    MOST_WORKERS,
     DepthFactor,
     EvaluationResult,
     ImageResult,
@@ -109,9 +110,10 @@ def _parser() -> argparse.ArgumentParser:
         help="fixed metres per unit of the network's depth, in place of the card's")
     add('--flip', action='store_true', help='average with the prediction of the mirrored image')
     add('--device', default='cpu', help='cpu, cuda or cuda:N (default: cpu)')
-    add('--batch-size', type=int, default=4, metavar='N', help='images per run (default: 4)')
-    add('--workers', type=int, default=2, metavar='N',
-        help='threads that read and compare beside the network (default: 2)')
+    add('--batch-size', type=int, default=2, metavar='N', help='images per run (default: 2)')
+    add('--workers', type=int, metavar='N',
+        help='threads that read, predict and compare a batch each (default: one per core, '
+        f'{MOST_WORKERS} at most)')
     add('--skip-broken', action='store_true',
         help='count frames that are missing or broken instead of ending with the first of them')
     add('--output', type=Path, metavar='FOLDER',

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mono_depth_ros.evaluation.frame_metrics import (
@@ -34,13 +36,13 @@ DepthFactor = Callable[[NDArray[np.float64], Size], float]
 
 # The share of an image's width within which flip post-processing distrusts a prediction.
 _FLIP_BORDER = 0.05
-# Batches that are read ahead, and as many whose comparison may still be under way.
-_BATCHES_AHEAD = 2
+# Each has a batch of whole frames in memory.
+MOST_WORKERS = 8
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A prediction in two steps, of which the first needs no batch and can run beside others.
+    """A prediction in two steps, of which the first needs no batch.
 
     Attributes:
         prepare: what is done to each (H, W, 3) uint8 RGB image, such as resizing it.
@@ -138,24 +140,25 @@ def evaluate_frames(
     *,
     depth_factor: DepthFactor | None = None,
     flip: bool = False,
-    batch_size: int = 4,
-    workers: int = 2,
+    batch_size: int = 2,
+    workers: int | None = None,
     skip_broken: bool = False,
     known: Mapping[str, ImageResult] | None = None,
     on_image: Callable[[ImageResult | Skipped], None] | None = None,
 ) -> EvaluationResult:
     """Evaluate predictions on frames.
 
-    Threads read frames ahead and compare predictions while the next are made; whatever their
-    number, the result is the same and in the frames' order.
+    Every thread reads, predicts and compares a batch of its own: cores that share images instead
+    of layers need not wait for each other. The results come in the frames' order.
 
     Args:
         frames: what is evaluated on, and its rules.
-        predict: from RGB images to inverse depths, see network_predictor and row_prior.
+        predict: from RGB images to inverse depths, see network_predictor and row_prior; it is
+            called by several threads at a time.
         depth_factor: what makes metres of predicted depth, None where it is in metres already.
         flip: average each prediction with that of the mirrored image.
         batch_size: images per call of predict.
-        workers: threads that read and compare.
+        workers: threads; None for one per thread of PyTorch, eight at most.
         skip_broken: count frames that cannot be read instead of ending with their error.
         known: results of an earlier, interrupted evaluation by name; these frames are not read.
         on_image: gets every new result, or what was skipped, as it comes and in order.
@@ -164,6 +167,7 @@ def evaluate_frames(
         OSError: something of a frame is missing.
         ValueError: a frame is broken, a prediction is no inverse depth, or no frame was left.
     """
+    workers = min(torch.get_num_threads(), MOST_WORKERS) if workers is None else workers
     for name, value in (('batch_size', batch_size), ('workers', workers)):
         if value < 1:
             raise ValueError(f'{name} is {value}; expected 1 or more.')
@@ -175,13 +179,16 @@ def evaluate_frames(
             found[index] = earlier[name]
     steps = _Steps(frames, predict, depth_factor, flip, skip_broken)
     todo = [index for index in range(len(frames.names)) if index not in found]
-    for result, index in zip(_pipeline(steps, todo, batch_size, workers), todo):
-        if isinstance(result, Skipped):
-            skipped[index] = result
-        else:
-            found[index] = result
-        if on_image is not None:
-            on_image(result)
+    batches = [todo[start:start + batch_size] for start in range(0, len(todo), batch_size)]
+    with _workers(workers) as pool:
+        results = chain.from_iterable(_map_ahead(pool, steps, batches, workers))
+        for result, index in zip(results, todo):
+            if isinstance(result, Skipped):
+                skipped[index] = result
+            else:
+                found[index] = result
+            if on_image is not None:
+                on_image(result)
     if not found:
         raise ValueError(f'All {len(skipped)} frames were skipped. The first: {skipped[0].reason}')
     return EvaluationResult(frames.rules, tuple(found[index] for index in sorted(found)),
@@ -276,7 +283,7 @@ def prepare(predict: Predict, image: Image) -> Image:
 
 @dataclass(frozen=True)
 class _Steps:
-    """What is done to a frame, in three steps."""
+    """What is done to a batch of frames, in three steps."""
 
     frames: Frames
     predict: Predict
@@ -284,7 +291,15 @@ class _Steps:
     flip: bool
     skip_broken: bool
 
-    def read(self, index: int) -> Frame | Skipped:
+    def __call__(self, indices: Sequence[int]) -> list[ImageResult | Skipped]:
+        """Read, predict and compare a batch."""
+        read = [self._read(index) for index in indices]
+        frames = [frame for frame in read if isinstance(frame, Frame)]
+        predictions = iter(self._predict(frames))
+        return [item if isinstance(item, Skipped) else self._compare(item, next(predictions))
+                for item in read]
+
+    def _read(self, index: int) -> Frame | Skipped:
         """Read a frame and prepare its image, which takes the place of the large one."""
         try:
             frame = self.frames.read(index)
@@ -294,36 +309,16 @@ class _Steps:
             return Skipped(self.frames.names[index], str(error))
         return frame._replace(image=prepare(self.predict, frame.image))
 
-    def run(self, frames: Sequence[Frame]) -> Sequence[Array]:
+    def _predict(self, frames: Sequence[Frame]) -> Sequence[Array]:
         if not frames:
             return []
         return predict_prepared(self.predict, [frame.image for frame in frames], self.flip)
 
-    def compare(self, frame: Frame, inverse_depth: Array) -> ImageResult:
+    def _compare(self, frame: Frame, inverse_depth: Array) -> ImageResult:
         factor = 1.0
         if self.depth_factor is not None:
             factor = self.depth_factor(frame.K, (frame.depth.shape[0], frame.depth.shape[1]))
         return compare(frame, inverse_depth, factor, self.frames.rules)
-
-
-def _pipeline(
-    steps: _Steps, indices: Sequence[int], batch_size: int, workers: int
-) -> Iterator[ImageResult | Skipped]:
-    """Yield the results of frames in their order; only so many are under way at a time."""
-    most = _BATCHES_AHEAD * batch_size
-    with ThreadPoolExecutor(workers) as pool:
-        comparing: deque[Future[ImageResult | Skipped]] = deque()
-        read = _map_ahead(pool, steps.read, indices, most)
-        while batch := list(islice(read, batch_size)):
-            frames = [frame for frame in batch if isinstance(frame, Frame)]
-            predictions = iter(steps.run(frames))
-            for item in batch:
-                comparing.append(pool.submit(_just, item) if isinstance(item, Skipped)
-                                 else pool.submit(steps.compare, item, next(predictions)))
-            while len(comparing) > most:
-                yield comparing.popleft().result()
-        while comparing:
-            yield comparing.popleft().result()
 
 
 def _map_ahead(
@@ -339,8 +334,16 @@ def _map_ahead(
         yield waiting.popleft().result()
 
 
-def _just(item: T) -> T:
-    return item
+@contextmanager
+def _workers(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Give a pool of threads among which PyTorch's threads are shared out."""
+    before = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(count, initializer=torch.set_num_threads,
+                                initargs=(max(1, before // count),)) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(before)
 
 
 def _checked_count(predictions: Sequence[Array], images: Sequence[Image]) -> Sequence[Array]:

@@ -89,7 +89,7 @@ def evaluate_kitti(
     *,
     depth_factor: DepthFactor | None = None,
     flip: bool = False,
-    batch_size: int = 4,
+    batch_size: int = 2,
     on_image: Callable[[ImageResult | Skipped], None] | None = None,
 ) -> EvaluationResult:
     """Evaluate predictions on the frames of a split file; none is skipped.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 
@@ -41,8 +41,8 @@ def network_predictor(
 ) -> Predictor:
     """Make a network predict the inverse depth of images.
 
-    Images are stretched to the network's size with a Lanczos filter, as the protocol asks. The
-    network runs where its parameters are, in eval mode, and is left in the mode it was in.
+    Images are stretched to the network's size with a Lanczos filter, as the protocol asks. A copy
+    of the network as it is now runs in eval mode, where its parameters are.
 
     Args:
         network: gives (B, 1, h, w) disparity in (0, 1) in eval mode.
@@ -50,11 +50,12 @@ def network_predictor(
         min_depth: depth at disparity 1.
         max_depth: depth at disparity 0.
     """
+    network = deepcopy(network).eval()
 
     def run(resized: Sequence[Image]) -> list[Array]:
         batch = torch.from_numpy(np.stack(resized)).permute(0, 3, 1, 2).float() / 255
         device = next((parameter.device for parameter in network.parameters()), batch.device)
-        with _in_eval_mode(network), torch.inference_mode():
+        with torch.inference_mode():
             disparity = network(batch.to(device))[:, 0].float().cpu().numpy()
         return list(1 / disparity_to_depth(disparity, min_depth, max_depth))
 
@@ -93,7 +94,7 @@ def evaluate_card(
     *,
     device: str = 'cpu',
     flip: bool = False,
-    batch_size: int = 4,
+    batch_size: int = 2,
 ) -> EvaluationResult:
     """Evaluate a model card on KITTI; its unscaled depth has the metres that the card promises.
 
@@ -159,14 +160,3 @@ def _mean_inverse_depth_per_row(depths: Sequence[NDArray[np.float64]]) -> Array:
         np.add.at(count, place, 1)
     known = np.flatnonzero(count)
     return np.interp(np.arange(rows), known, total[known] / count[known])
-
-
-@contextmanager
-def _in_eval_mode(network: nn.Module) -> Iterator[None]:
-    training = [module for module in network.modules() if module.training]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True

@@ -5,6 +5,7 @@ from math import isnan
 
 import numpy as np
 import pytest
+import torch
 
 from mono_depth_ros.evaluation.evaluate import Predictor, Skipped, evaluate_frames
 from mono_depth_ros.evaluation.frames import Frame, Rules
@@ -64,7 +65,7 @@ def test_neither_threads_nor_batches_change_results_or_order():
     assert [image.name for image in seen] == Scenes().names
 
 
-def test_images_are_prepared_in_threads_and_predicted_in_batches():
+def test_threads_prepare_images_and_predict_them_in_batches():
     threads, batches = set(), []
 
     def shrink(image):
@@ -75,7 +76,7 @@ def test_images_are_prepared_in_threads_and_predicted_in_batches():
         batches.append([image.shape for image in images])
         return perfect(images)
 
-    result = evaluate_frames(Scenes(5), Predictor(shrink, run), batch_size=4)
+    result = evaluate_frames(Scenes(5), Predictor(shrink, run), batch_size=4, workers=1)
 
     assert threading.main_thread() not in threads
     assert batches == [[(4, 20, 3)] * 4, [(4, 20, 3)]]
@@ -91,8 +92,33 @@ def test_only_so_many_frames_are_under_way():
 
     evaluate_frames(scenes, predict, batch_size=2, workers=2)
 
-    # before batch n, its frames and two further batches at most, and one, are read
-    assert all(read <= 2 * (n + 1) + 2 * 2 + 1 for n, read in enumerate(most))
+    # beside the frames of batch n, of as many batches as there are threads, twice
+    assert all(read <= 2 * (n + 1) + 2 * 2 * 2 for n, read in enumerate(most))
+
+
+def test_threads_share_those_of_pytorch():
+    before, used = torch.get_num_threads(), set()
+
+    def predict(images):
+        used.add(torch.get_num_threads())
+        return perfect(images)
+
+    torch.set_num_threads(4)
+    try:
+        evaluate_frames(Scenes(), predict, workers=2)
+        assert used == {2} and torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_an_evaluation_s_end_waits_for_its_threads():
+    """Ctrl-C or an error leaves no thread behind that writes to a journal."""
+    before = threading.active_count()
+
+    with pytest.raises(FileNotFoundError):
+        evaluate_frames(Scenes(60, broken=(1,)), perfect, workers=3)
+
+    assert threading.active_count() == before
 
 
 def test_a_broken_frame_ends_the_evaluation_with_its_error():
