@@ -4,6 +4,10 @@ Images per second of the whole loop (files read by two workers, augmentation, lo
 over those of a bare forward and backward pass of the same depth and pose networks.
 """
 
+import os
+
+os.environ.setdefault('GOMP_SPINCOUNT', '10000')  # as train_depth has it
+
 import sys
 import tempfile
 import time
@@ -16,6 +20,7 @@ from headline import headline
 
 from mono_depth_ros.datasets.splits import SplitEntry, write_split
 from mono_depth_ros.datasets.street import Street, render_frame
+from mono_depth_ros.machine import keep_freed_memory
 from mono_depth_ros.training.assembly import assemble
 from mono_depth_ros.training.batch import AugmentedData, Batch, Draw, collate
 from mono_depth_ros.training.config import DataConfig, LossConfig, TrainConfig
@@ -29,6 +34,7 @@ WARM, STEPS, ROUNDS = 3, 9, 3
 
 
 def main() -> None:
+    keep_freed_memory()  # as train_depth does
     print(headline('torch', 'lightning-fabric'))
     print(f'images/s at {SIZE[0]}x{SIZE[1]}, batch {BATCH}, 2 workers, {torch.get_num_threads()} '
           f'threads, float32; median of {ROUNDS} rounds')

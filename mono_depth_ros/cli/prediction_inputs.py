@@ -106,7 +106,8 @@ def _read_video(clip: Clip) -> Iterator[Frame]:
             ok, image = capture.read()
             if not ok:
                 break
-            yield Frame(f'{path.stem}_{read:06}', np.ascontiguousarray(image[..., ::-1], np.uint8))
+            rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+            yield Frame(f'{path.stem}_{read:06}', np.asarray(rgb, np.uint8))
             read += 1
     finally:
         capture.release()

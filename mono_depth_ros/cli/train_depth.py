@@ -9,12 +9,16 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-# Waiting OpenMP threads would spin on the cores that others need; read when torch is imported.
-os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+from mono_depth_ros.machine import keep_freed_memory
+
+# OpenMP's threads wait for each other this long before they sleep, some ten microseconds: enough
+# for the next layer (not to wait at all costs a third), too short to take cores from the readers.
+os.environ.setdefault('GOMP_SPINCOUNT', '10000')
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Train one network; return the exit code."""
+    keep_freed_memory()
     try:
         from mono_depth_ros.cli.training_progress import ProgressWatcher
         from mono_depth_ros.training.recipes import parse_config

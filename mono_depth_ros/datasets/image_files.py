@@ -30,7 +30,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
             f"Image '{path}' ({path.stat().st_size} bytes) cannot be decoded: the file is empty, "
             'cut short or no image of 8 or 16 bits. Copy it again, or leave it out.'
         )
-    return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def read_label_map(path: Path) -> NDArray[np.uint8]:

@@ -181,7 +181,7 @@ class Video:
             raise ValueError(
                 f"Frame {index} of video '{self.path}' cannot be reached. Write its frames as "
                 f"images (ffmpeg -i '{self.path.name}' frames/%06d.png) and train from those.")
-        return np.ascontiguousarray(image[..., ::-1], np.uint8)
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
     def _capture_before(self, index: int) -> Any:
         """Return the open video at this frame or a few before it."""

@@ -346,8 +346,9 @@ def _enlarged(disparity: Tensor, image: Tensor) -> Tensor:
 
 def _shrunk(image: Tensor, like: Tensor) -> Tensor:
     """Return an image averaged down to the size of another."""
-    if image.shape[-2:] == like.shape[-2:]:
-        return image
+    factor = image.shape[-2] // like.shape[-2]
+    if image.shape[-2:] == (like.shape[-2] * factor, like.shape[-1] * factor):
+        return image if factor == 1 else F.avg_pool2d(image, factor)
     return F.adaptive_avg_pool2d(image, (like.shape[-2], like.shape[-1]))
 
 

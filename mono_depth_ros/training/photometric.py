@@ -48,7 +48,8 @@ def reprojection_loss(batch: Batch, depths: Sequence[Tensor], motion: Tensor, wi
     K = batch.K[batch.sample_of]
     losses: list[Tensor] = []
     for depth in depths:
-        warped = warp_to_target(batch.source, depth[batch.sample_of, 0], K, motion)
+        of_source = depth[:, 0].index_select(0, batch.sample_of)
+        warped = warp_to_target(batch.source, of_source, K, motion)
         moved = _nearest_source(compare(warped), batch)
         least = moved if still is None else torch.minimum(moved, still)
         if not losses:
@@ -74,6 +75,8 @@ def _unmoved(batch: Batch, compare: ReprojectionError) -> Tensor:
 def _nearest_source(errors: Tensor, batch: Batch) -> Tensor:
     """Return each target's least error over its sources: (N, 1, H, W) to (B, 1, H, W)."""
     slots = int(batch.slot_of.max()) + 1
+    if len(errors) == slots * len(batch.target):  # one sample's after the other's: no table needed
+        return errors.reshape(-1, slots, *errors.shape[1:]).min(1).values
     table = errors.new_full((len(batch.target), slots, *errors.shape[2:]), torch.inf)
     table = table.index_put((batch.sample_of, batch.slot_of), errors[:, 0])
     return table.min(1, keepdim=True).values

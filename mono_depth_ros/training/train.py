@@ -243,8 +243,9 @@ def _optimizer(objective: Objective, config: TrainConfig) -> torch.optim.Optimiz
         {'params': [p for p in parameters if id(p) in encoder], 'factor': options.encoder_factor},
         {'params': [p for p in parameters if id(p) not in encoder], 'factor': 1.0}]
     if options.name == 'adamw':
-        return torch.optim.AdamW(groups, options.learning_rate, weight_decay=options.weight_decay)
-    return torch.optim.Adam(groups, options.learning_rate)
+        return torch.optim.AdamW(groups, options.learning_rate, fused=True,
+                                 weight_decay=options.weight_decay)
+    return torch.optim.Adam(groups, options.learning_rate, fused=True)
 
 
 def _batches(state: _State) -> Iterator[tuple[list[Batch], float]]:

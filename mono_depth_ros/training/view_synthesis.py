@@ -51,7 +51,7 @@ def _landing(depth: Tensor, K: Tensor, motion: Tensor) -> Tensor:
     v = torch.arange(height, device=depth.device, dtype=depth.dtype)[:, None]
     by_column = turned[..., 0, None, None] * u + turned[..., 2, None, None]
     by_row = turned[..., 1, None, None] * v
-    x, y, z = ((by_column[:, axis] + by_row[:, axis]) * depth + moved[:, axis, :, None]
+    x, y, z = (torch.addcmul(moved[:, axis, :, None], by_column[:, axis] + by_row[:, axis], depth)
                for axis in range(3))
     z = z.clamp(min=NEAREST)
     return torch.stack((x / z, y / z), -1)
