@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / 'mono_depth_ros'
-COMMON = {'machine', 'resources'}
+COMMON = {'machine', 'resources', 'stamps'}
 MAY_IMPORT = {
     'networks': set(),
     'geometry': set(),
@@ -18,6 +18,7 @@ MAY_IMPORT = {
     'ros': {'inference', 'geometry', 'messages', 'datasets', 'evaluation'},
     'machine': set(),
     'resources': set(),
+    'stamps': set(),
 }
 ROS_LAYERS = {'ros', 'cli'}
 ROS_PACKAGES = {'rclpy', 'cv_bridge', 'ament_index_python', 'builtin_interfaces'}

@@ -27,7 +27,6 @@ from mono_depth_ros.datasets.bag_source import (
     read_messages,
     rgb_from_bag_message,
     select_connections,
-    stamp_of,
     undefined_types,
 )
 from mono_depth_ros.datasets.bag_writer import CameraBagWriter, new_bag
@@ -55,6 +54,7 @@ from mono_depth_ros.messages.depth_outputs import (
 )
 from mono_depth_ros.messages.encodings import encode_depth
 from mono_depth_ros.messages.point_cloud import POINT_FIELDS, pack_cloud
+from mono_depth_ros.stamps import stamp_of
 
 Pixels = NDArray[np.uint8]
 Depth = NDArray[np.float32]

@@ -15,9 +15,9 @@ from mono_depth_ros.datasets.bag_source import (
     open_bag,
     read_messages,
     rgb_from_bag_message,
-    stamp_of,
 )
 from mono_depth_ros.messages.point_cloud import unpack_cloud
+from mono_depth_ros.stamps import stamp_of
 
 # Parts of a frame arrive within this many newer images, or never.
 PATIENCE = 30

@@ -94,10 +94,10 @@ class Child:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(patience)
         if self.exit_code is None:
-            shared = _shared_memory_of(self._process.pid)
+            shared = _shared_memory_of(f'{self._process.pid}')
             self._signal(signal.SIGKILL)
             self._process.wait()
-            for file in shared:
+            for file in shared - _shared_memory_of('[0-9]*'):
                 file.unlink(missing_ok=True)
 
     def _signal(self, number: int) -> None:
@@ -105,9 +105,14 @@ class Child:
             os.killpg(self._process.pid, number)
 
 
-def _shared_memory_of(pid: int) -> list[Path]:
-    """List the shared memory that Fast DDS mapped into a process: a killed one leaves it."""
-    with suppress(OSError):
-        maps = Path(f'/proc/{pid}/maps').read_text()
-        return [Path(name) for name in set(re.findall(r'/dev/shm/\S*fast\w+', maps))]
-    return []
+def _shared_memory_of(processes: str) -> set[Path]:
+    """List the shared memory that Fast DDS mapped into processes; killed ones leave it behind.
+
+    Args:
+        processes: glob pattern of their ids; those that are not ours to read are left out.
+    """
+    found = set()
+    for maps in Path('/proc').glob(f'{processes}/maps'):
+        with suppress(OSError):
+            found |= set(re.findall(r'/dev/shm/\S*fast\w+', maps.read_text()))
+    return {Path(name) for name in found}

@@ -19,8 +19,9 @@ from rclpy.serialization import deserialize_message
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
-from mono_depth_ros.datasets.bag_writer import NANOSECONDS, CameraBagWriter
+from mono_depth_ros.datasets.bag_writer import CameraBagWriter
 from mono_depth_ros.ros.conversions import header_stamp
+from mono_depth_ros.stamps import stamp_ns
 
 DEPTH_TOPIC = '/depth/image_rect'
 RELATIVE_TOPIC = '/depth_relative/image'
@@ -167,7 +168,7 @@ class Recorder:
             self.counts[topic] = self.counts.get(topic, 0) + 1
 
     def _on_clock(self, message: Clock) -> None:
-        self._bag_time_ns = message.clock.sec * NANOSECONDS + message.clock.nanosec
+        self._bag_time_ns = stamp_ns(message.clock)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:

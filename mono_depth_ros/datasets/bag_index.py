@@ -15,10 +15,9 @@ from mono_depth_ros.datasets.bag_source import (
     image_topics,
     read_messages,
     select_connections,
-    stamp_of,
 )
-from mono_depth_ros.datasets.bag_writer import NANOSECONDS
 from mono_depth_ros.messages.camera_info import CameraModel, camera_model
+from mono_depth_ros.stamps import NANOSECONDS, stamp_of
 
 Matrix = NDArray[np.float64]
 Stamps = NDArray[np.int64]

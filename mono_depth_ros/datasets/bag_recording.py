@@ -28,9 +28,7 @@ from mono_depth_ros.datasets.bag_source import (
     read_messages,
     rgb_from_bag_message,
     select_connections,
-    stamp_of,
 )
-from mono_depth_ros.datasets.bag_writer import NANOSECONDS
 from mono_depth_ros.datasets.calibration_file import (
     check_principal_point,
     geometry_of,
@@ -41,6 +39,7 @@ from mono_depth_ros.datasets.neighbours import NONE, nearest_in_time, neighbours
 from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
 from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, rectify_image
+from mono_depth_ros.stamps import NANOSECONDS, stamp_of
 
 Frames = NDArray[np.int64]
 

@@ -14,7 +14,6 @@ from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 from rosbags.typesys import Stores, get_typestore
 
-from mono_depth_ros.datasets.bag_writer import NANOSECONDS
 from mono_depth_ros.messages.encodings import decode_compressed, decode_image
 
 STORAGE_SUFFIXES = ('.mcap', '.db3')
@@ -110,11 +109,6 @@ def rgb_from_bag_message(message: Any) -> NDArray[np.uint8]:
         return decode_compressed(message.data)
     return decode_image(message.data, (message.height, message.width), message.encoding,
                         message.step, bool(message.is_bigendian))
-
-
-def stamp_of(message: Any) -> int:
-    """Return the stamp in a message's header [ns]."""
-    return int(message.header.stamp.sec) * NANOSECONDS + int(message.header.stamp.nanosec)
 
 
 def _storage_of(path: Path) -> Path:

@@ -23,10 +23,8 @@ from mono_depth_ros.datasets.bag_source import (
     read_messages,
     rgb_from_bag_message,
     select_connections,
-    stamp_of,
 )
 from mono_depth_ros.datasets.bag_transforms import read_transforms
-from mono_depth_ros.datasets.bag_writer import NANOSECONDS
 from mono_depth_ros.datasets.calibration_file import geometry_of
 from mono_depth_ros.datasets.kitti_drive import (
     CAMERAS,
@@ -44,6 +42,7 @@ from mono_depth_ros.geometry.frames import TransformTree
 from mono_depth_ros.geometry.quaternion import inverse_rigid, rigid
 from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, rectify_image
 from mono_depth_ros.messages.point_cloud import read_cloud
+from mono_depth_ros.stamps import NANOSECONDS, stamp_of
 
 Matrix = NDArray[np.float64]
 Stamps = NDArray[np.int64]

@@ -28,9 +28,9 @@ from rosbags.typesys import Stores, get_typestore
 
 from mono_depth_ros.geometry.quaternion import quaternion_from_matrix
 from mono_depth_ros.messages.point_cloud import FLOAT32
+from mono_depth_ros.stamps import NANOSECONDS
 
 STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
-NANOSECONDS = 1_000_000_000
 STATIC_TOPIC = '/tf_static'
 
 _FOREVER = QosTime(2147483647, 4294967295)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.datasets.bag_writer import NANOSECONDS
+from mono_depth_ros.stamps import NANOSECONDS
 
 Stamps = NDArray[np.int64]
 

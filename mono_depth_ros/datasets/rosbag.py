@@ -9,9 +9,9 @@ import numpy as np
 
 from mono_depth_ros.datasets.bag_options import BagOptions
 from mono_depth_ros.datasets.bag_recording import BagRecording, Frames
-from mono_depth_ros.datasets.bag_writer import NANOSECONDS
 from mono_depth_ros.datasets.sample import TrainingSample
 from mono_depth_ros.datasets.splits import SplitEntry, read_split
+from mono_depth_ros.stamps import NANOSECONDS
 
 # An open bag costs a file descriptor and its index.
 MOST_OPEN = 32

@@ -28,8 +28,8 @@ from mono_depth_ros.evaluation.reference import Depth, Reference, draw, parse_re
 from mono_depth_ros.evaluation.robot_motion import STILL, RobotMotion
 from mono_depth_ros.evaluation.time_shift import TimeShift
 from mono_depth_ros.geometry.frames import Matrix, TransformTree, TransformUnknownError
+from mono_depth_ros.stamps import NANOSECONDS
 
-NANOSECONDS = 1_000_000_000
 # Two frames further apart are not consecutive: what changes between them is no flicker.
 LONGEST_STEP = 500_000_000  # [ns]
 _WHY = {NO_REFERENCE: 'none within {:g} s', SHARED: '',

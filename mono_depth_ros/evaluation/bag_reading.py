@@ -18,7 +18,6 @@ from mono_depth_ros.datasets.bag_source import (
     read_messages,
     rgb_from_bag_message,
     select_connections,
-    stamp_of,
 )
 from mono_depth_ros.datasets.bag_transforms import read_extrinsics, read_transforms
 from mono_depth_ros.datasets.calibration_file import (
@@ -26,7 +25,7 @@ from mono_depth_ros.datasets.calibration_file import (
     geometry_of,
     read_calibration_file,
 )
-from mono_depth_ros.evaluation.bag import NANOSECONDS, BagEvaluation, DepthFrame
+from mono_depth_ros.evaluation.bag import BagEvaluation, DepthFrame
 from mono_depth_ros.evaluation.bag_options import EvaluationOptions
 from mono_depth_ros.evaluation.bag_result import BagResult, FrameRecord
 from mono_depth_ros.evaluation.reference import Depth
@@ -41,6 +40,7 @@ from mono_depth_ros.evaluation.robot_motion import POSE_TYPES
 from mono_depth_ros.geometry.frames import TransformTree
 from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, rectify_image
 from mono_depth_ros.messages.encodings import UnsupportedEncodingError
+from mono_depth_ros.stamps import NANOSECONDS, stamp_of
 
 Image = NDArray[np.uint8]
 

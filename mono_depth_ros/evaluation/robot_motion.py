@@ -13,11 +13,11 @@ from mono_depth_ros.geometry.frames import (
     TransformUnknownError,
 )
 from mono_depth_ros.geometry.quaternion import inverse_rigid
+from mono_depth_ros.stamps import stamp_ns
 
 STILL, TF = 'still', 'tf'
 POSE_TYPES = ('nav_msgs/msg/Odometry', 'geometry_msgs/msg/PoseStamped',
               'geometry_msgs/msg/PoseWithCovarianceStamped')
-_NANOSECONDS = 1_000_000_000
 
 
 class RobotMotion:
@@ -59,7 +59,7 @@ class RobotMotion:
         pose = message.pose.pose if hasattr(message.pose, 'pose') else message.pose
         self._body = self._body or getattr(message, 'child_frame_id', '')
         stamp, place, turn = message.header.stamp, pose.position, pose.orientation
-        self._track.add(int(stamp.sec) * _NANOSECONDS + int(stamp.nanosec),
+        self._track.add(stamp_ns(stamp),
                         (place.x, place.y, place.z), (turn.x, turn.y, turn.z, turn.w))
 
     def between(self, camera_frame: str, first: int, second: int) -> Matrix | None:

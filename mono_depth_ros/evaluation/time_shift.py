@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mono_depth_ros.stamps import NANOSECONDS
+
 Depth = NDArray[np.float32]
 Cells = NDArray[np.float64]
 
@@ -24,7 +26,6 @@ _LEAST_CORRELATION = 0.15
 # An object that enters a cell must not outvote all others.
 _LARGEST_CHANGE = 0.5
 _STRIDE = 2
-_NANOSECONDS = 1e9
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class TimeShift:
                 self._note(steps, self._predicted[-1 - steps], true)
 
     def _note(self, steps: int, predicted: _Change, true: _Change) -> None:
-        apart = (predicted.stamp - true.stamp) / _NANOSECONDS
+        apart = (predicted.stamp - true.stamp) / NANOSECONDS
         self._sums[steps].add(apart, predicted.cells, true.cells)
 
     def estimate(self) -> ShiftEstimate:

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mono_depth_ros.geometry.quaternion import inverse_rigid, matrix_from_quaternion, rigid
+from mono_depth_ros.stamps import NANOSECONDS, stamp_ns
 
 Matrix = NDArray[np.float64]
 
 # Where a moving frame is silent for longer, nobody knows where it was.
 LONGEST_GAP = 500_000_000  # [ns]
-_NANOSECONDS = 1_000_000_000
 # What moved less is fixed: the noise of floating point.
 _STILL = 1e-6
 
@@ -147,7 +147,7 @@ class TransformTree:
                 if is_static:
                     self.add_fixed(parent, child, transform_matrix(translation, rotation))
                 else:
-                    time = int(stamp.sec) * _NANOSECONDS + int(stamp.nanosec)
+                    time = stamp_ns(stamp)
                     self.add(parent, child, time, translation, rotation)
             except ValueError as error:
                 raise ValueError(f"Transform from '{parent}' to '{child}': {error}") from error
@@ -206,7 +206,7 @@ class TransformTree:
             if step is None:
                 raise TransformUnknownError(
                     f"Where '{frame}' is in '{parent}' is not known at "
-                    f'{(stamp or 0) / _NANOSECONDS:.3f} s: /tf has nothing close enough around '
+                    f'{(stamp or 0) / NANOSECONDS:.3f} s: /tf has nothing close enough around '
                     'it.')
             matrix = step @ matrix
             frame = parent

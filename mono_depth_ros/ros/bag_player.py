@@ -16,8 +16,8 @@ from rosgraph_msgs.msg import Clock
 
 from mono_depth_ros.datasets.bag_source import read_messages, select_connections
 from mono_depth_ros.ros.message_types import fill_message, import_message, same_layout
+from mono_depth_ros.stamps import NANOSECONDS
 
-NANOSECONDS = 1_000_000_000
 DEFAULT_DEPTH = 10
 # A longer sleep would keep a shutdown waiting.
 LONGEST_SLEEP = 0.1

@@ -34,6 +34,7 @@ from mono_depth_ros.messages.depth_outputs import (
 from mono_depth_ros.ros.calibration import Calibrations, FrameDroppedError
 from mono_depth_ros.ros.parameters import DepthNodeConfig
 from mono_depth_ros.ros.statistics import StreamStatistics
+from mono_depth_ros.stamps import stamp_of
 
 INPUT_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT,
                        durability=DurabilityPolicy.VOLATILE)
@@ -162,7 +163,7 @@ class CameraStream:
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self.statistics.count_in()
-        self.last_stamp_ns = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+        self.last_stamp_ns = stamp_of(message)
         if not self.wanted():
             return
         with self.wake:

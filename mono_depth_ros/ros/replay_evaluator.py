@@ -42,8 +42,8 @@ from mono_depth_ros.ros.diagnostics import diagnostic_array, status_name
 from mono_depth_ros.ros.evaluator_parameters import declare_evaluator_parameters
 from mono_depth_ros.ros.limits import Level
 from mono_depth_ros.ros.message_types import import_message
+from mono_depth_ros.stamps import NANOSECONDS, stamp_of
 
-NANOSECONDS = 1_000_000_000
 TF_TYPE = 'tf2_msgs/msg/TFMessage'
 # Clouds and images that may wait while one is compared.
 QUEUE = 50
@@ -225,7 +225,7 @@ class ReplayEvaluator(Node):
         self._take_depth(message, info, RELATIVE)
 
     def _take_depth(self, message: Image, info: dict[str, int], kind: str) -> None:
-        stamp = _stamp_of(message)
+        stamp = stamp_of(message)
         now = self.get_clock().now().nanoseconds
         # Simulated time is 0 until /clock comes.
         age = (now - stamp) / NANOSECONDS if now else math.nan
@@ -253,7 +253,7 @@ class ReplayEvaluator(Node):
 
         def take() -> None:
             self._guarded(lambda: self.evaluation.add_reference(reference_of(
-                message, _stamp_of(message), self._views.get(topic))), 'corrupt_reference')
+                message, stamp_of(message), self._views.get(topic))), 'corrupt_reference')
 
         if isinstance(message, Image | CompressedImage):
             self._with_view(topic, take)
@@ -348,7 +348,3 @@ def _received(info: Any) -> float:
 
 def _pairs(values: dict[str, Any]) -> list[KeyValue]:
     return [KeyValue(key=name, value=f'{value:.6g}') for name, value in values.items()]
-
-
-def _stamp_of(message: Any) -> int:
-    return int(message.header.stamp.sec) * NANOSECONDS + int(message.header.stamp.nanosec)

@@ -266,7 +266,8 @@ def _batches(state: _State) -> Iterator[tuple[list[Batch], float]]:
 
 
 def _prepare_worker(number: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's affair
+    for number in (signal.SIGINT, signal.SIGTERM):  # sent to all, they are the trainer's affair
+        signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
 

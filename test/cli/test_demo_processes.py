@@ -1,3 +1,4 @@
+import mmap
 import os
 import time
 from pathlib import Path
@@ -17,6 +18,11 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print(os.environ['COLOUR'], flush=True)
 time.sleep(60)
+"""
+
+MAPPER = """
+import mmap
+kept = [mmap.mmap(open(path, 'rb').fileno(), 0, prot=mmap.PROT_READ) for path in ({0!r}, {1!r})]
 """
 
 
@@ -45,6 +51,22 @@ def test_a_child_that_ignores_every_request_is_ended_all_the_same(start):
     child.stop(patience=0.2)
 
     assert child.exit_code == -9
+
+
+@pytest.mark.skipif(not Path('/dev/shm').is_dir(), reason='there is no /dev/shm')
+def test_a_killed_child_s_shared_memory_goes_but_not_what_others_use(start):
+    own, ours = (Path(f'/dev/shm/test_fastdds_{os.getpid()}{end}') for end in ('own', 'ours'))
+    for path in (own, ours):
+        path.write_bytes(bytes(4096))
+    try:
+        with ours.open('rb') as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ):
+            child = start(MAPPER.format(str(own), str(ours)) + STUBBORN)
+            assert wait_for(lambda: child.log_tail() == 'green')
+            child.stop(patience=0.2)
+        assert not own.exists() and ours.exists()
+    finally:
+        own.unlink(missing_ok=True)
+        ours.unlink(missing_ok=True)
 
 
 def test_an_interrupt_lets_a_child_clean_up(start):

@@ -11,9 +11,9 @@ from mono_depth_ros.datasets.bag_source import (
     read_messages,
     rgb_from_bag_message,
     select_connections,
-    stamp_of,
 )
 from mono_depth_ros.datasets.bag_writer import CameraBagWriter
+from mono_depth_ros.stamps import stamp_of
 
 
 def test_a_storage_file_without_metadata_is_enough(tmp_path):

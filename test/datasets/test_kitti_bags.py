@@ -9,7 +9,7 @@ from kitti_folder import DAY, DRIVE, write_day, write_image, write_scan
 from shared_data import shared_data
 
 from mono_depth_ros.datasets.bag_options import BagOptions
-from mono_depth_ros.datasets.bag_source import open_bag, rgb_from_bag_message, stamp_of
+from mono_depth_ros.datasets.bag_source import open_bag, rgb_from_bag_message
 from mono_depth_ros.datasets.bag_to_kitti import KittiLayoutOptions, write_kitti
 from mono_depth_ros.datasets.bag_transforms import read_transforms
 from mono_depth_ros.datasets.image_files import read_image
@@ -17,6 +17,7 @@ from mono_depth_ros.datasets.kitti_calibration import read_camera, read_numbers
 from mono_depth_ros.datasets.kitti_drive import read_points, read_stamps
 from mono_depth_ros.datasets.kitti_to_bag import KittiBagOptions, write_drive
 from mono_depth_ros.datasets.rosbag import RosbagData
+from mono_depth_ros.stamps import stamp_of
 
 SIZE = (40, 60)
 # Every sensor has its own clock; 2011-09-26 13:02:25 UTC is 1317042145 s.

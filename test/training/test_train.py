@@ -145,6 +145,22 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(tmp_path):
     assert_same_weights(tmp_path / 'straight', tmp_path / 'killed', 1e-6)
 
 
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_processes_ends_it_with_a_checkpoint(tmp_path, number):
+    """A terminal, systemd and SLURM tell the readers too."""
+    recipe = write_recipe(tmp_path, steps=10_000, checkpoint_minutes=0.0,
+                          reading=STREET['reading'] | {'workers': 1})
+    stopped = run(recipe, tmp_path / 'stopped')
+    try:
+        wait_for(tmp_path / 'stopped' / FILE_NAME, stopped)
+        os.killpg(stopped.pid, number)
+        assert stopped.wait(60) == 130
+    finally:
+        stopped.kill()
+
+    assert load_checkpoint(tmp_path / 'stopped')['step'] < 10_000
+
+
 def test_two_processes_do_what_one_does(tmp_path):
     frozen = {'freeze_batch_norm': True, 'network_options': {'block_drop': 0.0}, 'steps': 3}
     one = write_recipe(tmp_path / 'one', batch_size=4, **frozen)
@@ -189,7 +205,8 @@ def write_recipe(folder: Path, **changes) -> Path:
 def run(recipe: Path, folder: Path, *options: str) -> subprocess.Popen:
     command = [sys.executable, '-m', 'mono_depth_ros.cli.train_depth', '--recipe', str(recipe),
                '--output', str(folder), *options]
-    return subprocess.Popen(command, env=os.environ | {'OMP_NUM_THREADS': '1'})
+    return subprocess.Popen(command, env=os.environ | {'OMP_NUM_THREADS': '1'},
+                            start_new_session=True)
 
 
 def wait_for(path: Path, process: subprocess.Popen) -> None:
