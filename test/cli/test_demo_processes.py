@@ -22,7 +22,8 @@ time.sleep(60)
 
 MAPPER = """
 import mmap
-kept = [mmap.mmap(open(path, 'rb').fileno(), 0, prot=mmap.PROT_READ) for path in ({0!r}, {1!r})]
+files = [open(path, 'rb') for path in ({0!r}, {1!r})]
+kept = [mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) for file in files]
 """
 
 
