@@ -69,9 +69,13 @@ class SparseUpsample(nn.Module):
         super().__init__()
         self.before = _pointwise_depthwise(in_channels, out_channels, 3)
         self.after = _pointwise_depthwise(out_channels, out_channels, 5)
+        self.mixes_early = False
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, out_channels, 2H, 2W)."""
+        if self.mixes_early:  # the same: mixing channels and up-sampling commute
+            mix, context = self.after[0], self.after[1:]
+            return torch.relu(context(upsample_bilinear(mix(self.before(x)))))
         return torch.relu(self.after(upsample_bilinear(self.before(x))))
 
 
@@ -130,6 +134,17 @@ class SmallDepth(DepthNetwork):
         for level in (3, 2, 1, 0):
             decoded.insert(0, self.steps[level](decoded[0] + features[level]))
         return DepthOutput([head(x) for head, x in zip(self.heads, decoded)], decoded)
+
+    def deploy(self) -> DepthNetwork:
+        """Return a copy for inference that mixes channels where there are a quarter of the pixels.
+
+        See DepthNetwork.deploy.
+        """
+        network = super().deploy()
+        for module in network.modules():
+            if isinstance(module, SparseUpsample):
+                module.mixes_early = True
+        return network
 
 
 def _conv_norm(
