@@ -73,10 +73,14 @@ class SparseUpsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, out_channels, 2H, 2W)."""
-        if self.mixes_early:  # the same: mixing channels and up-sampling commute
-            mix, context = self.after[0], self.after[1:]
-            return torch.relu(context(upsample_bilinear(mix(self.before(x)))))
-        return torch.relu(self.after(upsample_bilinear(self.before(x))))
+        x = self.before(x)
+        if not self.mixes_early:
+            return torch.relu(self.after(upsample_bilinear(x)))
+        mix, *context = self.after
+        x = upsample_bilinear(mix(x))  # the same: mixing channels and up-sampling commute
+        for module in context:
+            x = module(x)
+        return torch.relu(x)
 
 
 class DilatedHead(nn.Module):

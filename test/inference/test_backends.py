@@ -229,13 +229,16 @@ def test_a_fused_network_gives_the_same_disparity(job, layout, precision):
     sized = replace(job, precision=precision)
 
     with torch.inference_mode():
-        plain, fused = (torch_cuda.arranged(sized, memory_format, is_fused=is_fused)
-                        for is_fused in (False, True))
+        plain, fused, merged = (torch_cuda.arranged(sized, memory_format, form)
+                                for form in torch_cuda.FORMS)
         expected, found = plain(images), fused(images)
+        of_merged = merged(images)
 
     # Lift and projection of six blocks, and the end of five up-samplings.
     assert sum(isinstance(module, FusedConv) for module in fused.modules()) == 17
     assert torch.equal(found, expected)
+    tolerance = {'float32': 1e-5, 'bfloat16': 5e-2}[precision]
+    torch.testing.assert_close(of_merged, expected, atol=tolerance, rtol=0)
 
 
 def test_what_cannot_serve_is_refused_before_weights_are_read():

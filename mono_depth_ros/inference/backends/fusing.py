@@ -6,7 +6,6 @@ two more; cuDNN does all of it in one.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -14,11 +13,11 @@ import torch
 from timm.layers.conv2d_same import Conv2dSame
 from torch import Tensor, fx, nn
 
+from mono_depth_ros.inference.backends.merging import is_sum, merge, plain_conv
 from mono_depth_ros.inference.backends.precision import FullPrecision
 from mono_depth_ros.networks.od_conv import ODConv2d
 
 _RELU = {torch.relu, torch.relu_, nn.functional.relu, nn.functional.relu_, 'relu', 'relu_'}
-_SUM = {operator.add, operator.iadd, torch.add, 'add', 'add_'}
 _LEAVES = (FullPrecision, ODConv2d, Conv2dSame)  # their Python depends on shapes
 _PROBES = 20
 _SLOWEST = 1.5
@@ -102,11 +101,12 @@ class _Tracer(fx.Tracer):
         return isinstance(m, _LEAVES) or super().is_leaf_module(m, module_qualified_name)
 
 
-def fuse(network: nn.Module) -> nn.Module:
+def fuse(network: nn.Module, *, merges: bool = False) -> nn.Module:
     """Return a module of the same weights with what can be fused in FusedConv.
 
     Args:
         network: deployed.
+        merges: sum up convolutions first, see merging.
 
     Raises:
         RuntimeError: torch.fx cannot follow the network (fx.proxy.TraceError, TypeError too).
@@ -115,6 +115,8 @@ def fuse(network: nn.Module) -> nn.Module:
     graph = _Tracer().trace(finest)
     module = fx.GraphModule(finest, graph)
     _skip_identities(module)
+    if merges:
+        merge(module)
     for node in list(graph.nodes):
         if _is_relu(node, module):
             _fuse_before(node, module)
@@ -146,20 +148,17 @@ def _fuse_before(relu: fx.Node, module: fx.GraphModule) -> None:
     if not isinstance(source, fx.Node) or len(source.users) > 1:
         return
     conv, summand = source, None
-    if source.op in ('call_function', 'call_method') and source.target in _SUM:
-        if len(source.args) != 2 or source.kwargs:
-            return
+    if is_sum(source):
         pair = [arg for arg in source.args if isinstance(arg, fx.Node)]
-        found = [arg for arg in pair if _is_plain_conv(arg, module) and len(arg.users) == 1]
-        if len(pair) != 2 or not found:
+        found = [arg for arg in pair if plain_conv(arg, module) and len(arg.users) == 1]
+        if not found:
             return
         conv = found[0]
         summand = pair[1] if pair[0] is conv else pair[0]
-    if not _is_plain_conv(conv, module):
+    fused = plain_conv(conv, module)
+    if fused is None:
         return
     name = str(conv.target).replace('.', '_') + '_fused'
-    fused = module.get_submodule(str(conv.target))
-    assert isinstance(fused, nn.Conv2d)
     module.add_submodule(name, FusedConv(fused))
     with module.graph.inserting_before(relu):
         arguments = (conv.args[0],) if summand is None else (conv.args[0], summand)
@@ -167,11 +166,3 @@ def _fuse_before(relu: fx.Node, module: fx.GraphModule) -> None:
     for node in (relu, source, conv):
         if not node.users and node in module.graph.nodes:
             module.graph.erase_node(node)
-
-
-def _is_plain_conv(node: fx.Node, module: fx.GraphModule) -> bool:
-    if node.op != 'call_module':
-        return False
-    conv = module.get_submodule(str(node.target))
-    return (type(conv) is nn.Conv2d and conv.bias is not None
-            and conv.padding_mode == 'zeros' and not isinstance(conv.padding, str))

@@ -15,7 +15,7 @@ from mono_depth_ros.inference.backends.fusing import fuse
 from mono_depth_ros.inference.backends.precision import DisparityOfBytes
 
 LAYOUTS = {'channels_last': torch.channels_last, 'contiguous': torch.contiguous_format}
-FORMS = ('plain', 'fused')
+FORMS = ('plain', 'fused', 'merged')  # the last is fused, too
 _WARM_RUNS = 3
 _TIMED_RUNS = 30
 
@@ -76,7 +76,7 @@ def build(job: EngineJob) -> GraphEngine:
     for form, name in product(FORMS, LAYOUTS):
         job.report(f'torch: recording a CUDA graph, {job.label}, {name} {form}')
         try:
-            network = arranged(job, LAYOUTS[name], is_fused=form == 'fused')
+            network = arranged(job, LAYOUTS[name], form)
             engine = GraphEngine(network, shape, job.device, f'{name} {form}')
             engines[milliseconds(engine, job.device)] = engine
         except (RuntimeError, TypeError, ValueError) as error:  # of CUDA, of torch.fx
@@ -89,20 +89,24 @@ def build(job: EngineJob) -> GraphEngine:
     return best
 
 
-def arranged(job: EngineJob, layout: torch.memory_format, *, is_fused: bool
-             ) -> DisparityOfBytes:
+def arranged(job: EngineJob, layout: torch.memory_format, form: str) -> DisparityOfBytes:
     """Return a copy of the job's network on its device, with weights and images in a layout.
+
+    Args:
+        job: what is built.
+        layout: of weights and feature maps.
+        form: one of FORMS.
 
     Raises:
         RuntimeError: it is to be fused, and torch.fx cannot follow it.
     """
     network = DisparityOfBytes(deepcopy(job.network), PRECISIONS[job.precision], layout)
     network.to(job.device)
+    if form != 'plain':
+        network.network = fuse(network.network, merges=form == 'merged')
     for parameter in network.parameters():
         if parameter.ndim == 4:  # to() would leave 1x1 kernels, which count as both layouts
             parameter.data = parameter.data.clone(memory_format=layout)
-    if is_fused:
-        network.network = fuse(network.network)
     return network
 
 
