@@ -10,7 +10,7 @@ def by_sample(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
     """Apply a function that takes every sample on its own to a batch.
 
     A chain of small operations waits for memory: on a CPU one sample after the other stays in its
-    cache, which takes two thirds of the time. A GPU is asked once.
+    cache. A GPU is asked once.
 
     Args:
         function: (N, …) tensors in, (N, …) out.
