@@ -1,6 +1,7 @@
 """From camera images to the network's input."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import product
 from math import ceil, floor, log, sqrt
 
@@ -19,6 +20,7 @@ SIZE_MULTIPLE = 32
 _LEAST_STEPS = 2
 
 
+@lru_cache(maxsize=64)
 def legal_size(image_size: Size, card_input_size: Size, fit: str) -> Size:
     """Return the network size (height, width) for a camera.
 
