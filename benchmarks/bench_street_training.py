@@ -6,6 +6,10 @@ Nothing but images and intrinsics is learnt from; the held-out frames are of ano
 is compared after median scaling, as the field does for training without metres.
 """
 
+import os
+
+os.environ.setdefault('GOMP_SPINCOUNT', '10000')  # as train_depth has it
+
 import sys
 import tempfile
 import time
@@ -21,6 +25,7 @@ from mono_depth_ros.evaluation.metrics import depth_metrics, mean_metrics, spear
 from mono_depth_ros.geometry.disparity import disparity_to_depth
 from mono_depth_ros.inference.checkpoint import load_network
 from mono_depth_ros.inference.preprocessing import to_network_input
+from mono_depth_ros.machine import keep_freed_memory
 from mono_depth_ros.networks.pose import create_pose_network
 from mono_depth_ros.training.checkpoints import load_checkpoint
 from mono_depth_ros.training.config import (
@@ -40,6 +45,7 @@ HELD_OUT_STREET, HELD_OUT_FRAMES = 7, 20
 
 
 def main() -> None:
+    keep_freed_memory()  # as train_depth does
     steps = int(sys.argv[1]) if len(sys.argv) > 1 else STEPS
     print(headline('torch'))
     with tempfile.TemporaryDirectory() as folder:
@@ -57,9 +63,12 @@ def street_recipe(folder: Path, steps: int) -> TrainConfig:
         network='small_depth', network_options={'block_drop': 0.0}, data='street',
         supervision='M', input_size=SIZE, min_depth=1.0, max_depth=100.0,
         pose_network='resnet18_pair', batch_size=4, steps=steps, output=str(folder),
-        reading=DataConfig(workers=0, options=first),
+        reading=DataConfig(workers=0, keep=True, options=first),
         also=[OtherData(data='street', options=options) for options in others],
-        augmentation=AugmentationConfig(jitter=0.5), loss=LossConfig(levels=3),
+        augmentation=AugmentationConfig(jitter=0.5),
+        # Nothing moves but the camera; and masked pixels would not tell a pose network that starts
+        # from scratch where to go: with them it still goes sideways after 1,500 steps.
+        loss=LossConfig(levels=3, auto_mask=False),
         optimizer=OptimizerConfig(name='adamw', learning_rate=1e-3, schedule='cosine',
                                   warmup_steps=50))
 
@@ -69,8 +78,8 @@ class Progress(Watcher):
 
     def on_step(self, record: StepRecord) -> None:
         if record.step % 100 == 0:
-            print(f'  step {record.step:5d}: reprojection {record.terms["reprojection"]:.4f}, '
-                  f'identity {record.terms["identity"]:.4f}', flush=True)
+            print(f'  step {record.step:5d}: reprojection {record.terms["reprojection"]:.4f}',
+                  flush=True)
 
 
 def report(config: TrainConfig, network: torch.nn.Module, minutes: float) -> None:
