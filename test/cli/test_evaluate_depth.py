@@ -84,13 +84,14 @@ def test_files_hold_what_is_printed_and_every_image(root, capsys):
 
 
 def test_an_interrupted_evaluation_goes_on_and_ends_the_same(root, capsys):
-    assert run(root, 'scaled.yaml') == 0
+    one_by_one = '--batch-size', '1'  # what shares a batch may differ in the last digits
+    assert run(root, 'scaled.yaml', *one_by_one) == 0
     whole = metrics(root)
     journal = root / 'out' / 'frames.jsonl'
     lines = journal.read_text().splitlines(keepends=True)
     journal.write_text(''.join(lines[:2]) + lines[2][:50])  # as a kill leaves it
 
-    assert run(root, 'scaled.yaml') == 0
+    assert run(root, 'scaled.yaml', *one_by_one) == 0
 
     assert '1 of 3 frames are known from before' in capsys.readouterr().out
     assert metrics(root) == whole and journal.read_text() == ''.join(lines)
