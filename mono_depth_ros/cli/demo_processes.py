@@ -94,7 +94,7 @@ class Child:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(patience)
         if self.exit_code is None:
-            shared = _shared_memory_of(f'{self._process.pid}')
+            shared = _shared_memory_of(str(self._process.pid))
             self._signal(signal.SIGKILL)
             self._process.wait()
             for file in shared - _shared_memory_of('[0-9]*'):

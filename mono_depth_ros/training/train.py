@@ -266,8 +266,8 @@ def _batches(state: _State) -> Iterator[tuple[list[Batch], float]]:
 
 
 def _prepare_worker(number: int) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):  # sent to all, they are the trainer's affair
-        signal.signal(number, signal.SIG_IGN)
+    for sent_to_all in (signal.SIGINT, signal.SIGTERM):  # the trainer's affair
+        signal.signal(sent_to_all, signal.SIG_IGN)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
 
