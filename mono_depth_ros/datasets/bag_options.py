@@ -18,7 +18,8 @@ class BagOptions:
         camera_info_topic: the camera_info beside the images by default.
         intrinsics: a YAML file of camera_calibration, for bags without camera_info.
         input: 'raw', or 'rectified' where the images were recorded rectified.
-        offsets: neighbours, in intervals after the target (before it: negative).
+        offsets: neighbours, in intervals after the target (before it: negative); () for stereo or
+            a teacher alone.
         frame_interval: time between neighbours [s]; the camera's own (median) by default.
         tolerance: how far a neighbour's stamp may be off [s]; a quarter interval by default.
         min_motion: least motion between target and source, see `motion_between`
@@ -52,8 +53,5 @@ class BagOptions:
                 raise ValueError(f'{name} is {value}. Expected a number above 0.')
         if 0 in self.offsets:
             raise ValueError('offsets hold 0; the stereo partner is named by stereo_topic.')
-        if not self.offsets and self.stereo_topic is None:
-            raise ValueError('A target needs a source: give offsets such as (-1, 1), or a '
-                             'stereo_topic.')
         if self.speed is not None and self.odometry_topic is not None:
             raise ValueError('speed and odometry_topic both say how far the robot went; give one.')

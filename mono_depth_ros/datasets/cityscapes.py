@@ -45,7 +45,8 @@ class Cityscapes:
     Args:
         root: holds leftImg8bit_sequence (or leftImg8bit) and camera.
         split: 'train', 'val' or 'test'.
-        offsets: neighbours, in steps after the target (before it: negative); () for stereo alone.
+        offsets: neighbours, in steps after the target (before it: negative); () for stereo or a
+            teacher alone.
         step: frames from one neighbour to the next. The camera has 17 Hz; 2 comes near KITTI's
             10 Hz.
         stereo: add the right image of the same moment.
@@ -59,10 +60,10 @@ class Cityscapes:
 
     def __init__(self, root: str | Path, split: str = 'train', offsets: Sequence[int] = (-1, 1),
                  step: int = 2, stereo: bool = False, keep_rows: float = 0.75) -> None:
-        if not 0 < keep_rows <= 1 or step < 1 or 0 in offsets or not (offsets or stereo):
+        if not 0 < keep_rows <= 1 or step < 1 or 0 in offsets:
             raise ValueError(
                 f'keep_rows is {keep_rows}, step {step}, offsets {tuple(offsets)}; expected a '
-                'share above 0 and up to 1, a step of 1 or more, offsets without 0, or stereo.')
+                'share above 0 and up to 1, a step of 1 or more, offsets without 0.')
         self.root, self.split = Path(root).expanduser(), split
         self.offsets, self.step, self.stereo = tuple(offsets), step, stereo
         self.keep_rows = keep_rows

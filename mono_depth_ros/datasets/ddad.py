@@ -76,7 +76,8 @@ class Ddad:
         path: a dataset JSON (ddad.json), or one scene JSON.
         cameras: which cameras, e.g. ('CAMERA_01', 'CAMERA_05').
         split: 'train', 'val', 'test' or 'train_overfit' of a dataset JSON.
-        offsets: neighbours, in samples after the target (before it: negative).
+        offsets: neighbours, in samples after the target (before it: negative); () for a teacher
+            alone, to whom every image is a target.
         min_distance: samples are dropped unless the camera moves this far to each source [m].
 
     Attributes:
@@ -89,8 +90,8 @@ class Ddad:
     def __init__(self, path: str | Path, cameras: Sequence[str] = ('CAMERA_01',),
                  split: str = 'train', offsets: Sequence[int] = (-1, 1),
                  min_distance: float = 0.1) -> None:
-        if not offsets or 0 in offsets:
-            raise ValueError(f'offsets are {tuple(offsets)}; expected at least one, none 0.')
+        if 0 in offsets:
+            raise ValueError(f'offsets are {tuple(offsets)}; expected neighbours, none of them 0.')
         self.offsets = tuple(offsets)
         self._rows: list[tuple[DgpFrame, ...]] = []
         self.static = 0
@@ -278,4 +279,4 @@ def _distance(first: DgpFrame, second: DgpFrame) -> float:
 
 
 def _least_distance(row: tuple[DgpFrame, ...]) -> float:
-    return min(_distance(row[0], other) for other in row[1:])
+    return min((_distance(row[0], other) for other in row[1:]), default=float('inf'))

@@ -47,7 +47,8 @@ class ImageSequence:
         path: the folder or the video file.
         intrinsics: the YAML file of the camera's calibration.
         input: 'raw', or 'rectified' where the images are rectified already.
-        offsets: neighbours, in steps after the target (before it: negative).
+        offsets: neighbours, in steps after the target (before it: negative); () for a teacher
+            alone, to whom every image is a target.
         step: frames from one neighbour to the next: 3 makes 10 Hz of a video of 30 Hz.
         min_motion: least motion between target and source, see `motion_between`
             [px of a 160 px wide image]; 0 keeps frames of a standing camera.
@@ -64,9 +65,9 @@ class ImageSequence:
     def __init__(self, path: str | Path, intrinsics: str | Path, input: str = 'raw',
                  offsets: Sequence[int] = (-1, 1), step: int = 1,
                  min_motion: float = MIN_MOTION) -> None:
-        if not offsets or 0 in offsets or step < 1:
-            raise ValueError(f'offsets are {tuple(offsets)} and step is {step}; expected at least '
-                             'one offset, none of them 0, and a step of 1 or more.')
+        if 0 in offsets or step < 1:
+            raise ValueError(f'offsets are {tuple(offsets)} and step is {step}; expected offsets '
+                             'none of which is 0, and a step of 1 or more.')
         self.path, self.offsets = Path(path).expanduser(), tuple(offsets)
         self._frames = _open_frames(self.path)
         self._intrinsics = intrinsics
@@ -75,8 +76,8 @@ class ImageSequence:
         self._geometry = geometry_of(self._model, input, where)
         check_principal_point(self._geometry.K_out, self._model.size, where)
         rows = _neighbours(len(self._frames), np.multiply(self.offsets, step))
-        moving = is_moving(rows, self.read, min_motion) if min_motion > 0 and len(rows) else None
-        self._rows = rows if moving is None else rows[moving]
+        looks = min_motion > 0 and len(rows) > 0 and len(self.offsets) > 0
+        self._rows = rows[is_moving(rows, self.read, min_motion)] if looks else rows
         self.static = len(rows) - len(self._rows)
         self.summary = (f'{self.path.name}: {len(self._frames)} images; {len(rows)} with '
                         f'neighbours; {self.static} dropped because the camera stands still')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from mono_depth_ros.networks.pose import PoseNetwork, create_pose_network
 from mono_depth_ros.training.augmentation import resize
 from mono_depth_ros.training.checks import check_config, check_promises
 from mono_depth_ros.training.config import TrainConfig
-from mono_depth_ros.training.distillation import Teacher
+from mono_depth_ros.training.distillation import Imitation, Teacher
 from mono_depth_ros.training.encoder_weights import find_imagenet_weights, load_encoder_weights
 from mono_depth_ros.training.objective import Objective
 
@@ -43,11 +44,14 @@ class Assembly:
     Attributes:
         objective: networks and loss, before any device or process group.
         data: the training samples.
+        size: (height, width) that samples are read at: the network's, or with supervision T the
+            teacher's if that is larger, so that the teacher sees no enlarged images.
         training_K: (3, 3) intrinsics of the first sample at network size [px].
     """
 
     objective: Objective
     data: TrainingData
+    size: tuple[int, int]
     training_K: NDArray[np.float64]  # noqa: N815 - K is the field's name
 
 
@@ -67,10 +71,15 @@ def assemble(config: TrainConfig) -> Assembly:
     depth = _depth_network(config)
     depth.check_input_size(*config.input_size)
     focal = float(training_K[1, 1])
-    taught = config.teacher != 'none'
-    teacher = Teacher(load_card(config.teacher), config, focal) if taught else None
-    objective = Objective(depth, _pose_network(config), config, focal, teacher)
-    return Assembly(objective, data, training_K)
+    pose, teacher, imitation, size = _pose_network(config), None, None, config.input_size
+    if config.teacher != 'none':
+        teacher = Teacher(load_card(config.teacher), config, focal)
+        if config.loss.features > 0:
+            imitation = Imitation(depth, teacher.network)
+        if config.supervision == 'T' and not config.multi_resolution:
+            size = max(size, teacher.card.input_size, key=prod)
+    objective = Objective(depth, pose, config, focal, teacher, imitation)
+    return Assembly(objective, data, size, training_K)
 
 
 def open_data(config: TrainConfig) -> TrainingData:

@@ -23,6 +23,8 @@ Pixels = TypeVar('Pixels', bound=np.generic)
 _HUES = 180
 # What is less than this share of another depth is clearly nearer, whatever stereo matching errs.
 _NEARER = 0.85
+# A blended sample shows mostly the first one.
+_SHARE_OF_THE_FIRST = 0.5, 0.9
 _MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
 
 
@@ -135,6 +137,25 @@ def overlay(sample: AugmentedSample, other: AugmentedSample,
     solid = cv2.morphologyEx(nearer.astype(np.uint8), cv2.MORPH_OPEN, _square(3))
     solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, _square(9))
     return _show(sample, moved, solid.astype(bool) & ~outside, 'what is nearer')
+
+
+def blend(sample: AugmentedSample, other: AugmentedSample,
+          random: np.random.Generator) -> AugmentedSample:
+    """Take the weighted mean of two samples' images (mixup, Zhang et al. 2018).
+
+    Every pixel shows two scenes: all of it is strange, and there are neither hints nor labels.
+    """
+    share = random.uniform(*_SHARE_OF_THE_FIRST)
+
+    def both(first: Image, second: Image) -> Image:
+        return np.asarray(cv2.addWeighted(first, share, second, 1 - share, 0), np.uint8)
+
+    first, second = sample.sample, other.sample
+    blended = replace(first, target=both(first.target, second.target), depth_hint=None,
+                      labels=None, name=f'{first.name} blended with {second.name}')
+    return replace(sample, sample=blended,
+                   target_colours=both(sample.target_colours, other.target_colours),
+                   strange=np.ones(first.target.shape[:2], bool))
 
 
 def _square(side: int) -> Image:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mono_depth_ros.datasets.sample import Image, TrainingData, TrainingSample
-from mono_depth_ros.training.augmentation import AugmentedSample, augment, mix, overlay
+from mono_depth_ros.training.augmentation import AugmentedSample, augment, blend, mix, overlay
 from mono_depth_ros.training.config import AugmentationConfig
 from mono_depth_ros.training.multi_resolution import (
     Resolution,
@@ -169,13 +169,14 @@ class AugmentedData(Dataset[Any]):
 
     def _with_another(self, augmented: AugmentedSample,
                       random: np.random.Generator) -> AugmentedSample:
-        options = self.options
         drawn = random.random()
-        if drawn >= options.mix + options.overlay:
-            return augmented
-        other = self.data[int(random.integers(len(self.data)))]
-        combine = mix if drawn < options.mix else overlay
-        return combine(augmented, augment(other, self.size, options, random), random)
+        for combine, share in ((mix, self.options.mix), (overlay, self.options.overlay),
+                               (blend, self.options.blend)):
+            if drawn < share:
+                other = self.data[int(random.integers(len(self.data)))]
+                return combine(augmented, augment(other, self.size, self.options, random), random)
+            drawn -= share
+        return augmented
 
 
 def collate(drawn: list[Drawn]) -> Batch:

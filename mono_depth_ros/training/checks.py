@@ -19,12 +19,12 @@ _LEAST = {
     'loss.photometric': 0, 'loss.smoothness': 0, 'loss.hints': 0, 'loss.velocity': 0,
     'loss.structure': 0, 'loss.perception': 0, 'loss.apx': 0, 'loss.triplet': 0,
     'apx.encoder': 0, 'apx.decoder': 0, 'apx.disparity': 0, 'apx.hole': 0, 'triplet.margin': 0,
-    'triplet.patch': 2, 'loss.distillation': 0,
+    'triplet.patch': 2, 'loss.distillation': 0, 'loss.features': 0,
     'loss.consistency': 0, 'optimizer.learning_rate': 0,
     'optimizer.warmup_steps': 0, 'optimizer.gradient_clip': 0, 'optimizer.encoder_factor': 0,
 }
 _SHARES = ('loss.ssim', 'augmentation.flip', 'augmentation.jitter', 'augmentation.mix',
-           'augmentation.overlay', 'optimizer.average')
+           'augmentation.overlay', 'augmentation.blend', 'optimizer.average')
 _WITH_HINTS = {'kitti_raw', 'street'}
 _SAMPLES = 20
 
@@ -55,21 +55,30 @@ def check_config(config: TrainConfig) -> None:
         raise ValueError(
             f'reading.offsets {config.reading.offsets} compare a frame with itself; expected '
             'neighbours such as [-1, 1]. The stereo partner comes with supervision S or MS.')
-    check_zoom(config.augmentation.zoom)
-    explained = config.loss.hints + config.loss.distillation + config.loss.apx > 0
-    mixed = config.augmentation.mix + config.augmentation.overlay
-    if mixed > 0 and (config.multi_resolution or not explained):
-        raise ValueError('augmentation.mix and overlay show two scenes at once, which no warp '
-                         'explains: give loss.hints or a teacher, without multi_resolution, or '
-                         'set both 0.')
-    if mixed > 1:
-        raise ValueError(f'augmentation.mix and overlay are shares of the samples, {mixed:g} '
-                         'together; expected 1 at most.')
-    if config.augmentation.overlay > 0 and config.loss.hints == 0:
-        raise ValueError('augmentation.overlay has to know what is nearer: give loss.hints a '
-                         'weight, or set overlay 0.')
+    _check_augmentation(config)
     _check_forms(config)
     _check_supervision(config)
+
+
+def _check_augmentation(config: TrainConfig) -> None:
+    """Refuse scenes within scenes that nothing explains."""
+    options, loss = config.augmentation, config.loss
+    check_zoom(options.zoom)
+    explained = loss.hints + loss.distillation + loss.apx > 0
+    mixed = options.mix + options.overlay + options.blend
+    if mixed > 0 and (config.multi_resolution or not explained):
+        raise ValueError('augmentation.mix, overlay and blend show two scenes at once, which no '
+                         'warp explains: give loss.hints or a teacher, without multi_resolution, '
+                         'or set them 0.')
+    if mixed > 1:
+        raise ValueError(f'augmentation.mix, overlay and blend are shares of the samples, '
+                         f'{mixed:g} together; expected 1 at most.')
+    if options.overlay > 0 and loss.hints == 0:
+        raise ValueError('augmentation.overlay has to know what is nearer: give loss.hints a '
+                         'weight, or set overlay 0.')
+    if options.blend > 0 and (loss.photometric > 0 or loss.distillation + loss.apx == 0):
+        raise ValueError('augmentation.blend shows two scenes in every pixel, which only a '
+                         'teacher explains: give one, with loss.photometric 0, or set blend 0.')
 
 
 def _check_forms(config: TrainConfig) -> None:
@@ -83,24 +92,28 @@ def _check_forms(config: TrainConfig) -> None:
     if pyramid.levels and config.multi_resolution:
         raise ValueError('pyramid.levels and multi_resolution both train on other sizes of a '
                          'batch; leave one of them out.')
-    mixed = config.augmentation.mix + config.augmentation.overlay
+    options = config.augmentation
+    mixed = options.mix + options.overlay + options.blend
     if config.loss.bidirectional and (config.multi_resolution or mixed > 0):
         raise ValueError('loss.bidirectional compares whole images of one size: set '
-                         'multi_resolution false, augmentation.mix and overlay 0.')
+                         'multi_resolution false, augmentation.mix, overlay and blend 0.')
 
 
 def _check_supervision(config: TrainConfig) -> None:
     loss, supervision = config.loss, config.supervision
-    taught = loss.distillation + loss.apx
+    taught = loss.distillation + loss.apx + loss.features
     if config.teacher == 'none' and (taught > 0 or supervision == 'T'):
         raise ValueError('Distillation needs a teacher: give the card of a trained network with '
                          '--teacher.')
+    if supervision == 'M' and not config.reading.offsets:
+        raise ValueError('supervision M has nothing to compare with: reading.offsets is empty; '
+                         'expected neighbours such as [-1, 1].')
     if supervision == 'T' and loss.photometric > 0:
         raise ValueError('supervision T has no sources to compare with: set loss.photometric 0.')
     if config.teacher != 'none' and taught == 0:
-        raise ValueError('A teacher is given, but loss.distillation and loss.apx are 0; give one '
-                         'of them a weight.')
-    if not loss.photometric + loss.hints + taught > 0:
+        raise ValueError('A teacher is given, but loss.distillation, loss.apx and loss.features '
+                         'are 0; give one of them a weight.')
+    if not loss.photometric + loss.hints + loss.distillation + loss.apx > 0:
         raise ValueError('No part of the loss looks at depth; give loss.photometric (the usual '
                          'one), loss.hints, loss.distillation or loss.apx a weight.')
     if supervision not in ('S', 'MS') and (loss.hints > 0 or config.stereo_split):

@@ -24,6 +24,8 @@ class AugmentationConfig:
             the axis that leaves the ground in place); hints or a teacher explain them.
         overlay: share of the other samples that show, in front, what is clearly nearer in another
             one (DepthMix); needs depth hints.
+        blend: share of the other samples that are a weighted mean with another one (mixup), which
+            nothing but a teacher explains.
     """
 
     flip: float = 0.5
@@ -35,6 +37,7 @@ class AugmentationConfig:
     zoom: tuple[float, float] = (1.0, 1.0)
     mix: float = 0.0
     overlay: float = 0.0
+    blend: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class LossConfig:
         distillation: weight of |disparity - the teacher's|.
         distillation_of: compare disparity (HR-Depth), or log_depth, to which near and far count
             alike.
+        features: weight of the difference to a teacher's encoder features (FitNets), for what its
+            encoder knows of other data, e.g. of ImageNet.
         consistency: weight of the agreement between resolutions (multi_resolution).
     """
 
@@ -77,6 +82,7 @@ class LossConfig:
     apx: float = 0.0
     distillation: float = 0.0
     distillation_of: Literal['disparity', 'log_depth'] = 'disparity'
+    features: float = 0.0
     consistency: float = 1.0
 
     @property

@@ -1,7 +1,11 @@
-"""Learn from a trained network: what its disparity would be, had the student found it."""
+"""Learn from a trained network: what its disparity would be, had the student found it.
+
+And what its encoder sees: FitNets' hints (Romero et al. 2015, Eq. 3), by a linear map per stage.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,8 +15,13 @@ from torch import Tensor, nn
 from mono_depth_ros.geometry.disparity import depth_to_disparity, disparity_to_depth
 from mono_depth_ros.inference.checkpoint import load_network
 from mono_depth_ros.inference.model_card import ModelCard
+from mono_depth_ros.networks import DepthNetwork
+from mono_depth_ros.training.apx import pair_stages
 from mono_depth_ros.training.config import TrainConfig
 from mono_depth_ros.training.resizing import resized
+
+# Stages of an encoder are compared from this reduction on, and told by an image of this side [px].
+_FINEST, _PROBE = 8, 64
 
 
 class Taught(NamedTuple):
@@ -59,33 +68,24 @@ class Teacher(nn.Module):
         self.network = network if config.loss.apx > 0 else network.deploy()
 
     @torch.no_grad()
-    def output(self, image: Tensor, K: Tensor) -> Taught:
-        """Return features and disparities, these in the student's terms; see disparity."""
-        seen = self._seen(image)
-        encoded = self.network.encode(seen)
-        output = self.network.decode(encoded)
-        disparities = [self._in_student_s_terms(disparity, K, image.shape[-2])
-                       for disparity in output.disparities]
-        return Taught(encoded, output.features, disparities, seen.shape[-2])
-
-    @torch.no_grad()
-    def disparity(self, image: Tensor, K: Tensor) -> Tensor:
-        """Return what the student should say of its images.
+    def output(self, image: Tensor, K: Tensor, height: int) -> Taught:
+        """Return features and disparities, these in the student's terms.
 
         Args:
-            image: (B, 3, H, W) RGB in [0, 1], at the student's size.
-            K: (B, 3, 3) their intrinsics [px].
+            image: (B, 3, H', W') RGB in [0, 1], at any size.
+            K: (B, 3, 3) the student's intrinsics [px].
+            height: of the student's images [px].
 
         Returns:
-            (B, 1, H, W) disparity in the student's range, unit and focal length, in 0 to 1.
+            Disparities in the student's range, unit and focal length, in 0 to 1, at the teacher's
+            own sizes.
         """
-        disparity = F.interpolate(self.network(self._seen(image)).float(), image.shape[-2:],
-                                  mode='bilinear', align_corners=False)
-        return self._in_student_s_terms(disparity, K, image.shape[-2])
-
-    def _seen(self, image: Tensor) -> Tensor:
-        """Return an image at the teacher's own size."""
-        return resized(image, self.card.input_size)
+        seen = resized(image, self.card.input_size)
+        encoded = self.network.encode(seen)
+        output = self.network.decode(encoded)
+        disparities = [self._in_student_s_terms(disparity, K, height)
+                       for disparity in output.disparities]
+        return Taught(encoded, output.features, disparities, seen.shape[-2])
 
     def _in_student_s_terms(self, disparity: Tensor, K: Tensor, height: int) -> Tensor:
         card, config = self.card, self.config
@@ -102,3 +102,51 @@ class Teacher(nn.Module):
         factor = focal * (self.card.input_size[0] / height) / self.card.training_K[1][1]
         factor = factor * (self.card.depth_scale or 1.0) / self.config.depth_scale
         return factor * self.training_focal / focal if self.config.canonical_focal else factor
+
+
+class Imitation(nn.Module):
+    """Say by a linear map per stage what a teacher's encoder sees, from what the student's sees.
+
+    Compared is every stage that both have from an eighth of the image on: finer ones know edges.
+    Each of the teacher's channels counts alike, whatever its scale.
+
+    Args:
+        student: its encoder's stages give the maps their inputs.
+        teacher: its stages give their outputs.
+    """
+
+    def __init__(self, student: DepthNetwork, teacher: DepthNetwork) -> None:
+        super().__init__()
+        pairs = _pairs(_stages(student), _stages(teacher), _PROBE, _PROBE)
+        self.maps = nn.ModuleList(nn.Conv2d(own.shape[1], other.shape[1], 1)
+                                  for own, other in pairs)
+
+    def forward(self, encoded: Sequence[Tensor], taught: Taught, height: int) -> Tensor:
+        """Return the smooth L1 distance (B,), summed over the stages.
+
+        Args:
+            encoded: the student's encoder features.
+            taught: what the teacher showed of the same images.
+            height: of the images that the student saw [px].
+        """
+        pairs = _pairs(encoded, taught.encoded, height, taught.height)
+        losses = []
+        for mapped, (own, other) in zip(self.maps, pairs):
+            aim = F.batch_norm(resized(other, own.shape[-2:]), None, None, training=True)
+            losses.append(F.smooth_l1_loss(mapped(own).float(), aim, reduction='none')
+                          .mean((1, 2, 3)))
+        return torch.stack(losses).sum(0)
+
+
+def _pairs(student: Sequence[Tensor], teacher: Sequence[Tensor], student_height: int,
+           teacher_height: int) -> list[tuple[Tensor, Tensor]]:
+    coarse = [stage for stage in student if stage.shape[-2] * _FINEST <= student_height]
+    return pair_stages(coarse, teacher, student_height, teacher_height)
+
+
+@torch.no_grad()
+def _stages(network: DepthNetwork) -> list[Tensor]:
+    training = network.training
+    stages = network.eval().encode(torch.zeros(1, 3, _PROBE, _PROBE))
+    network.train(training)
+    return stages

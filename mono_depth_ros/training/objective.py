@@ -17,11 +17,12 @@ from mono_depth_ros.training.apx import apx_loss, pair_stages, position_mask
 from mono_depth_ros.training.batch import NO_LABEL, Batch, OtherResolution
 from mono_depth_ros.training.bidirectional import View, bidirectional_loss
 from mono_depth_ros.training.config import Level, TrainConfig
-from mono_depth_ros.training.distillation import Teacher
+from mono_depth_ros.training.distillation import Imitation, Taught, Teacher
 from mono_depth_ros.training.losses import hint_error, smoothness
 from mono_depth_ros.training.multi_resolution import consistency as agreement_of_resolutions
 from mono_depth_ros.training.photometric import Seen, reprojection_loss
-from mono_depth_ros.training.pyramid import consistency, derive
+from mono_depth_ros.training.pyramid import at_size, consistency, derive
+from mono_depth_ros.training.resizing import resized
 from mono_depth_ros.training.triplet import triplet_loss
 from mono_depth_ros.training.view_synthesis import find_motion
 
@@ -82,12 +83,15 @@ class Objective(nn.Module):
         config: weights of the terms and how depth counts.
         training_focal: fy of the training camera at network size [px].
         teacher: a frozen network to distil from.
+        imitation: compares its encoder features, with a weight for them.
     """
 
     def __init__(self, depth: DepthNetwork, pose: PoseNetwork | None, config: TrainConfig,
-                 training_focal: float, teacher: Teacher | None = None) -> None:
+                 training_focal: float, teacher: Teacher | None = None,
+                 imitation: Imitation | None = None) -> None:
         super().__init__()
         self.depth, self.pose, self.teacher = depth, pose, teacher
+        self.imitation = imitation
         self.config, self.training_focal = config, training_focal
 
     def train(self, mode: bool = True) -> Objective:
@@ -106,15 +110,19 @@ class Objective(nn.Module):
         """Work out the loss of a batch, or of one level of its pyramid.
 
         Args:
-            batch: as it is, whatever the level.
+            batch: as it is, whatever the level; with supervision T at the size of the teacher's
+                images, if that is larger: the student sees it smaller.
             level: None for the batch as it is.
             current: with a level, what the batch as it is gave.
         """
-        pyramid = self.config.pyramid
+        pyramid, sharp = self.config.pyramid, batch.target
+        if self.config.supervision == 'T':
+            batch = at_size(batch, self.config.input_size)
         if level is not None:
             batch = derive(batch, level, pyramid, self.config.augmentation)
+            sharp = batch.target
         views = self._views(batch)
-        result = self._result(batch, views)
+        result = self._result(batch, views, sharp)
         if level is None:
             weight = pyramid.current if pyramid.levels else 1.0
             return result._replace(loss=weight * result.loss)
@@ -128,7 +136,7 @@ class Objective(nn.Module):
                   for name, term in agreement._asdict().items()}
         return result._replace(loss=loss, terms=record)
 
-    def _result(self, batch: Batch, views: Views) -> StepResult:
+    def _result(self, batch: Batch, views: Views, sharp: Tensor) -> StepResult:
         options, output = self.config.loss, views.target
         disparities = output.disparities
         motion = self._motion(batch) if options.needs_motion else batch.pose
@@ -138,10 +146,10 @@ class Objective(nn.Module):
             terms['velocity'] = self._velocity(batch, motion)
         if options.triplet > 0:
             terms['triplet'] = self._triplet(batch, output.features)
-        if options.distillation > 0:
-            terms['distillation'] = self._distillation(batch, disparities)
-        if options.apx > 0:
-            terms['apx'] = self._apx(batch, views)
+        if self.teacher is not None:
+            # It sees colours as they are: the student learns not to mind their change.
+            taught = self.teacher.output(sharp, batch.K, batch.target.shape[-2])
+            terms |= self._taught(batch, views, taught)
         for other in batch.others:
             self._add_resolution(terms, batch, other, disparities[0], motion, seen)
         loss = sum(getattr(options, name) * term for name, term in terms.items())
@@ -177,7 +185,7 @@ class Objective(nn.Module):
     def _output(self, image: Tensor) -> tuple[list[Tensor], DepthOutput]:
         """Return encoder features, the disparities that are trained on, and decoder features."""
         encoded: list[Tensor] = []
-        if self.config.loss.apx > 0:
+        if self.config.loss.apx + self.config.loss.features > 0:
             encoded = self.depth.encode(image)
             output: DepthOutput | Tensor = self.depth.decode(encoded)
         else:
@@ -300,11 +308,21 @@ class Objective(nn.Module):
             total = total + loss / 2**level
         return total * labelled
 
-    def _distillation(self, batch: Batch, disparities: list[Tensor]) -> Tensor:
-        assert self.teacher is not None
-        # The teacher sees colours as they are: the student learns not to mind their change.
-        taught = self._compared(self.teacher.disparity(batch.target, batch.K))
-        losses = [(self._compared(disparity) - _shrunk(taught, disparity)).abs().mean((1, 2, 3))
+    def _taught(self, batch: Batch, views: Views, taught: Taught) -> dict[str, Tensor]:
+        """Return how far (B,) the student is from its teacher, in each way that has a weight."""
+        options, terms = self.config.loss, {}
+        if options.distillation > 0:
+            aim = resized(taught.disparities[0], batch.target.shape[-2:])
+            terms['distillation'] = self._distillation(aim, views.target.disparities)
+        if options.apx > 0:
+            terms['apx'] = self._apx(batch, views, taught)
+        if self.imitation is not None:
+            terms['features'] = self.imitation(views.encoded, taught, batch.target.shape[-2])
+        return terms
+
+    def _distillation(self, aim: Tensor, disparities: list[Tensor]) -> Tensor:
+        compared = self._compared(aim)
+        losses = [(self._compared(disparity) - _shrunk(compared, disparity)).abs().mean((1, 2, 3))
                   for disparity in disparities]
         return torch.stack(losses).mean(0)
 
@@ -314,11 +332,9 @@ class Objective(nn.Module):
             return disparity
         return disparity_to_depth(disparity, self.config.min_depth, self.config.max_depth).log()
 
-    def _apx(self, batch: Batch, views: Views) -> Tensor:
+    def _apx(self, batch: Batch, views: Views, taught: Taught) -> Tensor:
         """Return the distance (B,) to the teacher's features and disparities as distributions."""
-        assert self.teacher is not None
         options, student = self.config.apx, views.target
-        taught = self.teacher.output(batch.target, batch.K)
         mask = position_mask(taught.disparities[0], self.config.min_depth, self.config.max_depth,
                              options.farthest, options.hole or None)
         total = batch.target.new_zeros(len(batch.target))

@@ -65,7 +65,7 @@ def derive(batch: Batch, level: Level, pyramid: PyramidConfig,
 
 
 def scaled(batch: Batch, factor: float, multiple: int = 32) -> Batch:
-    """Return a batch at another size, K with it; hints and labels are never blended.
+    """Return a batch at another size; see at_size.
 
     Args:
         batch: images in [0, 1].
@@ -80,8 +80,15 @@ def scaled(batch: Batch, factor: float, multiple: int = 32) -> Batch:
         raise ValueError(f'A batch cannot be scaled by {factor}; expected a factor above 0, e.g. '
                          '0.5 or 2.0.')
     height, width = batch.target.shape[-2:]
-    size = (nearest_multiple(height * factor, multiple),
-            nearest_multiple(width * factor, multiple))
+    return at_size(batch, (nearest_multiple(height * factor, multiple),
+                           nearest_multiple(width * factor, multiple)))
+
+
+def at_size(batch: Batch, size: tuple[int, int]) -> Batch:
+    """Return a batch at a (height, width), K with it; hints and labels are never blended."""
+    height, width = batch.target.shape[-2:]
+    if (height, width) == size:
+        return batch
 
     def pick(values: Tensor) -> Tensor:
         return F.interpolate(values.float(), size, mode='nearest-exact').to(values.dtype)

@@ -251,7 +251,7 @@ def _optimizer(objective: Objective, config: TrainConfig) -> torch.optim.Optimiz
 def _batches(state: _State) -> Iterator[tuple[list[Batch], float]]:
     """Give every step's batches, and how long they were waited for [s]."""
     config, fabric = state.config, state.fabric
-    data = AugmentedData(state.assembly.data, config.input_size, config.augmentation,
+    data = AugmentedData(state.assembly.data, state.assembly.size, config.augmentation,
                          config.seed, config.multi_resolution)
     sampler = StepSampler(len(state.assembly.data), state.global_batch, config.seed, state.step,
                           state.steps, fabric.global_rank, fabric.world_size, config.accumulate)

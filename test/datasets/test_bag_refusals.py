@@ -167,7 +167,6 @@ def test_odometry_of_another_clock_is_refused(tmp_path):
 @pytest.mark.parametrize(('options', 'error'), [
     ({'frame_interval': 0}, 'frame_interval is 0. Expected a number above 0'),
     ({'speed': -1}, 'speed is -1'),
-    ({'offsets': ()}, 'A target needs a source'),
     ({'offsets': (0, 1)}, 'named by stereo_topic'),
     ({'speed': 1.0, 'odometry_topic': '/odom'}, 'give one'),
 ])

@@ -88,6 +88,15 @@ def test_single_frames_will_do_for_stereo_alone(tmp_path):
     assert len(data) == 1 and np.array_equal(data[0].sources[0].image, wall(7)[:36])
 
 
+def test_a_teacher_needs_single_frames_alone(tmp_path):
+    write_image(tmp_path, 'leftImg8bit', 19, 0)
+    write_camera(tmp_path, 19)
+
+    data = Cityscapes(tmp_path, offsets=())
+
+    assert len(data) == 1 and data[0].sources == ()
+
+
 def test_missing_parts_are_named_with_the_archive_they_come_in(root, tmp_path_factory):
     with pytest.raises(FileNotFoundError, match=r'no leftImg8bit_sequence; unpack left'):
         Cityscapes(tmp_path_factory.mktemp('empty'))
@@ -128,7 +137,7 @@ def test_a_short_snippet_says_what_it_lacks(root):
 
 
 @pytest.mark.parametrize('options', [
-    {'keep_rows': 0}, {'step': 0}, {'offsets': (0,)}, {'offsets': ()}])
+    {'keep_rows': 0}, {'step': 0}, {'offsets': (0,)}])
 def test_options_that_make_no_sense_are_refused(root, options):
     with pytest.raises(ValueError, match='expected a share above 0'):
         Cityscapes(root, **options)

@@ -124,8 +124,14 @@ def test_too_few_or_too_slow_samples_say_so(tmp_path):
     with pytest.raises(ValueError, match=r'1 dropped because the camera moves less than 0\.1 m'):
         Ddad(path)
     assert len(Ddad(path, min_distance=0)) == 1
-    with pytest.raises(ValueError, match='expected at least one, none 0'):
-        Ddad(path, offsets=())
+    with pytest.raises(ValueError, match='expected neighbours, none of them 0'):
+        Ddad(path, offsets=(0, 1))
+
+
+def test_to_a_teacher_every_image_is_a_target(tmp_path):
+    data = Ddad(write_scene(tmp_path, (0, 0.01, 0.02)), offsets=())
+
+    assert len(data) == 3 and data[0].sources == ()
 
 
 def test_real_scenes_give_the_moving_one(tmp_path):

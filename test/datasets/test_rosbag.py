@@ -88,6 +88,14 @@ def test_samples_of_a_standing_camera_are_dropped_and_counted(tmp_path):
     assert '6 with neighbours at 0.100 ± 0.025 s; 3 dropped' in data.summary
 
 
+def test_to_a_teacher_every_image_is_a_target(tmp_path):
+    options = BagOptions(offsets=())
+
+    data = RosbagData(write_moving_bag(tmp_path / 'bag', [0, 3, 3]), options=options)
+
+    assert targets_of(data) == [0, 1, 2] and data[1].sources == ()
+
+
 def test_a_camera_that_never_moves_gives_no_samples_and_says_why(tmp_path):
     path = write_moving_bag(tmp_path / 'bag', [5] * 5)
 

@@ -34,12 +34,14 @@ def write_small_card(path, **changes):
     write_card(replace(card, weights=weights.name, sha256=sha256, seed=None, **changes), path)
 
 
-def write_teacher(folder: Path, disparity_logit: float = 0.0) -> str:
+def write_teacher(folder: Path, disparity_logit: float = 0.0,
+                  size: tuple[int, int] = UNTRAINED.input_size) -> str:
     """Write a small_depth with weights that nobody trained; return the path of its card.
 
     Args:
         folder: of card and weights.
         disparity_logit: about which its disparities lie, before the sigmoid.
+        size: (height, width) of its images.
     """
     torch.manual_seed(5)
     network = create_network('small_depth')
@@ -48,5 +50,5 @@ def write_teacher(folder: Path, disparity_logit: float = 0.0) -> str:
     path = folder / 'teacher.yaml'
     sha256 = save_weights(network, path.with_suffix('.safetensors'))
     write_card(replace(UNTRAINED, name='teacher', network='small_depth', sha256=sha256, seed=None,
-                       weights='teacher.safetensors'), path)
+                       weights='teacher.safetensors', input_size=size), path)
     return str(path)

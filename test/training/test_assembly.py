@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from cards import UNTRAINED
+from cards import UNTRAINED, write_teacher
 from kitti_folder import DRIVE, write_day, write_image, write_split
 
 from mono_depth_ros.datasets.street import street_intrinsics
@@ -110,6 +110,22 @@ def test_more_data_come_after_the_first_each_with_its_own_options(kitti):
         f'{DRIVE} 1 l', 'street 3 frame 1', 'street 3 frame 2']
     with pytest.raises(ValueError, match=r"'keep': True.*do not fit"):
         open_data(replace(kitti, also=[again]))
+
+
+@pytest.mark.parametrize('supervision, size, read_at', [
+    ('T', (32, 64), (64, 128)), ('T', (96, 192), (96, 192)), ('M', (32, 64), (32, 64))])
+def test_samples_are_read_at_the_size_of_a_teacher_alone_if_it_is_larger(
+        tmp_path, supervision, size, read_at):
+    teacher = write_teacher(tmp_path, size=(64, 128))
+    loss = LossConfig(levels=1, distillation=1.0, features=0.5,
+                      photometric=0.0 if supervision == 'T' else 1.0)
+
+    found = assemble(replace(STREET, supervision=supervision, input_size=size, teacher=teacher,
+                             loss=loss))
+
+    assert found.size == read_at
+    assert found.training_K[0, 0] == pytest.approx(street_intrinsics(size)[0, 0])
+    assert len(found.objective.imitation.maps) == 3
 
 
 @pytest.mark.parametrize('supervision, has_pose', [('M', True), ('S', False)])

@@ -14,6 +14,7 @@ from mono_depth_ros.training.augmentation import (
     AugmentedSample,
     Window,
     augment,
+    blend,
     cut,
     mirror,
     mix,
@@ -330,3 +331,20 @@ def test_a_strip_brings_its_labels_along():
 
     assert 20 <= (mixed[0] == 2).sum() <= 60 and set(np.unique(mixed)) == {1, 2}
     assert unlabelled is None
+
+
+def test_blended_scenes_are_a_mean_that_no_hint_and_no_warp_explains():
+    hint = np.full((16, 24), 5, np.float32)
+    sample, other = (augment(sample_of(noise(16, 24, seed), hint), (16, 24),
+                             AugmentationConfig(flip=0.0), np.random.default_rng(seed))
+                     for seed in (0, 1))
+
+    blended = blend(sample, other, np.random.default_rng(2))
+
+    share = np.random.default_rng(2).uniform(0.5, 0.9)
+    for first, second, both in (
+            (sample.sample.target, other.sample.target, blended.sample.target),
+            (sample.target_colours, other.target_colours, blended.target_colours)):
+        np.testing.assert_allclose(both, share * first + (1 - share) * second, atol=0.6)
+    assert blended.strange.all() and blended.sample.depth_hint is None
+    assert blended.sample.K is sample.sample.K

@@ -10,7 +10,7 @@ from mono_depth_ros.inference.checkpoint import save_weights
 from mono_depth_ros.inference.model_card import ModelCard, load_card, write_card
 from mono_depth_ros.networks import create_network
 from mono_depth_ros.training.config import TrainConfig
-from mono_depth_ros.training.distillation import Teacher
+from mono_depth_ros.training.distillation import Imitation, Taught, Teacher
 
 SIZE = (64, 128)
 STUDENT = TrainConfig(input_size=SIZE, min_depth=0.5, max_depth=200.0, canonical_focal=True)
@@ -39,9 +39,13 @@ def card(tmp_path):
     return load_card(tmp_path / 'teacher.yaml')
 
 
+def taught(teacher, focal=80):
+    return teacher.output(IMAGE, intrinsics(focal), SIZE[0]).disparities[0]
+
+
 def student_depth(card, config, focal, training_focal):
-    disparity = Teacher(card, config, training_focal).disparity(IMAGE, intrinsics(focal))
-    assert disparity.shape == (2, 1, *SIZE)
+    disparity = taught(Teacher(card, config, training_focal), focal)
+    assert disparity.shape == (2, 1, *card.input_size)
     depth = disparity_to_depth(disparity, config.min_depth, config.max_depth)
     assert depth.min() == pytest.approx(depth.max().item(), rel=1e-4)
     return depth.mean().item()
@@ -74,7 +78,7 @@ def test_a_relative_teacher_hands_on_its_own_units(card):
 def test_depth_out_of_the_student_s_range_is_its_nearest_or_farthest(card):
     config = replace(STUDENT, max_depth=5.0)
 
-    disparity = Teacher(card, config, 80).disparity(IMAGE, intrinsics(80))
+    disparity = taught(Teacher(card, config, 80))
 
     assert torch.equal(disparity, torch.zeros_like(disparity))
 
@@ -98,8 +102,43 @@ def test_a_teacher_is_asked_in_half_precision_too(card):
     teacher = Teacher(card, STUDENT, 80)
 
     with torch.autocast('cpu', torch.bfloat16):
-        disparity = teacher.disparity(IMAGE, intrinsics(80))
+        disparity = taught(teacher)
 
     assert disparity.dtype == torch.float32
-    torch.testing.assert_close(disparity, teacher.disparity(IMAGE, intrinsics(80)),
+    torch.testing.assert_close(disparity, taught(teacher),
                                atol=2e-3, rtol=0)
+
+
+def test_an_encoder_is_compared_by_a_linear_map_per_stage_from_an_eighth_on():
+    student, other = create_network('small_depth'), create_network('lite_hr_depth_lite0')
+    imitation = Imitation(student, other)
+    assert [tuple(stage.weight.shape[:2]) for stage in imitation.maps] == [
+        (40, 128), (112, 256), (320, 512)]
+    assert student.training  # as it was
+
+    with torch.no_grad():
+        own = student.eval().encode(IMAGE)
+        taught = Taught(other.eval().encode(IMAGE), [], [], SIZE[0])
+    before = imitation(own, taught, SIZE[0])
+    assert before.shape == (2,)
+    optimizer = torch.optim.Adam(imitation.parameters(), 0.02)
+    for _ in range(30):
+        optimizer.zero_grad()
+        imitation(own, taught, SIZE[0]).sum().backward()
+        optimizer.step()
+    assert (imitation(own, taught, SIZE[0]) < 0.75 * before).all()
+
+
+def test_a_student_whose_features_are_a_linear_map_away_has_nothing_to_learn():
+    network = create_network('small_depth').eval()
+    imitation = Imitation(network, network)
+    own = [torch.randn(2, width, 64 >> level, 128 >> level)
+           for level, width in enumerate((32, 64, 128, 256, 512), 1)]
+    taught = Taught([3 * feature + 1 for feature in own], [], [], SIZE[0])
+    with torch.no_grad():
+        for stage, feature in zip(imitation.maps, own[2:]):
+            spread, mean = torch.std_mean(feature, (0, 2, 3), correction=0)
+            stage.weight.copy_(torch.diag(1 / spread)[:, :, None, None])
+            stage.bias.copy_(-mean / spread)
+
+    assert imitation(own, taught, SIZE[0]).tolist() == pytest.approx([0, 0], abs=1e-6)

@@ -11,8 +11,8 @@ from mono_depth_ros.training.recipes import list_recipes, parse_config
 ONE_BATCH = [
     '--data', 'street', '--input_size', '[64, 128]', '--batch_size', '2',
     '--reading.options', '{frames: 2}', '--reading.workers', '0',
-    '--augmentation', '{flip: 0, jitter: 0, mix: 0, overlay: 0}', '--optimizer.warmup_steps', '0',
-    '--accelerator', 'cpu']  # fmt: skip
+    '--augmentation', '{flip: 0, jitter: 0, zoom: [1, 1], mix: 0, overlay: 0, blend: 0}',
+    '--optimizer.warmup_steps', '0', '--accelerator', 'cpu']  # fmt: skip
 # What a recipe asks of its data or of its user, at this size and without files.
 NEEDS = {
     'lite_hr_depth_lite0_kitti': [

@@ -310,9 +310,9 @@ def test_a_teacher_may_be_matched_in_log_depth():
 
 def test_a_teacher_sees_colours_as_they_are():
     class Seen(KnownTeacher):
-        def disparity(self, image, K):
+        def output(self, image, K, height):
             self.seen = image
-            return super().disparity(image, K)
+            return super().output(image, K, height)
 
     options = replace(PLAIN, jitter=1.0)
     drawn = AugmentedData([sample(noise())], SIZE, options, 0)[Draw(0, 0, 0)]
@@ -324,6 +324,26 @@ def test_a_teacher_sees_colours_as_they_are():
 
     assert not torch.equal(batch.target, batch.target_colours)
     assert torch.equal(teacher.seen, batch.target)
+
+
+def test_a_teacher_of_larger_images_sees_them_and_the_student_sees_them_smaller():
+    class Seen(KnownTeacher):
+        def output(self, image, K, height):
+            self.seen, self.K, self.height = image, K, height
+            return super().output(image, K, height)
+
+    batch, teacher = batch_of(sample(noise())), Seen(20.0)
+    size = (SIZE[0] // 2, SIZE[1] // 2)
+    found = objective(10.0, loss=LossConfig(levels=1, distillation=1.0, photometric=0.0),
+                      teacher=teacher, supervision='T', input_size=size)
+
+    result = found(batch)
+
+    assert torch.equal(teacher.seen, batch.target) and teacher.height == size[0]
+    assert teacher.K[0, 0, 0] == FOCAL / 2
+    assert result.panels.disparity.shape == (1, *size)
+    difference = (found.depth.value - teacher.value).item()
+    assert result.loss.item() == pytest.approx(abs(difference))
 
 
 def test_frozen_batch_norms_keep_their_statistics():
