@@ -1,7 +1,7 @@
 """What a frame costs the node besides its engine, and what it cannot cost less than.
 
-The floors: decoding, resizing, copying the outputs' bytes once, publishing messages that lie
-ready. Reception is the middleware's and counts for neither. A consumer in another process listens.
+The floors: decoding, resizing (the image down to the network, depth up to the camera), copying
+the outputs' bytes once, publishing messages that lie ready. Reception is the middleware's and counts for neither. A consumer in another process listens.
 """
 
 import multiprocessing
@@ -152,8 +152,9 @@ def wait_for_the_consumer(stream: CameraStream, outputs: list[str]) -> None:
 
 def floor_runs(stream: CameraStream, image: np.ndarray, network: tuple[int, int],
                K: np.ndarray, outputs: list[str]) -> dict[str, Run]:
-    small = np.empty((*network, 3), np.uint8)
+    small, found = np.empty((*network, 3), np.uint8), np.ones(network, np.float32)
     depth = np.ones(image.shape[:2], np.float32)
+    enlarged = np.empty_like(depth)
     sources = {DEPTH: depth, CLOUD: np.ones((*depth.shape, 4), np.float32)}
     pairs = [(np.empty_like(sources[name]), sources[name]) for name in outputs if name in sources]
     prebuilt = {DEPTH: image_message(Header(), depth, '32FC1'),
@@ -172,6 +173,8 @@ def floor_runs(stream: CameraStream, image: np.ndarray, network: tuple[int, int]
         'decoding': lambda: cv2.cvtColor(image, cv2.COLOR_BGR2RGB),
         'resizing': lambda: cv2.resize(image, network[::-1], dst=small,
                                        interpolation=cv2.INTER_AREA),
+        'enlarging': lambda: cv2.resize(found, depth.shape[::-1], dst=enlarged,
+                                        interpolation=cv2.INTER_LINEAR),
         'copying': copy, 'publishing': publish}
 
 
