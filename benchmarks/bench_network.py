@@ -138,8 +138,8 @@ def measure_size(name: str, size: tuple[int, int], batch: int, chosen: argparse.
                       f'{1e3 * batch / times["eager"]:.0f}', '1.00', '', '')
             bars = []
             for key, engine in engines.items():
-                rate = per_second(engine, batch, device, chosen.seconds)
-                over = over_bare(engine, device)
+                rate = per_second(engine, batch, device, times[key])
+                over = over_bare(engine, device, times[key])
                 table.row(name, text(size), batch, *key, f'{times[key]:.3f}', f'{rate:.0f}',
                           f'{times["eager"] / times[key]:.2f}', f'{over:.4f}',
                           f'{figures[key]} {engine.note}')
@@ -181,18 +181,26 @@ def waited(run: Callable[[], object], device: torch.device) -> Callable[[], obje
     return run_and_wait
 
 
-def per_second(engine: Engine, batch: int, device: torch.device, seconds: float) -> float:
-    """Return the images per second of runs back to back."""
+def per_second(engine: Engine, batch: int, device: torch.device, milliseconds: float) -> float:
+    """Return the images per second of runs back to back; one takes about so many ms."""
+    runs = fitting(milliseconds, 2, 20)
+
     def many() -> None:
-        for _ in range(20):
+        for _ in range(runs):
             engine.run()
 
-    return 20 * batch / side_by_side({'': waited(many, device)}, seconds)[''] * 1e3
+    return runs * batch / side_by_side({'': waited(many, device)}, 0.0)[''] * 1e3
 
 
-def over_bare(engine: Engine, device: torch.device) -> float:
-    """Return the time of a run over the time of the library's own call."""
-    return overhead(waited(engine.bare, device), waited(engine.run, device), 60)
+def over_bare(engine: Engine, device: torch.device, milliseconds: float) -> float:
+    """Return the time of a run, which is about so many ms, over that of the library's own call."""
+    runs = fitting(milliseconds, 10, 60)
+    return overhead(waited(engine.bare, device), waited(engine.run, device), runs)
+
+
+def fitting(milliseconds: float, fewest: int, most: int) -> int:
+    """Return how many runs take a second, within limits: large networks take minutes otherwise."""
+    return max(fewest, min(most, round(1e3 / milliseconds)))
 
 
 def bars_of(name: str, size: tuple[int, int], batch: int, key: tuple[str, str],
