@@ -66,9 +66,9 @@ def street_recipe(folder: Path, steps: int) -> TrainConfig:
         reading=DataConfig(workers=0, keep=True, options=first),
         also=[OtherData(data='street', options=options) for options in others],
         augmentation=AugmentationConfig(jitter=0.5),
-        # Nothing moves but the camera; and masked pixels would not tell a pose network that starts
-        # from scratch where to go: with them it still goes sideways after 1,500 steps.
-        loss=LossConfig(levels=3, auto_mask=False),
+        # Masked from the start, a pose network that starts from scratch is not told where to go:
+        # it still goes sideways after 1,500 steps.
+        loss=LossConfig(levels=3, auto_mask_from=0.3),
         optimizer=OptimizerConfig(name='adamw', learning_rate=1e-3, schedule='cosine',
                                   warmup_steps=50))
 

@@ -1,7 +1,8 @@
 """What a frame costs the node besides its engine, and what it cannot cost less than.
 
 The floors: decoding, resizing (the image down to the network, depth up to the camera), copying
-the outputs' bytes once, publishing messages that lie ready. Reception is the middleware's and counts for neither. A consumer in another process listens.
+the outputs' bytes once, publishing messages that lie ready. Reception is the middleware's and
+counts for neither. A consumer in another process listens.
 """
 
 import multiprocessing

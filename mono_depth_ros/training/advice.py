@@ -63,7 +63,8 @@ def _on_loss(spans: Sequence[Span]) -> list[str]:
         advice.append(
             f'Warped sources match the target no better ({moved:.4g}) than the sources as they '
             f'are ({still:.4g}), so neither depth nor motion was learned yet: check K, the order '
-            'and spacing of the frames and that the camera moves between them, or train longer.')
+            'and spacing of the frames and that the camera moves between them; begin '
+            'auto-masking later (loss.auto_mask_from 0.3), or train longer.')
     return advice
 
 

@@ -23,8 +23,8 @@ _LEAST = {
     'loss.consistency': 0, 'optimizer.learning_rate': 0,
     'optimizer.warmup_steps': 0, 'optimizer.gradient_clip': 0, 'optimizer.encoder_factor': 0,
 }
-_SHARES = ('loss.ssim', 'augmentation.flip', 'augmentation.jitter', 'augmentation.mix',
-           'augmentation.overlay', 'augmentation.blend', 'optimizer.average')
+_SHARES = ('loss.ssim', 'loss.auto_mask_from', 'augmentation.flip', 'augmentation.jitter',
+           'augmentation.mix', 'augmentation.overlay', 'augmentation.blend', 'optimizer.average')
 _WITH_HINTS = {'kitti_raw', 'street'}
 _SAMPLES = 20
 

@@ -49,6 +49,8 @@ class LossConfig:
         photometric: weight of the reprojection error.
         ssim: share of structural similarity in it, the rest is absolute difference.
         auto_mask: leave out pixels that look the same without any motion.
+        auto_mask_from: share of the training after which that begins: a pose network that starts
+            from scratch has little left to learn from before it has found a motion.
         smoothness: weight of the edge-aware smoothness; halved from level to level.
         hints: weight of |log depth - log hint| where stereo matching has a hint; an error that
             all pixels share counts less.
@@ -72,6 +74,7 @@ class LossConfig:
     photometric: float = 1.0
     ssim: float = 0.85
     auto_mask: bool = True
+    auto_mask_from: float = 0.0
     smoothness: float = 1e-3
     hints: float = 0.0
     velocity: float = 0.0

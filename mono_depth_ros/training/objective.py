@@ -93,6 +93,12 @@ class Objective(nn.Module):
         self.depth, self.pose, self.teacher = depth, pose, teacher
         self.imitation = imitation
         self.config, self.training_focal = config, training_focal
+        self.progress = 1.0
+
+    def set_training_progress(self, progress: float) -> None:
+        """Set what depends on how far training is, 0 to 1: drops, and when masking begins."""
+        self.depth.set_training_progress(progress)
+        self.progress = progress
 
     def train(self, mode: bool = True) -> Objective:
         """Switch to training; the teacher and frozen batch norms stay in evaluation."""
@@ -216,7 +222,9 @@ class Objective(nn.Module):
             terms, seen = self._bidirectional(batch, views.target, views.source, motion)
         elif options.photometric > 0:
             depths = [self._depth(_enlarged(found, batch.target), batch) for found in disparities]
-            terms['photometric'], seen = reprojection_loss(batch, depths, motion, within, options)
+            terms['photometric'], seen = reprojection_loss(
+                batch, depths, motion, within, options,
+                masks=self.progress >= options.auto_mask_from)
         if options.smoothness > 0:
             terms['smoothness'] = self._smoothness(batch, disparities)
         if options.hints > 0:

@@ -22,7 +22,8 @@ class Seen(NamedTuple):
 
     Attributes:
         warped: (3, H, W) the first sample's first source, seen from its target.
-        mask: (B, 1, H, W), 1 where motion explains more than standing still.
+        mask: (B, 1, H, W), 1 where the loss looks: with auto-masking, where motion explains more
+            than standing still.
         errors: for the record: the mean error of the nearest warped source ('reprojection'), and
             of the nearest source as it is ('identity').
     """
@@ -33,7 +34,7 @@ class Seen(NamedTuple):
 
 
 def reprojection_loss(batch: Batch, depths: Sequence[Tensor], motion: Tensor, within: Tensor,
-                      options: LossConfig) -> tuple[Tensor, Seen]:
+                      options: LossConfig, *, masks: bool = True) -> tuple[Tensor, Seen]:
     """Return the least error over a target's sources (B,), mean over levels and pixels.
 
     Args:
@@ -42,6 +43,7 @@ def reprojection_loss(batch: Batch, depths: Sequence[Tensor], motion: Tensor, wi
         motion: (N, 4, 4) source_from_target in units.
         within: (B, 1, H, W), 1 where a target can be explained by its sources.
         options: share of structural similarity, auto-masking.
+        masks: False while auto-masking has not begun: standing still is then looked at alone.
     """
     compare = ReprojectionError(batch.target, options.ssim).select(batch.sample_of)
     still = _unmoved(batch, compare) if options.auto_mask else None
@@ -51,9 +53,9 @@ def reprojection_loss(batch: Batch, depths: Sequence[Tensor], motion: Tensor, wi
         of_source = depth[:, 0].index_select(0, batch.sample_of)
         warped = warp_to_target(batch.source, of_source, K, motion)
         moved = _nearest_source(compare(warped), batch)
-        least = moved if still is None else torch.minimum(moved, still)
+        least = torch.minimum(moved, still) if masks and still is not None else moved
         if not losses:
-            seen = _seen(warped, moved, still, within)
+            seen = _seen(warped, moved, still, within, masks=masks)
         losses.append(mean_within(least, within))
     return torch.stack(losses).mean(0), seen
 
@@ -82,9 +84,11 @@ def _nearest_source(errors: Tensor, batch: Batch) -> Tensor:
     return table.min(1, keepdim=True).values
 
 
-def _seen(warped: Tensor, moved: Tensor, still: Tensor | None, within: Tensor) -> Seen:
+def _seen(warped: Tensor, moved: Tensor, still: Tensor | None, within: Tensor, *,
+          masks: bool) -> Seen:
     errors = {'reprojection': mean_within(moved, within)}
-    if still is None:
-        return Seen(warped[0], within.expand_as(moved), errors)
-    errors['identity'] = mean_within(still, within)
-    return Seen(warped[0], (moved < still) * within, errors)
+    mask = within.expand_as(moved)
+    if still is not None:
+        errors['identity'] = mean_within(still, within)
+        mask = (moved < still) * within if masks else mask
+    return Seen(warped[0], mask, errors)

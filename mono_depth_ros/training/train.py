@@ -275,7 +275,7 @@ def _prepare_worker(number: int) -> None:
 def _step(state: _State, batches: list[Batch], rate: float) -> list[StepResult]:
     config, fabric = state.config, state.fabric
     torch.manual_seed(hash((config.seed, state.step, fabric.global_rank)) % 2**31)
-    state.assembly.objective.depth.set_training_progress(state.step / state.steps)
+    state.assembly.objective.set_training_progress(state.step / state.steps)
     state.objective.train()
     for group in state.optimizer.param_groups:
         group['lr'] = rate * group['factor']

@@ -1,15 +1,19 @@
 """A teacher speaks in the student's unit, range and focal length."""
 
 from dataclasses import replace
+from math import log
 
 import pytest
 import torch
+from known_views import FOCAL, PLAIN, KnownTeacher, batch_of, noise, objective, sample
+from known_views import SIZE as VIEW
 
 from mono_depth_ros.geometry.disparity import disparity_to_depth
 from mono_depth_ros.inference.checkpoint import save_weights
 from mono_depth_ros.inference.model_card import ModelCard, load_card, write_card
 from mono_depth_ros.networks import create_network
-from mono_depth_ros.training.config import TrainConfig
+from mono_depth_ros.training.batch import AugmentedData, Draw, collate
+from mono_depth_ros.training.config import LossConfig, TrainConfig
 from mono_depth_ros.training.distillation import Imitation, Taught, Teacher
 
 SIZE = (64, 128)
@@ -142,3 +146,65 @@ def test_a_student_whose_features_are_a_linear_map_away_has_nothing_to_learn():
             stage.bias.copy_(-mean / spread)
 
     assert imitation(own, taught, SIZE[0]).tolist() == pytest.approx([0, 0], abs=1e-6)
+
+
+def test_a_teacher_is_matched_by_absolute_difference_and_stays_as_it_is():
+    teacher = KnownTeacher(20.0).requires_grad_(False)
+    alone = LossConfig(levels=2, photometric=0.0, smoothness=0.0, distillation=1.0)
+    found = objective(10.0, loss=alone, levels=2, teacher=teacher)
+
+    result = found(batch_of(sample(noise())))
+    result.loss.sum().backward()
+
+    difference = (found.depth.value - teacher.value).item()
+    assert result.loss.item() == pytest.approx(abs(difference))
+    assert found.depth.value.grad > 0
+    assert not teacher.training and teacher.value.grad is None
+
+
+def test_a_teacher_may_be_matched_in_log_depth():
+    alone = LossConfig(levels=2, photometric=0.0, smoothness=0.0, distillation=1.0,
+                       distillation_of='log_depth')
+
+    result = objective(10.0, loss=alone, levels=2, teacher=KnownTeacher(20.0))(
+        batch_of(sample(noise())))
+
+    assert result.loss.item() == pytest.approx(log(2), rel=1e-4)
+
+
+def test_a_teacher_sees_colours_as_they_are():
+    class Seen(KnownTeacher):
+        def output(self, image, K, height):
+            self.seen = image
+            return super().output(image, K, height)
+
+    options = replace(PLAIN, jitter=1.0)
+    drawn = AugmentedData([sample(noise())], VIEW, options, 0)[Draw(0, 0, 0)]
+    batch = collate([drawn]).to(torch.device('cpu'))
+    teacher = Seen(20.0)
+
+    objective(10.0, loss=LossConfig(levels=1, distillation=1.0, photometric=0.0),
+              teacher=teacher)(batch)
+
+    assert not torch.equal(batch.target, batch.target_colours)
+    assert torch.equal(teacher.seen, batch.target)
+
+
+def test_a_teacher_of_larger_images_sees_them_and_the_student_sees_them_smaller():
+    class Seen(KnownTeacher):
+        def output(self, image, K, height):
+            self.seen, self.K, self.height = image, K, height
+            return super().output(image, K, height)
+
+    batch, teacher = batch_of(sample(noise())), Seen(20.0)
+    size = (VIEW[0] // 2, VIEW[1] // 2)
+    found = objective(10.0, loss=LossConfig(levels=1, distillation=1.0, photometric=0.0),
+                      teacher=teacher, supervision='T', input_size=size)
+
+    result = found(batch)
+
+    assert torch.equal(teacher.seen, batch.target) and teacher.height == size[0]
+    assert teacher.K[0, 0, 0] == FOCAL / 2
+    assert result.panels.disparity.shape == (1, *size)
+    difference = (found.depth.value - teacher.value).item()
+    assert result.loss.item() == pytest.approx(abs(difference))

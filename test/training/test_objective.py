@@ -14,7 +14,6 @@ from known_views import (
     K,
     KnownDepth,
     KnownMotion,
-    KnownTeacher,
     batch_of,
     flat,
     moved,
@@ -96,6 +95,23 @@ def test_a_moving_camera_is_not_left_out():
     mask = objective(loss=LossConfig(levels=1))(batch).panels.mask
 
     assert (mask[..., 3:] == 1).all()
+
+
+def test_auto_masking_can_begin_later(monkeypatch):
+    batch = batch_of(sample(noise(), Source(noise(), -1), Source(noise(), 1)))
+    found = objective(motion=KnownMotion(0.1, 0.0, 0.5),
+                      loss=LossConfig(levels=1, smoothness=0.0, auto_mask_from=0.5))
+    monkeypatch.setattr(found.depth, 'set_training_progress', lambda progress: None, raising=False)
+
+    results = []
+    for progress in (0.49, 0.5):
+        found.set_training_progress(progress)
+        results.append(found(batch))
+
+    before, after = results
+    assert before.panels.mask.all() and not after.panels.mask.any()
+    assert before.loss.item() > 0.1 and after.loss.item() == pytest.approx(0, abs=1e-4)
+    assert before.terms['identity'] == pytest.approx(0, abs=1e-4)  # watched all the same
 
 
 @pytest.mark.parametrize('drive, least, most', [('static_camera', 0.0, 0.2),
@@ -250,20 +266,6 @@ def test_the_pose_network_sees_smaller_images_where_that_is_asked_for():
     assert found.pose.seen == (1, 3, 12, 20)
 
 
-def test_a_teacher_is_matched_by_absolute_difference_and_stays_as_it_is():
-    teacher = KnownTeacher(20.0).requires_grad_(False)
-    alone = LossConfig(levels=2, photometric=0.0, smoothness=0.0, distillation=1.0)
-    found = objective(10.0, loss=alone, levels=2, teacher=teacher)
-
-    result = found(batch_of(sample(noise())))
-    result.loss.sum().backward()
-
-    difference = (found.depth.value - teacher.value).item()
-    assert result.loss.item() == pytest.approx(abs(difference))
-    assert found.depth.value.grad > 0
-    assert not teacher.training and teacher.value.grad is None
-
-
 class KnownFeatures(KnownDepth):
     """Decodes one feature map at 1/2, alike everywhere."""
 
@@ -296,54 +298,6 @@ def test_a_level_without_features_is_named():
     with pytest.raises(ValueError, match='has 3, but lka_depth decodes no features at 1/8'):
         Objective(KnownFeatures(10.0), None, config, FOCAL).train()(
             batch_of(sample(noise(), Source(noise(), 1, moved(x=0.1)), labels=labels)))
-
-
-def test_a_teacher_may_be_matched_in_log_depth():
-    alone = LossConfig(levels=2, photometric=0.0, smoothness=0.0, distillation=1.0,
-                       distillation_of='log_depth')
-
-    result = objective(10.0, loss=alone, levels=2, teacher=KnownTeacher(20.0))(
-        batch_of(sample(noise())))
-
-    assert result.loss.item() == pytest.approx(log(2), rel=1e-4)
-
-
-def test_a_teacher_sees_colours_as_they_are():
-    class Seen(KnownTeacher):
-        def output(self, image, K, height):
-            self.seen = image
-            return super().output(image, K, height)
-
-    options = replace(PLAIN, jitter=1.0)
-    drawn = AugmentedData([sample(noise())], SIZE, options, 0)[Draw(0, 0, 0)]
-    batch = collate([drawn]).to(torch.device('cpu'))
-    teacher = Seen(20.0)
-
-    objective(10.0, loss=LossConfig(levels=1, distillation=1.0, photometric=0.0),
-              teacher=teacher)(batch)
-
-    assert not torch.equal(batch.target, batch.target_colours)
-    assert torch.equal(teacher.seen, batch.target)
-
-
-def test_a_teacher_of_larger_images_sees_them_and_the_student_sees_them_smaller():
-    class Seen(KnownTeacher):
-        def output(self, image, K, height):
-            self.seen, self.K, self.height = image, K, height
-            return super().output(image, K, height)
-
-    batch, teacher = batch_of(sample(noise())), Seen(20.0)
-    size = (SIZE[0] // 2, SIZE[1] // 2)
-    found = objective(10.0, loss=LossConfig(levels=1, distillation=1.0, photometric=0.0),
-                      teacher=teacher, supervision='T', input_size=size)
-
-    result = found(batch)
-
-    assert torch.equal(teacher.seen, batch.target) and teacher.height == size[0]
-    assert teacher.K[0, 0, 0] == FOCAL / 2
-    assert result.panels.disparity.shape == (1, *size)
-    difference = (found.depth.value - teacher.value).item()
-    assert result.loss.item() == pytest.approx(abs(difference))
 
 
 def test_frozen_batch_norms_keep_their_statistics():
