@@ -138,7 +138,7 @@ def measure_size(name: str, size: tuple[int, int], batch: int, chosen: argparse.
                       f'{1e3 * batch / times["eager"]:.0f}', '1.00', '', '')
             bars = []
             for key, engine in engines.items():
-                rate = per_second(engine, batch, device, times[key])
+                rate = per_second(engine, batch, device, times[key], chosen.seconds)
                 over = over_bare(engine, device, times[key])
                 table.row(name, text(size), batch, *key, f'{times[key]:.3f}', f'{rate:.0f}',
                           f'{times["eager"] / times[key]:.2f}', f'{over:.4f}',
@@ -181,7 +181,8 @@ def waited(run: Callable[[], object], device: torch.device) -> Callable[[], obje
     return run_and_wait
 
 
-def per_second(engine: Engine, batch: int, device: torch.device, milliseconds: float) -> float:
+def per_second(engine: Engine, batch: int, device: torch.device, milliseconds: float,
+               seconds: float) -> float:
     """Return the images per second of runs back to back; one takes about so many ms."""
     runs = fitting(milliseconds, 2, 20)
 
@@ -189,7 +190,7 @@ def per_second(engine: Engine, batch: int, device: torch.device, milliseconds: f
         for _ in range(runs):
             engine.run()
 
-    return runs * batch / side_by_side({'': waited(many, device)}, 0.0)[''] * 1e3
+    return runs * batch / side_by_side({'': waited(many, device)}, seconds)[''] * 1e3
 
 
 def over_bare(engine: Engine, device: torch.device, milliseconds: float) -> float:

@@ -111,8 +111,6 @@ class BagRecording:
 
     def moving(self, frames: Frames) -> NDArray[np.bool_]:
         """Say which of these candidates show enough motion; reads the images once."""
-        if not (self.options.min_motion > 0 and self.options.offsets and len(frames)):
-            return np.ones(len(frames), bool)
         return is_moving(frames, self.read, self.options.min_motion)
 
     def sample(self, frames: Sequence[int]) -> TrainingSample:

@@ -76,8 +76,7 @@ class ImageSequence:
         self._geometry = geometry_of(self._model, input, where)
         check_principal_point(self._geometry.K_out, self._model.size, where)
         rows = _neighbours(len(self._frames), np.multiply(self.offsets, step))
-        looks = min_motion > 0 and len(rows) > 0 and len(self.offsets) > 0
-        self._rows = rows[is_moving(rows, self.read, min_motion)] if looks else rows
+        self._rows = rows[is_moving(rows, self.read, min_motion)]
         self.static = len(rows) - len(self._rows)
         self.summary = (f'{self.path.name}: {len(self._frames)} images; {len(rows)} with '
                         f'neighbours; {self.static} dropped because the camera stands still')

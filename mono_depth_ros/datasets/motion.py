@@ -42,11 +42,13 @@ def is_moving(frames: NDArray[np.int64], read: Callable[[int], Image],
         frames: (N, 1 + S) indices of the target and its sources, targets increasing.
         read: gives a frame (H, W, 3) uint8 RGB by its index; asked once for each frame that is
             needed, in increasing order.
-        min_motion: [px of an image of `SMALL_WIDTH`].
+        min_motion: [px of an image of `SMALL_WIDTH`]; 0 keeps all and reads nothing.
 
     Returns:
-        (N,) False where a source shows less motion than that.
+        (N,) False where a source shows less motion than that; True where there is no source.
     """
+    if not min_motion > 0:
+        return np.ones(len(frames), bool)
     pairs = np.unique(np.sort(np.stack([
         np.repeat(frames[:, 0], frames.shape[1] - 1), frames[:, 1:].ravel()], axis=1)), axis=0)
     # A frame's small image is kept until the last pair it opens: never more than a short window.

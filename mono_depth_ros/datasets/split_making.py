@@ -107,8 +107,7 @@ def choose_kitti(root: Path, drive: str, offsets: Sequence[int] = (-1, 1), stere
                     and (not stereo or number in other)]
         images, complete_count = images + len(own), complete_count + len(complete)
         rows = np.array(complete, np.int64)[:, None] + np.array([0, *offsets], np.int64)
-        if min_motion > 0 and offsets and len(rows):
-            rows = rows[is_moving(rows, partial(_read_number, own), min_motion)]
+        rows = rows[is_moving(rows, partial(_read_number, own), min_motion)]
         entries += [SplitEntry(drive, number, side) for number in rows[:, 0].tolist()]
     entries.sort(key=lambda entry: (entry.index, entry.side))
     return Chosen(drive, tuple(entries), images, images - complete_count,

@@ -71,15 +71,21 @@ def assemble(config: TrainConfig) -> Assembly:
     depth = _depth_network(config)
     depth.check_input_size(*config.input_size)
     focal = float(training_K[1, 1])
-    pose, teacher, imitation, size = _pose_network(config), None, None, config.input_size
-    if config.teacher != 'none':
-        teacher = Teacher(load_card(config.teacher), config, focal)
-        if config.loss.features > 0:
-            imitation = Imitation(depth, teacher.network)
-        if config.supervision == 'T' and not config.multi_resolution:
-            size = max(size, teacher.card.input_size, key=prod)
+    taught = config.teacher != 'none'
+    teacher = Teacher(load_card(config.teacher), config, focal) if taught else None
+    pose = _pose_network(config)
+    imitation = None
+    if teacher is not None and config.loss.features > 0:
+        imitation = Imitation(depth, teacher.network)
     objective = Objective(depth, pose, config, focal, teacher, imitation)
-    return Assembly(objective, data, size, training_K)
+    return Assembly(objective, data, _reading_size(config, teacher), training_K)
+
+
+def _reading_size(config: TrainConfig, teacher: Teacher | None) -> tuple[int, int]:
+    """Return the size that samples are read at, see Assembly."""
+    if teacher is None or config.supervision != 'T' or config.multi_resolution:
+        return config.input_size
+    return max(config.input_size, teacher.card.input_size, key=prod)
 
 
 def open_data(config: TrainConfig) -> TrainingData:

@@ -64,19 +64,18 @@ def _check_augmentation(config: TrainConfig) -> None:
     """Refuse scenes within scenes that nothing explains."""
     options, loss = config.augmentation, config.loss
     check_zoom(options.zoom)
-    explained = loss.hints + loss.distillation + loss.apx > 0
-    mixed = options.mix + options.overlay + options.blend
-    if mixed > 0 and (config.multi_resolution or not explained):
+    explained = loss.hints + loss.taught_depth > 0
+    if options.mixed > 0 and (config.multi_resolution or not explained):
         raise ValueError('augmentation.mix, overlay and blend show two scenes at once, which no '
                          'warp explains: give loss.hints or a teacher, without multi_resolution, '
                          'or set them 0.')
-    if mixed > 1:
+    if options.mixed > 1:
         raise ValueError(f'augmentation.mix, overlay and blend are shares of the samples, '
-                         f'{mixed:g} together; expected 1 at most.')
+                         f'{options.mixed:g} together; expected 1 at most.')
     if options.overlay > 0 and loss.hints == 0:
         raise ValueError('augmentation.overlay has to know what is nearer: give loss.hints a '
                          'weight, or set overlay 0.')
-    if options.blend > 0 and (loss.photometric > 0 or loss.distillation + loss.apx == 0):
+    if options.blend > 0 and (loss.photometric > 0 or loss.taught_depth == 0):
         raise ValueError('augmentation.blend shows two scenes in every pixel, which only a '
                          'teacher explains: give one, with loss.photometric 0, or set blend 0.')
 
@@ -92,16 +91,14 @@ def _check_forms(config: TrainConfig) -> None:
     if pyramid.levels and config.multi_resolution:
         raise ValueError('pyramid.levels and multi_resolution both train on other sizes of a '
                          'batch; leave one of them out.')
-    options = config.augmentation
-    mixed = options.mix + options.overlay + options.blend
-    if config.loss.bidirectional and (config.multi_resolution or mixed > 0):
+    if config.loss.bidirectional and (config.multi_resolution or config.augmentation.mixed > 0):
         raise ValueError('loss.bidirectional compares whole images of one size: set '
                          'multi_resolution false, augmentation.mix, overlay and blend 0.')
 
 
 def _check_supervision(config: TrainConfig) -> None:
     loss, supervision = config.loss, config.supervision
-    taught = loss.distillation + loss.apx + loss.features
+    taught = loss.taught_depth + loss.features
     if config.teacher == 'none' and (taught > 0 or supervision == 'T'):
         raise ValueError('Distillation needs a teacher: give the card of a trained network with '
                          '--teacher.')
@@ -113,7 +110,7 @@ def _check_supervision(config: TrainConfig) -> None:
     if config.teacher != 'none' and taught == 0:
         raise ValueError('A teacher is given, but loss.distillation, loss.apx and loss.features '
                          'are 0; give one of them a weight.')
-    if not loss.photometric + loss.hints + loss.distillation + loss.apx > 0:
+    if not loss.photometric + loss.hints + loss.taught_depth > 0:
         raise ValueError('No part of the loss looks at depth; give loss.photometric (the usual '
                          'one), loss.hints, loss.distillation or loss.apx a weight.')
     if supervision not in ('S', 'MS') and (loss.hints > 0 or config.stereo_split):

@@ -39,6 +39,11 @@ class AugmentationConfig:
     overlay: float = 0.0
     blend: float = 0.0
 
+    @property
+    def mixed(self) -> float:
+        """Share of the samples that show a second scene."""
+        return self.mix + self.overlay + self.blend
+
 
 @dataclass(frozen=True)
 class LossConfig:
@@ -87,6 +92,11 @@ class LossConfig:
     distillation_of: Literal['disparity', 'log_depth'] = 'disparity'
     features: float = 0.0
     consistency: float = 1.0
+
+    @property
+    def taught_depth(self) -> float:
+        """Weight of what a teacher says of depth."""
+        return self.distillation + self.apx
 
     @property
     def needs_motion(self) -> bool:

@@ -62,7 +62,7 @@ def test_values_out_of_range_are_named(changes, message):
     ({'stereo_split': 'pairs.txt'}, 'need stereo pairs: supervision S or MS'),
     ({'loss': LossConfig(hints=1.0), 'supervision': 'MS', 'data': 'rosbag'},
      "data 'rosbag' has no depth hints"),
-    ({'augmentation': AugmentationConfig(mix=0.5)}, 'show two scenes at once'),
+    ({'augmentation': AugmentationConfig(mix=0.5)}, 'overlay and blend show two scenes at once'),
     ({'augmentation': AugmentationConfig(mix=0.6, overlay=0.6), 'supervision': 'MS',
       'loss': LossConfig(hints=1.0)}, r'1\.2 together; expected 1 at most'),
     ({'augmentation': AugmentationConfig(overlay=0.5), 'supervision': 'T', 'teacher': 'card',
