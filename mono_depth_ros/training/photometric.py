@@ -61,8 +61,8 @@ def reprojection_loss(batch: Batch, depths: Sequence[Tensor], motion: Tensor, wi
 
 
 def mean_within(errors: Tensor, within: Tensor) -> Tensor:
-    """Return the mean (B,) of errors (B, 1, H, W) over the pixels within a mask."""
-    return (errors * within).sum((1, 2, 3)) / within.sum((1, 2, 3))
+    """Return the mean (B,) of errors (B, 1, H, W) over the pixels within a mask; 0 of none."""
+    return (errors * within).sum((1, 2, 3)) / within.sum((1, 2, 3)).clamp(min=1)
 
 
 @torch.no_grad()
