@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from mono_depth_ros.datasets.sample import Image, TrainingData, TrainingSample
 from mono_depth_ros.training.augmentation import AugmentedSample, augment, blend, mix, overlay
+from mono_depth_ros.training.boxes import stand_boxes
 from mono_depth_ros.training.config import AugmentationConfig
 from mono_depth_ros.training.multi_resolution import (
     Resolution,
@@ -165,6 +166,7 @@ class AugmentedData(Dataset[Any]):
         augmented = self.augment(self.data[draw.number], self.size, self.options, random)
         if isinstance(augmented, AugmentedSample):
             augmented = self._with_another(augmented, random)
+            augmented = self._with_boxes(augmented, random)
         return augmented, int(random.integers(2**31))
 
     def _with_another(self, augmented: AugmentedSample,
@@ -173,10 +175,19 @@ class AugmentedData(Dataset[Any]):
         for combine, share in ((mix, self.options.mix), (overlay, self.options.overlay),
                                (blend, self.options.blend)):
             if drawn < share:
-                other = self.data[int(random.integers(len(self.data)))]
-                return combine(augmented, augment(other, self.size, self.options, random), random)
+                return combine(augmented, self._other(random), random)
             drawn -= share
         return augmented
+
+    def _with_boxes(self, augmented: AugmentedSample,
+                    random: np.random.Generator) -> AugmentedSample:
+        if random.random() >= self.options.boxes:
+            return augmented
+        return stand_boxes(augmented, self._other(random), random, self.options.camera_height)
+
+    def _other(self, random: np.random.Generator) -> AugmentedSample:
+        other = self.data[int(random.integers(len(self.data)))]
+        return augment(other, self.size, self.options, random)
 
 
 def collate(drawn: list[Drawn]) -> Batch:

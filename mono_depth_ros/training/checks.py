@@ -24,7 +24,8 @@ _LEAST = {
     'optimizer.warmup_steps': 0, 'optimizer.gradient_clip': 0, 'optimizer.encoder_factor': 0,
 }
 _SHARES = ('loss.ssim', 'loss.auto_mask_from', 'augmentation.flip', 'augmentation.jitter',
-           'augmentation.mix', 'augmentation.overlay', 'augmentation.blend', 'optimizer.average')
+           'augmentation.mix', 'augmentation.overlay', 'augmentation.blend', 'augmentation.boxes',
+           'optimizer.average')
 _WITH_HINTS = {'kitti_raw', 'street'}
 _SAMPLES = 20
 
@@ -65,10 +66,10 @@ def _check_augmentation(config: TrainConfig) -> None:
     options, loss = config.augmentation, config.loss
     check_zoom(options.zoom)
     explained = loss.hints + loss.taught_depth > 0
-    if options.mixed > 0 and (config.multi_resolution or not explained):
-        raise ValueError('augmentation.mix, overlay and blend show two scenes at once, which no '
-                         'warp explains: give loss.hints or a teacher, without multi_resolution, '
-                         'or set them 0.')
+    if options.shows_what_is_strange and (config.multi_resolution or not explained):
+        raise ValueError('augmentation.mix, overlay, blend and boxes show what is in no source, '
+                         'so that no warp explains it: give loss.hints or a teacher, without '
+                         'multi_resolution, or set them 0.')
     if options.mixed > 1:
         raise ValueError(f'augmentation.mix, overlay and blend are shares of the samples, '
                          f'{options.mixed:g} together; expected 1 at most.')
@@ -78,6 +79,12 @@ def _check_augmentation(config: TrainConfig) -> None:
     if options.blend > 0 and (loss.photometric > 0 or loss.taught_depth == 0):
         raise ValueError('augmentation.blend shows two scenes in every pixel, which only a '
                          'teacher explains: give one, with loss.photometric 0, or set blend 0.')
+    if options.boxes > 0 and loss.hints + loss.distillation == 0:
+        raise ValueError('augmentation.boxes says how far its boxes are, but nothing compares: '
+                         'give loss.hints or loss.distillation a weight, or set boxes 0.')
+    if not options.camera_height > 0:
+        raise ValueError(f'augmentation.camera_height is {options.camera_height}; expected '
+                         'metres above the road, e.g. 1.65.')
 
 
 def _check_forms(config: TrainConfig) -> None:
@@ -91,9 +98,10 @@ def _check_forms(config: TrainConfig) -> None:
     if pyramid.levels and config.multi_resolution:
         raise ValueError('pyramid.levels and multi_resolution both train on other sizes of a '
                          'batch; leave one of them out.')
-    if config.loss.bidirectional and (config.multi_resolution or config.augmentation.mixed > 0):
+    if config.loss.bidirectional and (config.multi_resolution
+                                      or config.augmentation.shows_what_is_strange):
         raise ValueError('loss.bidirectional compares whole images of one size: set '
-                         'multi_resolution false, augmentation.mix, overlay and blend 0.')
+                         'multi_resolution false, augmentation.mix, overlay, blend and boxes 0.')
 
 
 def _check_supervision(config: TrainConfig) -> None:

@@ -26,6 +26,9 @@ class AugmentationConfig:
             one (DepthMix); needs depth hints.
         blend: share of the other samples that are a weighted mean with another one (mixup), which
             nothing but a teacher explains.
+        boxes: share of the samples in which boxes like bare lorries stand on the road, whose
+            depth is known; hints or a teacher explain the rest.
+        camera_height: above the road, for boxes [m].
     """
 
     flip: float = 0.5
@@ -38,11 +41,18 @@ class AugmentationConfig:
     mix: float = 0.0
     overlay: float = 0.0
     blend: float = 0.0
+    boxes: float = 0.0
+    camera_height: float = 1.65
 
     @property
     def mixed(self) -> float:
         """Share of the samples that show a second scene."""
         return self.mix + self.overlay + self.blend
+
+    @property
+    def shows_what_is_strange(self) -> bool:
+        """Whether samples show what their sources do not."""
+        return self.mixed + self.boxes > 0
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from mono_depth_ros.datasets.kitti_raw import KittiRaw
 from mono_depth_ros.datasets.sample import Source
 from mono_depth_ros.geometry.disparity import depth_to_disparity
 from mono_depth_ros.networks.base import DepthOutput
-from mono_depth_ros.training.augmentation import mix
+from mono_depth_ros.training.augmentation import AugmentedSample, mix
 from mono_depth_ros.training.batch import AugmentedData, Draw, collate
 from mono_depth_ros.training.config import (
     LossConfig,
@@ -185,6 +185,18 @@ def test_a_strip_of_another_scene_is_explained_by_its_hint_and_not_by_warping():
     assert result.terms['hints'].item() > 0.1
     assert not result.panels.mask[..., first:after].any()
     assert result.panels.mask[..., 2:first].all()
+
+
+def test_a_sample_that_shows_nothing_of_its_own_leaves_its_sources_out():
+    hint, source = np.full(SIZE, 20, np.float32), Source(noise(1), 1, moved(x=-0.2))
+    alone = sample(noise(), source, depth_hint=hint)
+    strange = AugmentedSample(alone, alone.target, (source.image,), np.ones(SIZE, bool))
+    batch = collate([(strange, 0)]).to(torch.device('cpu'))
+
+    result = objective(loss=replace(BARE, hints=1.0, auto_mask=True))(batch)
+
+    assert result.terms['photometric'] == result.terms['reprojection'] == 0
+    assert result.loss.item() == pytest.approx(0.15 * log(2), rel=1e-4)
 
 
 def test_depth_scale_turns_metres_into_units():
