@@ -2,7 +2,7 @@
 
 A surface without texture tells neither stereo matching nor a warp how far it is, and a network
 that has seen few of them takes what rises above the horizon for something far away. Here depth is
-known: a box stands on a level road, below a level camera whose height is given.
+known: a box stands on the road, which hints show, or else a level camera's height.
 """
 
 from __future__ import annotations
@@ -34,6 +34,13 @@ _BESIDE = 0.4
 _NEAREST = 1.0
 # A shadow reaches beyond its box by up to [m].
 _SHADOW = 1.0
+# A road is looked for up to [m] ahead; least squares take in what is so near the last one [m].
+_FAR_ROAD, _REACHES = 25.0, (0.5, 0.3, 0.15)
+# It is so much of what is looked at, so many points, so long [m]; and no other than expected.
+_LEAST_ROAD, _LEAST_POINTS, _LEAST_LENGTH = 0.3, 200, 3.0
+_HIGHER, _STEEPER = 0.5, 0.08
+# Faces are bare: of a paper's contrast they keep so much at most.
+_CONTRAST = 0.4
 # Rays that go less than this sideways per metre ahead never come near a plane.
 _PARALLEL = 1e-6
 _NAMED = ' with boxes'
@@ -57,6 +64,18 @@ class Box(NamedTuple):
     height: float
     length: float
     yaw: float
+
+
+class Road(NamedTuple):
+    """A plane below the camera.
+
+    Attributes:
+        below: how far below the camera it is [m].
+        slope: how much farther, per metre ahead.
+    """
+
+    below: float
+    slope: float
 
 
 class View(NamedTuple):
@@ -86,19 +105,20 @@ def stand_boxes(sample: AugmentedSample, other: AugmentedSample, random: np.rand
     """Stand one to three boxes on the road, papered with more or less of another sample.
 
     They are shown where they are nearer than what is known, or nothing is known; the hint then is
-    their depth. Sources do not show them.
+    their depth. Sources do not show them. Where hints show the road, it is there.
 
     Args:
         sample: at network size.
         other: of the same size.
         random: the only source of chance.
-        camera_height: above the road [m].
+        camera_height: above the road, where no hints show it [m].
     """
-    size = sample.sample.target.shape[:2]
+    K, size = sample.sample.K, sample.sample.target.shape[:2]
+    road = find_road(sample.sample.depth_hint, K, Road(camera_height, 0.0))
     for _ in range(int(random.integers(1, _MOST + 1))):
         for _ in range(_TRIES):
             shadow = random.uniform(0, _SHADOW)
-            view = see(draw_box(random), sample.sample.K, size, camera_height, shadow)
+            view = see(draw_box(random), K, size, road, shadow)
             if view is not None:
                 sample = _shown(sample, other, view, random)
                 break
@@ -127,15 +147,39 @@ def _log_uniform(random: np.random.Generator, low: float, high: float) -> float:
     return math.exp(random.uniform(math.log(low), math.log(high)))
 
 
-def see(box: Box, K: Matrix, size: Sequence[int], camera_height: float,
-        shadow: float) -> View | None:
-    """Find where the rays of a level camera's pixels meet a box on the road, and its shadow.
+def find_road(depth: Array | None, K: Matrix, expected: Road) -> Road:
+    """Find the road among depths (H, W) [m], NaN where unknown; the expected one if they do not.
+
+    Least squares on what is near the road found so far, three times, ever nearer.
+    """
+    if depth is None:
+        return expected
+    height, width = depth.shape
+    rows, columns = np.nonzero((depth < _FAR_ROAD)
+                               & (np.arange(height)[:, None] > K[1, 2] + height / 8)
+                               & (np.abs(np.arange(width) - K[0, 2]) < width / 4))
+    ahead = depth[rows, columns].astype(np.float64)
+    below = (rows - K[1, 2]) / K[1, 1] * ahead
+    road = expected
+    for reach in _REACHES:
+        near = np.abs(below - road.below - road.slope * ahead) < reach
+        if near.sum() < max(_LEAST_POINTS, _LEAST_ROAD * near.size) or (
+                np.ptp(ahead[near]) < _LEAST_LENGTH):
+            return expected
+        slope, level = np.polyfit(ahead[near], below[near], 1)
+        road = Road(float(level), float(slope))
+    unlikely = (abs(road.below - expected.below) > _HIGHER or abs(road.slope) > _STEEPER)
+    return expected if unlikely else road
+
+
+def see(box: Box, K: Matrix, size: Sequence[int], road: Road, shadow: float) -> View | None:
+    """Find where the rays of a camera's pixels meet a box on the road, and its shadow.
 
     Args:
         box: what stands there.
         K: (3, 3) [px].
         size: (height, width) of the image.
-        camera_height: above the road [m].
+        road: below the camera.
         shadow: how far it reaches beyond the box [m].
 
     Returns:
@@ -146,10 +190,10 @@ def see(box: Box, K: Matrix, size: Sequence[int], camera_height: float,
     right, below = ((np.arange(count) - K[axis, 2]) / K[axis, axis]
                     for axis, count in ((0, size[1]), (1, size[0])))
     sine, cosine = math.sin(box.yaw), math.cos(box.yaw)
-    rays = (cosine * right - sine, below[:, None], sine * right + cosine)
+    rays = (cosine * right - sine, below[:, None] - road.slope, sine * right + cosine)
     start = (sine * box.z - cosine * box.x, 0.0, -sine * box.x - cosine * box.z)
-    low = (-box.width / 2, camera_height - box.height, 0.0)
-    high = (box.width / 2, camera_height, box.length)
+    low = (-box.width / 2, road.below - box.height, 0.0)
+    high = (box.width / 2, road.below, box.length)
     across, down, along = map(_between, rays, start, low, high)
     wall = np.maximum(across[0], along[0])
     depth = np.maximum(wall, down[0])
@@ -230,7 +274,7 @@ def _draw_paint(view: View, random: np.random.Generator) -> Callable[[Image], Im
     columns = (left + view.place * (share * (width - 1))).astype(np.float32)
     rows = (top + view.down * (share * (height - 1))).astype(np.float32)
     colour = random.uniform(15, 235) + random.uniform(-60, 60, 3) * (random.random() < 0.5)
-    contrast = random.uniform(0, 1) ** 1.5
+    contrast = random.uniform(0, _CONTRAST)
     light = random.uniform(0.55, 1.1, 3)[view.side]
     light = light * (1 + random.uniform(-0.4, 0.4) * (view.down - 0.5))
     wheels, dark = random.uniform(0, 0.35), random.uniform(0.15, 0.5)

@@ -79,9 +79,6 @@ def _check_augmentation(config: TrainConfig) -> None:
     if options.blend > 0 and (loss.photometric > 0 or loss.taught_depth == 0):
         raise ValueError('augmentation.blend shows two scenes in every pixel, which only a '
                          'teacher explains: give one, with loss.photometric 0, or set blend 0.')
-    if options.boxes > 0 and loss.hints + loss.distillation == 0:
-        raise ValueError('augmentation.boxes says how far its boxes are, but nothing compares: '
-                         'give loss.hints or loss.distillation a weight, or set boxes 0.')
     if not options.camera_height > 0:
         raise ValueError(f'augmentation.camera_height is {options.camera_height}; expected '
                          'metres above the road, e.g. 1.65.')

@@ -26,9 +26,9 @@ class AugmentationConfig:
             one (DepthMix); needs depth hints.
         blend: share of the other samples that are a weighted mean with another one (mixup), which
             nothing but a teacher explains.
-        boxes: share of the samples in which boxes like bare lorries stand on the road, whose
-            depth is known; hints or a teacher explain the rest.
-        camera_height: above the road, for boxes [m].
+        boxes: share of the samples in which boxes like bare lorries stand on the road: their depth
+            is known and joins the hints, or a teacher says what it is.
+        camera_height: above the road, for boxes where no hints show the road [m].
     """
 
     flip: float = 0.5

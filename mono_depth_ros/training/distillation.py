@@ -56,15 +56,12 @@ class Teacher(nn.Module):
         super().__init__()
         if not card.is_trained:
             raise ValueError(f"The teacher '{card.name}' is untrained: there is nothing to learn.")
-        has_metres = (config.supervision in ('S', 'MS') or config.loss.velocity > 0
-                      or config.augmentation.boxes > 0)
+        has_metres = config.supervision in ('S', 'MS') or config.loss.velocity > 0
         if has_metres and card.depth_unit != 'metric':
             raise ValueError(
-                f"The teacher '{card.name}' is relative, but what else the student learns from "
-                f'(supervision {config.supervision}, loss.velocity {config.loss.velocity}, '
-                f'augmentation.boxes {config.augmentation.boxes}) knows metres; the two '
-                'contradict each other. Take a metric teacher, or supervision T or M without '
-                'velocity and boxes.')
+                f"The teacher '{card.name}' is relative, but the student's other supervision "
+                f'({config.supervision}) knows metres; the two contradict each other. Take a '
+                'metric teacher, or supervision T or M.')
         self.card, self.config, self.training_focal = card, config, training_focal
         network = load_network(card).eval().requires_grad_(False)
         # Only APX looks at more than the finest disparity.

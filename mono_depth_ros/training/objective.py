@@ -235,13 +235,9 @@ class Objective(nn.Module):
     def _depth(self, disparity: Tensor, batch: Batch) -> Tensor:
         """Return depth in units, at the focal length of each sample."""
         depth = disparity_to_depth(disparity, self.config.min_depth, self.config.max_depth)
-        return depth * self._focal_factor(batch)
-
-    def _focal_factor(self, batch: Batch) -> Tensor | float:
-        """Return (B, 1, 1, 1), how many times farther a camera sees than the training camera."""
-        if not self.config.canonical_focal:
-            return 1.0
-        return (batch.K[:, 1, 1] / self.training_focal)[:, None, None, None]
+        if self.config.canonical_focal:
+            depth = depth * (batch.K[:, 1, 1] / self.training_focal)[:, None, None, None]
+        return depth
 
     def _scene_disparity(self, disparity: Tensor, batch: Batch) -> Tensor:
         """Return the disparity of the scene's depth, the same at whatever focal length."""
@@ -324,19 +320,13 @@ class Objective(nn.Module):
         """Return how far (B,) the student is from its teacher, in each way that has a weight."""
         options, terms = self.config.loss, {}
         if options.distillation > 0:
-            aim = self._known(batch, resized(taught.disparities[0], batch.target.shape[-2:]))
+            aim = resized(taught.disparities[0], batch.target.shape[-2:])
             terms['distillation'] = self._distillation(aim, views.target.disparities)
         if options.apx > 0:
             terms['apx'] = self._apx(batch, views, taught)
         if self.imitation is not None:
             terms['features'] = self.imitation(views.encoded, taught, batch.target.shape[-2])
         return terms
-
-    def _known(self, batch: Batch, aim: Tensor) -> Tensor:
-        """Return what the student should find: what is known, and elsewhere what is taught."""
-        depth = batch.hint / (self.config.depth_scale * self._focal_factor(batch))
-        own = depth_to_disparity(depth, self.config.min_depth, self.config.max_depth)
-        return torch.where(own.isfinite(), own.clamp(0, 1), aim)
 
     def _distillation(self, aim: Tensor, disparities: list[Tensor]) -> Tensor:
         compared = self._compared(aim)

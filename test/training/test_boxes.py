@@ -1,22 +1,32 @@
 """Boxes stand on the road where geometry says, and are seen as a camera sees them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-import torch
-from known_views import FOCAL, KnownTeacher, objective
 
 from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.training.augmentation import AugmentedSample
-from mono_depth_ros.training.batch import AugmentedData, Draw, collate
-from mono_depth_ros.training.boxes import ACROSS, ALONG, UP, Box, draw_box, see, stand_boxes
-from mono_depth_ros.training.config import AugmentationConfig, LossConfig
+from mono_depth_ros.training.batch import AugmentedData, Draw
+from mono_depth_ros.training.boxes import (
+    ACROSS,
+    ALONG,
+    UP,
+    Box,
+    Road,
+    draw_box,
+    find_road,
+    see,
+    stand_boxes,
+)
+from mono_depth_ros.training.config import AugmentationConfig
 
 SIZE, CAMERA = (96, 320), 1.5
 K = np.array([[160.0, 0, 160], [0, 160, 48], [0, 0, 1]])
 
 
 def seen(x=0.0, z=10.0, width=2.0, height=3.0, length=5.0, yaw=0.0, shadow=0.0):
-    return see(Box(x, z, width, height, length, yaw), K, SIZE, CAMERA, shadow)
+    return see(Box(x, z, width, height, length, yaw), K, SIZE, Road(CAMERA, 0.0), shadow)
 
 
 def grey(value, hint=None):
@@ -66,7 +76,7 @@ def test_a_low_box_shows_its_top():
 
 def test_a_box_turned_right_shows_the_side_that_its_turn_brings_to_the_camera():
     box = Box(2.0, 12.0, 3.0, 3.0, 6.0, 0.6)
-    found = see(box, K, SIZE, CAMERA, 0.0)
+    found = see(box, K, SIZE, Road(CAMERA, 0.0), 0.0)
 
     rows, columns = np.nonzero(np.isfinite(found.depth))
     depth = found.depth[rows, columns]
@@ -154,18 +164,55 @@ def test_as_many_samples_as_asked_for_have_boxes():
     assert 18 <= sum(name.endswith('with boxes') for name in names) <= 42
 
 
-def test_a_student_learns_how_far_a_box_is_and_the_rest_from_its_teacher():
-    image = np.full((*SIZE, 3), 90, np.uint8)
-    sample = TrainingSample(image, (), K, 'grey')
-    augmented = stand_boxes(AugmentedSample(sample, image, ()), AugmentedSample(sample, image, ()),
-                            np.random.default_rng(3), CAMERA)
-    batch = collate([(augmented, 0)]).to(torch.device('cpu'))
-    loss = LossConfig(levels=1, photometric=0.0, smoothness=0.0, distillation=1.0,
-                      distillation_of='log_depth')
+def road_depth(road, K=K):
+    """Return depth (H, W) of a road, NaN above its horizon and beyond 60 m."""
+    below = (np.arange(SIZE[0]) - K[1, 2]) / K[1, 1] - road.slope
+    depth = np.where(below > road.below / 60, road.below / np.maximum(below, 1e-6), np.nan)
+    return np.repeat(depth[:, None], SIZE[1], axis=1).astype(np.float32)
 
-    found = objective(20.0, loss=loss, teacher=KnownTeacher(20.0))(batch)
 
-    hint = augmented.sample.depth_hint
-    at_training_focal = hint * FOCAL / K[1, 1]
-    error = np.where(np.isfinite(hint), abs(np.log(at_training_focal / 20.0)), 0).mean()
-    assert found.loss.item() == pytest.approx(error, rel=1e-3)
+def test_the_road_is_found_among_hints_with_cars_on_it_and_errors():
+    road, random = Road(1.62, 0.012), np.random.default_rng(0)
+    depth = road_depth(road) * random.normal(1.0, 0.01, SIZE).astype(np.float32)
+    depth[60:, 130:150] = 6.0  # a car
+    depth[random.random(SIZE) < 0.3] = np.nan
+
+    found = find_road(depth, K, Road(1.5, 0.0))
+
+    assert found.below == pytest.approx(1.62, abs=0.02)
+    assert found.slope == pytest.approx(0.012, abs=0.003)
+
+
+@pytest.mark.parametrize('depth', [
+    None, np.full(SIZE, np.nan), np.full(SIZE, 5.0), road_depth(Road(0.7, 0.0)),
+    road_depth(Road(1.5, -0.15))])
+def test_where_hints_show_no_road_it_is_the_expected_one(depth):
+    expected = Road(1.5, 0.0)
+
+    assert find_road(depth, K, expected) == expected
+
+
+def test_a_box_on_a_falling_road_stands_lower():
+    level = see(Box(0.0, 10.0, 2.0, 3.0, 5.0, 0.0), K, SIZE, Road(1.5, 0.0), 0.0)
+    falling = see(Box(0.0, 10.0, 2.0, 3.0, 5.0, 0.0), K, SIZE, Road(1.5, 0.05), 0.0)
+
+    # 0.5 m lower, 10 m ahead, at 160 px
+    assert (falling.rows.start, falling.rows.stop) == (level.rows.start + 8, level.rows.stop + 8)
+    np.testing.assert_allclose(falling.depth[falling.rows, falling.columns], 10.0, rtol=1e-6)
+
+
+def test_boxes_stand_on_the_road_that_hints_show():
+    road = Road(1.6, 0.02)
+    hinted = grey(100)
+    hinted = replace(hinted, sample=replace(hinted.sample, depth_hint=road_depth(road)))
+
+    changed = stand_boxes(hinted, grey(200), np.random.default_rng(5), CAMERA).sample
+
+    boxes = changed.depth_hint < 0.98 * road_depth(road)
+    rows, columns = np.nonzero(boxes & ~np.roll(boxes, -1, axis=0))
+    rows, columns = rows[rows < SIZE[0] - 1], columns[rows < SIZE[0] - 1]  # where boxes end below
+    depth = changed.depth_hint[rows, columns]
+    foot, after = ((row - K[1, 2]) / K[1, 1] * depth for row in (rows, rows + 1))
+    on_it = (foot < 1.02 * (road.below + road.slope * depth)) & (
+        after > 0.98 * (road.below + road.slope * depth))
+    assert len(rows) > 20 and on_it.mean() > 0.9

@@ -64,8 +64,6 @@ def test_values_out_of_range_are_named(changes, message):
      "data 'rosbag' has no depth hints"),
     ({'augmentation': AugmentationConfig(mix=0.5)}, 'boxes show what is in no source'),
     ({'augmentation': AugmentationConfig(boxes=0.5)}, 'boxes show what is in no source'),
-    ({'augmentation': AugmentationConfig(boxes=0.5), 'supervision': 'T', 'teacher': 'card',
-      'loss': LossConfig(apx=1.0, photometric=0.0)}, 'boxes are, but nothing compares'),
     ({'augmentation': AugmentationConfig(boxes=0.5), 'supervision': 'MS',
       'loss': LossConfig(bidirectional=True, hints=1.0)}, 'blend and boxes 0'),
     ({'augmentation': AugmentationConfig(camera_height=0.0)}, r'camera_height is 0\.0'),
