@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mono_depth_ros.training.by_sample import by_sample
 from mono_depth_ros.training.structural_similarity import (
+    WindowStatistics,
     structural_dissimilarity,
-    window_mean,
-    window_variance,
+    window_statistics,
 )
 
 
@@ -22,26 +23,28 @@ class ReprojectionError:
         ssim: share of the structural part.
     """
 
+    statistics: tuple[Tensor, ...]
+
     def __init__(self, target: Tensor, ssim: float = 0.85) -> None:
         self.target, self.ssim = target, ssim
-        if ssim > 0:
-            self.mean = window_mean(target)
-            self.variance = window_variance(target, self.mean)
+        self.statistics = window_statistics(target) if ssim > 0 else ()
 
     def __call__(self, image: Tensor) -> Tensor:
         """Return the error (N, 1, H, W) of images (N, 3, H, W) against the target."""
-        difference = (image - self.target).abs().mean(1, keepdim=True)
+        return by_sample(self._error, image, self.target, *self.statistics)
+
+    def _error(self, image: Tensor, target: Tensor, *statistics: Tensor) -> Tensor:
+        difference = (image - target).abs().mean(1, keepdim=True)
         if self.ssim == 0:
             return difference
-        dissimilarity = structural_dissimilarity(image, self.target, self.mean, self.variance)
+        dissimilarity = structural_dissimilarity(image, target, WindowStatistics(*statistics))
         return self.ssim * dissimilarity.mean(1, keepdim=True) + (1 - self.ssim) * difference
 
     def select(self, samples: Tensor) -> ReprojectionError:
         """Return the comparison with a choice (indices) of the targets."""
         chosen = ReprojectionError(self.target[samples], 0.0)
         chosen.ssim = self.ssim
-        if self.ssim > 0:
-            chosen.mean, chosen.variance = self.mean[samples], self.variance[samples]
+        chosen.statistics = tuple(part[samples] for part in self.statistics)
         return chosen
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import torch
@@ -78,7 +79,8 @@ def _nearest_source(errors: Tensor, batch: Batch) -> Tensor:
     """Return each target's least error over its sources: (N, 1, H, W) to (B, 1, H, W)."""
     slots = int(batch.slot_of.max()) + 1
     if len(errors) == slots * len(batch.target):  # one sample's after the other's: no table needed
-        return errors.reshape(-1, slots, *errors.shape[1:]).min(1).values
+        of_slot = errors.reshape(-1, slots, *errors.shape[1:]).unbind(1)
+        return reduce(torch.minimum, of_slot)
     table = errors.new_full((len(batch.target), slots, *errors.shape[2:]), torch.inf)
     table = table.index_put((batch.sample_of, batch.slot_of), errors[:, 0])
     return table.min(1, keepdim=True).values

@@ -1,98 +1,123 @@
-"""SSIM over 3x3 windows with its gradient in closed form: a third of autograd's time on CPU."""
+"""SSIM over 3x3 windows with its gradient in closed form, in as few walks through memory as may be.
+
+Autograd would keep an image for every operation. Statistics are sums over the nine pixels instead
+of means, which a factor of 81 in both constants makes up for.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from mono_depth_ros.training.by_sample import by_sample
-
-_C1, _C2 = 0.01**2, 0.03**2
+_C1, _C2 = 81 * 0.01**2, 81 * 0.03**2
 
 
-def window_mean(image: Tensor) -> Tensor:
-    """Return the mean over 3x3 windows of (*, H, W), the image mirrored at its border."""
-    padded = F.pad(image, (1, 1, 1, 1), mode='reflect')
-    return _window_sum(padded).mul_(1 / 9)
+class WindowStatistics(NamedTuple):
+    """What SSIM asks of one of two images, each (N, C, H, W).
+
+    Attributes:
+        sum: over every pixel's window, the image mirrored at its border.
+        brightness: sum^2 + 81 C1.
+        contrast: 81 (variance + C2).
+    """
+
+    sum: Tensor
+    brightness: Tensor
+    contrast: Tensor
 
 
-def window_variance(image: Tensor, mean: Tensor) -> Tensor:
-    """Return the variance over 3x3 windows of an image with these window means."""
-    return window_mean(image.square()).sub_(mean.square())
+def window_statistics(image: Tensor) -> WindowStatistics:
+    """Work out the statistics of an image (N, C, H, W), H and W at least 2, without gradient."""
+    image = image.detach()
+    total = window_sum(image)
+    square = total.square()
+    contrast = window_sum(image.square()).mul_(9).sub_(square).add_(_C2)
+    return WindowStatistics(total, square.add_(_C1), contrast)
 
 
-def structural_dissimilarity(image: Tensor, target: Tensor, target_mean: Tensor,
-                             target_variance: Tensor) -> Tensor:
+def structural_dissimilarity(image: Tensor, target: Tensor, of_target: WindowStatistics) -> Tensor:
     """Return (1 - SSIM) / 2 of every pixel and channel, in 0 to 1 (Wang et al. 2004, Eq. 13).
 
-    The gradient reaches image and target, mean and variance counted to the latter.
+    The gradient reaches image and target, the statistics counted to the latter.
 
     Args:
         image: (N, C, H, W) in [0, 1].
         target: (N, C, H, W) in [0, 1].
-        target_mean: its window_mean.
-        target_variance: its window_variance.
+        of_target: its window_statistics.
     """
-    return by_sample(_Dissimilarity.apply, image, target, target_mean, target_variance)
+    found: Tensor = _Dissimilarity.apply(image, target, *of_target)
+    return found
 
 
 class _Dissimilarity(torch.autograd.Function):
-    """Depends on the image x by three window means: of x, of x^2 and of x y."""
+    """SSIM = a b / (c d): it depends on the image x by its window sums of x, of x^2 and of x y."""
 
     @staticmethod
-    def forward(ctx: Any, image: Tensor, target: Tensor, target_mean: Tensor,
-                target_variance: Tensor) -> Tensor:
-        mean = window_mean(image)
-        variance = window_variance(image, mean)
-        product = mean * target_mean
-        covariance = window_mean(image * target).sub_(product)
-        a, b = product.mul_(2).add_(_C1), covariance.mul_(2).add_(_C2)
-        c = mean.square().add_(target_mean.square()).add_(_C1)
-        d = variance.add_(target_variance).add_(_C2)
+    def forward(ctx: Any, image: Tensor, target: Tensor, target_sum: Tensor,
+                target_brightness: Tensor, target_contrast: Tensor) -> Tensor:
+        total = window_sum(image)
+        a = (total * target_sum).mul_(2).add_(_C1)
+        b = window_sum(image * target).mul_(18).sub_(a).add_(_C1 + _C2)
+        c = torch.addcmul(target_brightness, total, total)
+        d = torch.addcmul(target_contrast, total, total, value=-1)
+        d.add_(window_sum(image.square()), alpha=9)
         similarity = (a * b).div_(c * d)
-        ctx.save_for_backward(image, target, target_mean, mean, a, b, c, d, similarity)
-        return ((1 - similarity) / 2).clamp_(0, 1)
+        ctx.save_for_backward(image, target, total, target_sum, a, b, c, d, similarity)
+        return similarity.mul(-0.5).add_(0.5).clamp_(0, 1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        image, target, target_mean, mean, *parts = ctx.saved_tensors
-        of_image = _gradient(gradients[0], image, target, mean, target_mean, *parts)
+        image, target, total, target_sum, *parts = ctx.saved_tensors
+        of_image = _gradient(gradients[0], image, target, total, target_sum, *parts)
         if not ctx.needs_input_grad[1]:
-            return of_image, None, None, None
-        of_target = _gradient(gradients[0], target, image, target_mean, mean, *parts)
-        return of_image, of_target, None, None
+            return of_image, None, None, None, None
+        of_target = _gradient(gradients[0], target, image, target_sum, total, *parts)
+        return of_image, of_target, None, None, None
 
 
-def _gradient(gradient: Tensor, image: Tensor, other: Tensor, mean: Tensor, other_mean: Tensor,
+def _gradient(gradient: Tensor, image: Tensor, other: Tensor, total: Tensor, other_total: Tensor,
               a: Tensor, b: Tensor, c: Tensor, d: Tensor, similarity: Tensor) -> Tensor:
     """Return the gradient of one of two images: SSIM is the same for both orders."""
-    outside = (similarity > 1) | (similarity < -1)
-    gradient = (gradient * -0.5).masked_fill_(outside, 0)
-    weighted = gradient / (c * d)
-    by_mean = (b - a).mul_(other_mean).mul_(weighted)
-    by_square = gradient.mul_(similarity).div_(d).neg_()
-    by_mean.add_(by_square * mean * (d / c - 1)).mul_(2)
-    by_product = weighted.mul_(a).mul_(2)
-    result = _spread(by_mean)
-    result.add_(_spread(by_square).mul_(image), alpha=2)
-    return result.add_(_spread(by_product).mul_(other))
+    weight = gradient / (c * d)
+    by_product = weight * a
+    by_sum = (a - b).mul_(weight).mul_(other_total)
+    weight.mul_(similarity)
+    by_square = weight * c
+    by_sum.add_((d - c).mul_(weight).mul_(total))
+    result = _spread(by_sum)
+    result.addcmul_(_spread(by_square), image, value=9)
+    return result.addcmul_(_spread(by_product), other, value=-9)
 
 
-def _window_sum(padded: Tensor) -> Tensor:
-    """Return the sums over the 3x3 windows that fit into (*, H + 2, W + 2)."""
-    rows = (padded[..., :-2, :] + padded[..., 1:-1, :]).add_(padded[..., 2:, :])
-    return (rows[..., :-2] + rows[..., 1:-1]).add_(rows[..., 2:])
+def window_sum(image: Tensor) -> Tensor:
+    """Return the sums over 3x3 windows of (*, H, W), the image mirrored at its border."""
+    for axis in (-2, -1):
+        sums, last = _neighbours(image, axis), image.shape[axis] - 1
+        for border, inside in ((0, 1), (last, last - 1)):
+            torch.mul(image.narrow(axis, inside, 1), 2, out=sums.narrow(axis, border, 1))
+        image = sums.add_(image)
+    return image
 
 
 def _spread(gradient: Tensor) -> Tensor:
-    """Return the gradient of window_mean: every window's share to its nine pixels."""
-    spread = _window_sum(F.pad(gradient, (2, 2, 2, 2))).mul_(1 / 9)
-    for axis in (-2, -1):  # what the mirrored border got belongs to the pixels inside
-        last = spread.shape[axis] - 1
-        spread.narrow(axis, 2, 1).add_(spread.narrow(axis, 0, 1))
-        spread.narrow(axis, last - 2, 1).add_(spread.narrow(axis, last, 1))
-        spread = spread.narrow(axis, 1, last - 1)
-    return spread.contiguous()
+    """Return the gradient of window_sum: every window's share to its nine pixels."""
+    for axis in (-1, -2):
+        sums, last = _neighbours(gradient, axis), gradient.shape[axis] - 1
+        for border, inside in ((0, 1), (last, last - 1)):
+            sums.narrow(axis, border, 1).copy_(gradient.narrow(axis, inside, 1))
+        sums.add_(gradient)
+        for border, inside in ((0, 1), (last, last - 1)):  # what the mirrored border got
+            sums.narrow(axis, inside, 1).add_(gradient.narrow(axis, border, 1))
+        gradient = sums
+    return gradient
+
+
+def _neighbours(image: Tensor, axis: int) -> Tensor:
+    """Return the sums of both neighbours along an axis; the two borders are left to the caller."""
+    inside = image.shape[axis] - 2
+    sums = torch.empty_like(image)
+    torch.add(image.narrow(axis, 0, inside), image.narrow(axis, 2, inside),
+              out=sums.narrow(axis, 1, inside))
+    return sums
