@@ -1,4 +1,4 @@
-"""SSIM over 3x3 windows with its gradient in closed form, in as few walks through memory as may be.
+"""SSIM over 3x3 windows, its gradient in closed form: as few walks through memory as may be.
 
 Autograd would keep an image for every operation. Statistics are sums over the nine pixels instead
 of means, which a factor of 81 in both constants makes up for.

@@ -53,8 +53,8 @@ def _landing(depth: Tensor, K: Tensor, motion: Tensor) -> Tensor:
     by_row = turned[..., 1, None, None] * v
     x, y, z = (torch.addcmul(moved[:, axis, :, None], by_column[:, axis] + by_row[:, axis], depth)
                for axis in range(3))
-    z = z.clamp(min=NEAREST)
-    return torch.stack((x / z, y / z), -1)
+    nearness = 1 / z.clamp(min=NEAREST)
+    return torch.stack((x * nearness, y * nearness), -1)
 
 
 def find_motion(network: PoseNetwork, target: Tensor, source: Tensor, offset: Tensor) -> Tensor:
