@@ -112,6 +112,10 @@ def _check_supervision(config: TrainConfig) -> None:
                          'expected neighbours such as [-1, 1].')
     if supervision == 'T' and loss.photometric > 0:
         raise ValueError('supervision T has no sources to compare with: set loss.photometric 0.')
+    if supervision == 'T' and config.held_out:
+        raise ValueError(f"held_out '{config.held_out}' asks how well sources explain its images, "
+                         'but supervision T reads none: leave it out, or give validation_root and '
+                         'validation_split, whose ground truth needs no sources.')
     if config.teacher != 'none' and taught == 0:
         raise ValueError('A teacher is given, but loss.distillation, loss.apx and loss.features '
                          'are 0; give one of them a weight.')

@@ -56,6 +56,8 @@ def test_values_out_of_range_are_named(changes, message):
     ({'loss': LossConfig(distillation=1.0)}, 'Distillation needs a teacher'),
     ({'supervision': 'T'}, 'Distillation needs a teacher'),
     ({'teacher': 'card'}, r'loss\.distillation, loss\.apx and loss\.features are 0'),
+    ({'supervision': 'T', 'teacher': 'card', 'held_out': 'val.txt',
+      'loss': LossConfig(distillation=1.0, photometric=0.0)}, r"held_out 'val\.txt' asks"),
     ({'supervision': 'T', 'teacher': 'card'}, r'set loss\.photometric 0'),
     ({'loss': LossConfig(photometric=0.0)}, 'No part of the loss looks at depth'),
     ({'loss': LossConfig(hints=1.0)}, 'need stereo pairs: supervision S or MS'),
