@@ -11,7 +11,7 @@ from mono_depth_ros.training.recipes import list_recipes, parse_config
 ONE_BATCH = [
     '--data', 'street', '--input_size', '[64, 128]', '--batch_size', '2',
     '--reading.options', '{frames: 2}', '--reading.workers', '0',
-    '--augmentation', '{flip: 0, jitter: 0, zoom: [1, 1], mix: 0, overlay: 0, blend: 0}',
+    '--augmentation', '{flip: 0, jitter: 0, zoom: [1, 1], mix: 0, overlay: 0, blend: 0, boxes: 0}',
     '--optimizer.warmup_steps', '0', '--accelerator', 'cpu']  # fmt: skip
 # What a recipe asks of its data or of its user, at this size and without files.
 NEEDS = {
@@ -19,6 +19,8 @@ NEEDS = {
         '--encoder_weights', 'none', '--reading.options', '{frames: 2, known_poses: true}'],
     'lite_hr_depth_lite0_kitti_fine': [
         '--also', '[]', '--reading.options', '{frames: 2, known_poses: true}'],
+    # from scratch and unmasked, a pose network that starts at full rate may first go astray
+    'small_depth': ['--optimizer.warmup_steps', '10'],
     # a pose network wants 64 rows, and five levels of two neighbours would take half a minute
     'small_depth_distilled': [
         '--pyramid.lr_factor', '1.0', '--pyramid.hr_factor', '1.0', '--reading.offsets', '[-1]'],
