@@ -133,7 +133,7 @@ def overlay(sample: AugmentedSample, other: AugmentedSample,
     columns = int(random.integers(-(width // 4), width // 4 + 1))
     moved, outside = _moved_sideways(other, columns)
     first, second = sample.sample, moved.sample
-    nearer = _hint_at(second, first.K) < _NEARER * _hint_of(first)  # unknown depth is not nearer
+    nearer = _hint_at(second, first.K) < _NEARER * hint_of(first)  # unknown depth is not nearer
     solid = cv2.morphologyEx(nearer.astype(np.uint8), cv2.MORPH_OPEN, _square(3))
     solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, _square(9))
     return _show(sample, moved, solid.astype(bool) & ~outside, 'what is nearer')
@@ -173,7 +173,7 @@ def _show(sample: AugmentedSample, other: AugmentedSample, shown: Mask,
     labels = None
     if first.labels is not None and second.labels is not None:
         labels = np.where(shown, second.labels, first.labels)
-    hint = np.where(shown, _hint_at(second, first.K), _hint_of(first))
+    hint = np.where(shown, _hint_at(second, first.K), hint_of(first))
     mixed = replace(first, target=np.where(shown[..., None], second.target, first.target),
                     depth_hint=hint, labels=labels,
                     name=f'{first.name} with {what} of {second.name}')
@@ -191,7 +191,7 @@ def _moved_sideways(augmented: AugmentedSample, columns: int) -> tuple[Augmented
     outside = np.zeros(sample.target.shape[:2], bool)
     outside[:, slice(0, columns) if columns >= 0 else slice(columns, None)] = True
     labels = None if sample.labels is None else move(sample.labels)
-    moved = replace(sample, target=move(sample.target), depth_hint=move(_hint_of(sample)),
+    moved = replace(sample, target=move(sample.target), depth_hint=move(hint_of(sample)),
                     labels=labels)
     colours = move(augmented.target_colours)
     return replace(augmented, sample=moved, target_colours=colours), outside
@@ -199,11 +199,12 @@ def _moved_sideways(augmented: AugmentedSample, columns: int) -> tuple[Augmented
 
 def _hint_at(sample: TrainingSample, K: Matrix) -> NDArray[np.float32]:
     """Return a sample's hint as a camera of another focal length would have it."""
-    hint = _hint_of(sample) * np.float32(K[1, 1] / sample.K[1, 1])
+    hint = hint_of(sample) * np.float32(K[1, 1] / sample.K[1, 1])
     return np.asarray(hint, np.float32)
 
 
-def _hint_of(sample: TrainingSample) -> NDArray[np.float32]:
+def hint_of(sample: TrainingSample) -> NDArray[np.float32]:
+    """Return a sample's depth hints (H, W) [m], NaN where unknown."""
     if sample.depth_hint is None:
         return np.full(sample.target.shape[:2], np.nan, np.float32)
     return sample.depth_hint

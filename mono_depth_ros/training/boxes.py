@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.sample import Image, Matrix
-from mono_depth_ros.training.augmentation import AugmentedSample, Mask
+from mono_depth_ros.training.augmentation import AugmentedSample, Mask, hint_of
 
 Array = NDArray[np.floating[Any]]
 Vector = tuple[float, float, float]
@@ -114,7 +114,7 @@ def stand_boxes(sample: AugmentedSample, other: AugmentedSample, random: np.rand
         camera_height: above the road, where no hints show it [m].
     """
     K, size = sample.sample.K, sample.sample.target.shape[:2]
-    road = find_road(sample.sample.depth_hint, K, Road(camera_height, 0.0))
+    road = find_road(hint_of(sample.sample), K, Road(camera_height, 0.0))
     for _ in range(int(random.integers(1, _MOST + 1))):
         for _ in range(_TRIES):
             shadow = random.uniform(0, _SHADOW)
@@ -147,13 +147,11 @@ def _log_uniform(random: np.random.Generator, low: float, high: float) -> float:
     return math.exp(random.uniform(math.log(low), math.log(high)))
 
 
-def find_road(depth: Array | None, K: Matrix, expected: Road) -> Road:
+def find_road(depth: Array, K: Matrix, expected: Road) -> Road:
     """Find the road among depths (H, W) [m], NaN where unknown; the expected one if they do not.
 
     Least squares on what is near the road found so far, three times, ever nearer.
     """
-    if depth is None:
-        return expected
     height, width = depth.shape
     rows, columns = np.nonzero((depth < _FAR_ROAD)
                                & (np.arange(height)[:, None] > K[1, 2] + height / 8)
@@ -244,7 +242,7 @@ def _shadow(rays: Sequence[Array], start: Vector, low: Vector, high: Vector,
 def _shown(sample: AugmentedSample, other: AugmentedSample, view: View,
            random: np.random.Generator) -> AugmentedSample:
     first = sample.sample
-    known = np.full_like(view.depth, np.nan) if first.depth_hint is None else first.depth_hint
+    known = hint_of(first)
     shown = np.isfinite(view.depth) & ~(known < view.depth)
     window = view.rows, view.columns
     shade, paint = random.uniform(0.3, 0.9), _draw_paint(view, random)

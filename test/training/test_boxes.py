@@ -184,12 +184,20 @@ def test_the_road_is_found_among_hints_with_cars_on_it_and_errors():
 
 
 @pytest.mark.parametrize('depth', [
-    None, np.full(SIZE, np.nan), np.full(SIZE, 5.0), road_depth(Road(0.7, 0.0)),
+    np.full(SIZE, np.nan), np.full(SIZE, 5.0), road_depth(Road(0.7, 0.0)),
     road_depth(Road(1.5, -0.15))])
 def test_where_hints_show_no_road_it_is_the_expected_one(depth):
     expected = Road(1.5, 0.0)
 
     assert find_road(depth, K, expected) == expected
+
+
+def test_without_hints_boxes_stand_where_they_do_among_unknown_ones():
+    none, unknown = (stand_boxes(grey(100, hint), grey(200), np.random.default_rng(3), 1.5).sample
+                     for hint in (None, np.nan))
+
+    np.testing.assert_array_equal(none.target, unknown.target)
+    np.testing.assert_array_equal(none.depth_hint, unknown.depth_hint)
 
 
 def test_a_box_on_a_falling_road_stands_lower():
