@@ -38,7 +38,7 @@ class ReprojectionError:
         if self.ssim == 0:
             return difference
         dissimilarity = structural_dissimilarity(image, target, WindowStatistics(*statistics))
-        return self.ssim * dissimilarity.mean(1, keepdim=True) + (1 - self.ssim) * difference
+        return self.ssim * dissimilarity + (1 - self.ssim) * difference
 
     def select(self, samples: Tensor) -> ReprojectionError:
         """Return the comparison with a choice (indices) of the targets."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -53,11 +52,10 @@ def reprojection_loss(batch: Batch, depths: Sequence[Tensor], motion: Tensor, wi
     for depth in depths:
         of_source = depth[:, 0].index_select(0, batch.sample_of)
         warped = warp_to_target(batch.source, of_source, K, motion)
-        moved = _nearest_source(compare(warped), batch)
-        least = torch.minimum(moved, still) if masks and still is not None else moved
+        moved = _by_target(compare(warped), batch)
         if not losses:
             seen = _seen(warped, moved, still, within, masks=masks)
-        losses.append(mean_within(least, within))
+        losses.append(mean_within(_Least.apply(moved, still if masks else None), within))
     return torch.stack(losses).mean(0), seen
 
 
@@ -69,28 +67,51 @@ def mean_within(errors: Tensor, within: Tensor) -> Tensor:
 @torch.no_grad()
 def _unmoved(batch: Batch, compare: ReprojectionError) -> Tensor:
     """Return the least error (B, 1, H, W) of the sources as they are."""
-    still = _nearest_source(compare(batch.source), batch)
+    still = _by_target(compare(batch.source), batch).amin(1, keepdim=True)
     noise = [torch.randn(still.shape[1:], generator=torch.Generator().manual_seed(seed))
              for seed in batch.seed.tolist()]
     return still + torch.stack(noise).to(still) * _TIE_BREAK
 
 
-def _nearest_source(errors: Tensor, batch: Batch) -> Tensor:
-    """Return each target's least error over its sources: (N, 1, H, W) to (B, 1, H, W)."""
+def _by_target(errors: Tensor, batch: Batch) -> Tensor:
+    """Put errors of sources (N, 1, H, W) beside each other (B, S, H, W); infinite for none."""
     slots = int(batch.slot_of.max()) + 1
-    if len(errors) == slots * len(batch.target):  # one sample's after the other's: no table needed
-        of_slot = errors.reshape(-1, slots, *errors.shape[1:]).unbind(1)
-        return reduce(torch.minimum, of_slot)
+    if len(errors) == slots * len(batch.target):  # one sample's after the other's
+        return errors.reshape(-1, slots, *errors.shape[2:])
     table = errors.new_full((len(batch.target), slots, *errors.shape[2:]), torch.inf)
-    table = table.index_put((batch.sample_of, batch.slot_of), errors[:, 0])
-    return table.min(1, keepdim=True).values
+    return table.index_put((batch.sample_of, batch.slot_of), errors[:, 0])
 
 
+class _Least(torch.autograd.Function):
+    """The least of errors (B, S, H, W) and one (B, 1, H, W) without gradient: (B, 1, H, W).
+
+    The gradient goes to the least error, and to equal ones in equal shares. Autograd's of amin and
+    minimum takes four times as long on a CPU.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, errors: Tensor, other: Tensor | None) -> Tensor:
+        least = errors.amin(1, keepdim=True)
+        if other is not None:
+            least = torch.minimum(least, other)
+        ctx.save_for_backward(errors, least)
+        return least
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        errors, least = ctx.saved_tensors
+        shares = (errors == least).to(errors.dtype)
+        shares /= shares.sum(1, keepdim=True).clamp_(min=1)
+        return shares.mul_(gradients[0]), None
+
+
+@torch.no_grad()
 def _seen(warped: Tensor, moved: Tensor, still: Tensor | None, within: Tensor, *,
           masks: bool) -> Seen:
-    errors = {'reprojection': mean_within(moved, within)}
-    mask = within.expand_as(moved)
+    nearest = moved.amin(1, keepdim=True)
+    errors = {'reprojection': mean_within(nearest, within)}
+    mask = within.expand_as(nearest)
     if still is not None:
         errors['identity'] = mean_within(still, within)
-        mask = (moved < still) * within if masks else mask
+        mask = (nearest < still) * within if masks else mask
     return Seen(warped[0], mask, errors)

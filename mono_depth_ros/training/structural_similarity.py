@@ -38,9 +38,10 @@ def window_statistics(image: Tensor) -> WindowStatistics:
 
 
 def structural_dissimilarity(image: Tensor, target: Tensor, of_target: WindowStatistics) -> Tensor:
-    """Return (1 - SSIM) / 2 of every pixel and channel, in 0 to 1 (Wang et al. 2004, Eq. 13).
+    """Return (1 - SSIM) / 2 (N, 1, H, W) in 0 to 1, the channels' mean.
 
-    The gradient reaches image and target, the statistics counted to the latter.
+    SSIM: Wang et al. 2004, Eq. 13. The gradient reaches image and target, the statistics counted
+    to the latter.
 
     Args:
         image: (N, C, H, W) in [0, 1].
@@ -65,7 +66,7 @@ class _Dissimilarity(torch.autograd.Function):
         d.add_(window_sum(image.square()), alpha=9)
         similarity = (a * b).div_(c * d)
         ctx.save_for_backward(image, target, total, target_sum, a, b, c, d, similarity)
-        return similarity.mul(-0.5).add_(0.5).clamp_(0, 1)
+        return similarity.mean(1, keepdim=True).mul_(-0.5).add_(0.5).clamp_(0, 1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
@@ -80,7 +81,7 @@ class _Dissimilarity(torch.autograd.Function):
 def _gradient(gradient: Tensor, image: Tensor, other: Tensor, total: Tensor, other_total: Tensor,
               a: Tensor, b: Tensor, c: Tensor, d: Tensor, similarity: Tensor) -> Tensor:
     """Return the gradient of one of two images: SSIM is the same for both orders."""
-    weight = gradient / (c * d)
+    weight = (gradient / image.shape[1]) / (c * d)
     by_product = weight * a
     by_sum = (a - b).mul_(weight).mul_(other_total)
     weight.mul_(similarity)
