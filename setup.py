@@ -6,7 +6,7 @@ from setuptools import Distribution, find_packages, setup
 
 PACKAGE = 'mono_depth_ros'
 EXECUTABLES = ['bag_to_kitti', 'compare_networks', 'depth_node', 'evaluate_bag', 'evaluate_depth',
-               'import_checkpoint', 'kitti_to_bag', 'predict_bag', 'predict_depth',
+               'find_poses', 'import_checkpoint', 'kitti_to_bag', 'predict_bag', 'predict_depth',
                'prepare_split', 'replay_bag', 'replay_evaluator', 'train_depth']
 # As in package.xml, where rosdep reads the rest of the dependencies. Beside the real setup.py:
 # colcon build --symlink-install runs a link to it elsewhere.

@@ -55,7 +55,7 @@ def find_sensors(drive: Path) -> list[str]:
         raise FileNotFoundError(f"Drive '{drive}' does not exist. Expected a folder such as "
                                 '2011_09_26/2011_09_26_drive_0052_sync.')
     cameras = [camera_folder(camera) for camera in CAMERAS]
-    found = [name for name in (*cameras, SCANNER, INERTIAL) if _files(drive / name)]
+    found = [name for name in (*cameras, SCANNER, INERTIAL) if sensor_files(drive / name)]
     if not set(cameras) & set(found):
         raise FileNotFoundError(
             f"'{drive}' holds no images in {', '.join(cameras)} (each with data/). Name the "
@@ -76,7 +76,7 @@ def read_track(drive: Path, sensor: str, rate: float | None = None) -> KittiTrac
         FileNotFoundError: there is no timestamps.txt, and no rate either.
         ValueError: there are both, or timestamps.txt is wrong.
     """
-    files = _files(drive / sensor)
+    files = sensor_files(drive / sensor)
     indices = np.array([int(file.stem) for file in files], np.int64)
     path = drive / sensor / STAMP_FILE
     if rate is not None and path.exists():
@@ -164,8 +164,8 @@ def _noon(drive: Path) -> int:
     return (day - _EPOCH) // timedelta(seconds=1) * NANOSECONDS
 
 
-def _files(folder: Path) -> tuple[Path, ...]:
-    """Return the frames of a sensor in the order of their numbers."""
+def sensor_files(folder: Path) -> tuple[Path, ...]:
+    """Return the frames of a sensor (of whatever kind) in the order of their numbers."""
     endings = {SCANNER: ('.bin',), INERTIAL: ('.txt',)}.get(folder.name, IMAGE_ENDINGS)
     files = [file for file in (folder / 'data').glob('*')
              if file.suffix in endings and file.stem.isdigit()]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.image_files import read_image, read_label_map
 from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, KittiCamera, read_camera
-from mono_depth_ros.datasets.sample import Matrix, Source, TrainingSample
+from mono_depth_ros.datasets.kitti_poses import POSES, motion_of, read_poses
+from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.datasets.splits import SplitEntry, read_split
 from mono_depth_ros.datasets.stereo_hints import stereo_hint
 
@@ -105,11 +106,11 @@ class KittiRaw:
     def _neighbours(self, entry: SplitEntry, path: Path, camera: KittiCamera) -> list[Source]:
         paths = {offset: self._image_path(entry._replace(index=entry.index + offset), path)
                  for offset in self.offsets}
-        poses = _read_poses(path.parents[2] / 'poses.txt')
+        poses = read_poses(path.parents[2] / POSES)
         sources = []
         for offset, neighbour in paths.items():
             if neighbour:
-                motion = _motion(poses, entry.index, offset, camera.x)
+                motion = motion_of(poses, entry.index, offset, camera.x)
                 distance = None if motion is None else float(np.linalg.norm(motion[:3, 3]))
                 sources.append(Source(self._read(neighbour, camera), offset,
                                       motion if self.known_poses else None, distance))
@@ -203,26 +204,3 @@ def _other_side(entry: SplitEntry) -> SplitEntry:
 @lru_cache(maxsize=64)
 def _read_camera_once(path: Path, camera: int) -> KittiCamera:
     return read_camera(path, camera)
-
-
-@lru_cache(maxsize=64)
-def _read_poses(path: Path) -> Matrix | None:
-    """Return world_from_camera (N, 3, 4) of a drive, where it has odometry's poses.txt."""
-    if not path.is_file():
-        return None
-    try:
-        return np.loadtxt(path).reshape(-1, 3, 4)
-    except ValueError as error:
-        raise ValueError(f"'{path}': expected 12 numbers per line, {error}") from error
-
-
-def _motion(poses: Matrix | None, index: int, offset: int, x: float) -> Matrix | None:
-    """Return source_from_target (4, 4) of a camera that sits x to the right of the poses'."""
-    if poses is None or not 0 <= index + offset < len(poses) or index >= len(poses):
-        return None
-    target, source = np.eye(4), np.eye(4)
-    target[:3], source[:3] = poses[index], poses[index + offset]
-    camera_from_body = np.eye(4)
-    camera_from_body[0, 3] = -x
-    motion = camera_from_body @ np.linalg.inv(source) @ target @ np.linalg.inv(camera_from_body)
-    return np.asarray(motion)

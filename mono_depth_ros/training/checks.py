@@ -147,13 +147,14 @@ def check_promises(config: TrainConfig, data: TrainingData) -> None:
             data, lambda s: s.source_from_target is None):
         raise ValueError(
             f'supervision {config.supervision} needs a pose_network: the data do not say how the '
-            'camera moved. (KITTI drives with a poses.txt do: reading.options.known_poses true.)')
+            'camera moved. (KITTI drives with a poses.txt do: reading.options.known_poses true; '
+            'find_poses writes one.)')
     if config.loss.velocity > 0 and not _any_source(
             data, lambda s: s.offset != 0 and s.distance is not None):
         raise ValueError(
             f'loss.velocity needs measured distances, but the data have none ({_SAMPLES} samples '
-            'looked at): KITTI takes them from poses.txt, bags from odometry or a given speed. '
-            'Set loss.velocity 0, or add them.')
+            'looked at): KITTI takes them from poses.txt (find_poses), bags from odometry or a '
+            'given speed. Set loss.velocity 0, or add them.')
 
 
 def what_is_left_out(config: TrainConfig, data: TrainingData) -> list[str]:

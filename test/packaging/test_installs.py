@@ -23,7 +23,7 @@ pytestmark = pytest.mark.packaging
 
 PACKAGE = 'mono_depth_ros'
 EXECUTABLES = ['bag_to_kitti', 'compare_networks', 'depth_node', 'evaluate_bag', 'evaluate_depth',
-               'import_checkpoint', 'kitti_to_bag', 'predict_bag', 'predict_depth',
+               'find_poses', 'import_checkpoint', 'kitti_to_bag', 'predict_bag', 'predict_depth',
                'prepare_split', 'replay_bag', 'replay_evaluator', 'train_depth']
 LOOK = """
 import mono_depth_ros

@@ -1,0 +1,77 @@
+"""The executable `find_poses`: how a camera moved, in metres, from its images and its height."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+
+from tqdm import tqdm
+
+from mono_depth_ros.datasets.kitti_poses import POSES, find_drive_poses
+from mono_depth_ros.datasets.split_making import find_drives
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Write a poses.txt into each drive; return the exit code."""
+    chosen = _parser().parse_args(args)
+    try:
+        _run(chosen)
+    except (OSError, ValueError) as error:
+        print(f'find_poses: error: {error}', file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(chosen: argparse.Namespace) -> None:
+    root = Path(chosen.root).expanduser()
+    drives = find_drives(root)
+    wanted = [drive for drive in drives
+              if any(fnmatch(drive, pattern) for pattern in chosen.only)]
+    if not wanted:
+        raise ValueError(f"None of {len(drives)} drives in '{root}' is called "
+                         f"{' or '.join(chosen.only)}. They are: {', '.join(drives[:5])}"
+                         f"{', …' if len(drives) > 5 else ''}.")
+    known = [drive for drive in wanted if (root / drive / POSES).exists()]
+    if known and not chosen.overwrite:
+        raise ValueError(f"{', '.join(known)} in '{root}' has a {POSES} already, which may be "
+                         'better. Leave it out (--only), or give --overwrite.')
+    for drive in tqdm(wanted, desc='Finding motion', unit=' drives', disable=None):
+        found = find_drive_poses(root, drive, chosen.camera_height)
+        found.write(root / drive / POSES)
+        tqdm.write(str(found))
+    print("train with: train_depth --data kitti_raw --supervision M --pose_network none "
+          f"--reading.options.known_poses true --root '{root}' --split …")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='find_poses',
+        description='Find how the camera moved in drives laid out as KITTI raw (bag_to_kitti '
+        'makes them of bags), by tracking corners from each image to the next, and write it as '
+        'poses.txt. How long a step is follows from the height of the camera above the road that '
+        'it sees ahead: a network trained with these poses predicts metres.',
+    )
+    add = parser.add_argument
+    add('root', help='holds the folders of the recording days (2011_09_26, …)')
+    add('--camera-height', type=_metres, required=True, metavar='M',
+        help="of the camera's middle above the road (KITTI: 1.65)")
+    add('--only', nargs='+', default=['*'], metavar='PATTERN', help='take these drives only')
+    add('--overwrite', action='store_true', help='replace a poses.txt that is there')
+    return parser
+
+
+def _metres(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float('inf'):
+        raise argparse.ArgumentTypeError(f"'{text}' is no height; expected metres, above 0")
+    return value
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""The poses.txt of a KITTI drive: read it, and find it from the images where there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mono_depth_ros.datasets.image_files import read_image
+from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, read_camera
+from mono_depth_ros.datasets.kitti_drive import CAMERAS, camera_folder, sensor_files
+from mono_depth_ros.datasets.visual_odometry import find_poses
+
+POSES = 'poses.txt'
+
+Matrix = NDArray[np.float64]
+
+
+@lru_cache(maxsize=64)
+def read_poses(path: Path) -> Matrix | None:
+    """Return world_from_camera (N, 3, 4) of a drive's camera 0; None if there is no such file.
+
+    Raises:
+        ValueError: it does not hold 12 numbers per line.
+    """
+    if not path.is_file():
+        return None
+    try:
+        return np.loadtxt(path).reshape(-1, 3, 4)
+    except ValueError as error:
+        raise ValueError(f"'{path}': expected 12 numbers per line, {error}") from error
+
+
+def motion_of(poses: Matrix | None, index: int, offset: int, x: float) -> Matrix | None:
+    """Return source_from_target (4, 4) of a camera that sits x to the right of camera 0.
+
+    None where the poses do not say it.
+    """
+    if poses is None or not 0 <= index + offset < len(poses) or index >= len(poses):
+        return None
+    target, source = np.eye(4), np.eye(4)
+    target[:3], source[:3] = poses[index], poses[index + offset]
+    camera_from_first = _to_the_right(-x)
+    motion = camera_from_first @ np.linalg.inv(source) @ target @ np.linalg.inv(camera_from_first)
+    return np.asarray(motion)
+
+
+@dataclass(frozen=True)
+class FoundPoses:
+    """What the images of a drive say of its motion.
+
+    Attributes:
+        drive: folder under KITTI's root.
+        poses: (N, 3, 4) world_from_camera of camera 0, the world being its first place [m].
+    """
+
+    drive: str
+    poses: Matrix
+
+    def __str__(self) -> str:
+        steps = np.linalg.norm(np.diff(self.poses[:, :, 3], axis=0), axis=1)
+        return (f'{self.drive}: {len(self.poses)} images, {steps.sum():.1f} m in {len(steps)} '
+                f'steps of {np.median(steps):.2f} m (median), {(steps == 0).sum()} at rest')
+
+    def write(self, path: Path) -> None:
+        """Write them as KITTI's odometry does: 12 numbers per image."""
+        np.savetxt(path, self.poses.reshape(-1, 12), '%.9e')
+
+
+def find_drive_poses(root: Path, drive: str, camera_height: float) -> FoundPoses:
+    """Find the poses of a drive by its first camera that has images, see `find_poses`.
+
+    Raises:
+        FileNotFoundError: there is no calibration, or no image.
+        ValueError: images are missing in between, broken or show no motion over a road.
+    """
+    folder = root / drive
+    found = ((number, sensor_files(folder / camera_folder(number))) for number in CAMERAS)
+    number, files = next((pair for pair in found if pair[1]), (0, ()))
+    if not files:
+        raise FileNotFoundError(f"'{folder}' holds no images in {camera_folder(0)} to "
+                                f'{camera_folder(3)} (each with data/).')
+    numbers = [int(file.stem) for file in files]
+    if numbers != list(range(len(files))):
+        missing = next(place for place, own in enumerate(numbers) if place != own)
+        raise ValueError(
+            f"'{files[0].parent}' has no image {missing:010}; a line of {POSES} is an image's "
+            'number, and motion is found from each to the next: expected all from 0 on.')
+    camera = read_camera(folder.parent / FILE_NAME, number)
+    images = (cv2.cvtColor(read_image(file), cv2.COLOR_RGB2GRAY) for file in files)
+    try:
+        poses = find_poses((np.asarray(image, np.uint8) for image in images), camera.K,
+                           camera_height)
+    except ValueError as error:
+        raise ValueError(f"'{drive}', {camera_folder(number)}: {error}") from error
+    whole = np.tile(np.eye(4), (len(poses), 1, 1))
+    whole[:, :3] = poses
+    return FoundPoses(drive, (_to_the_right(camera.x) @ whole @ _to_the_right(-camera.x))[:, :3])
+
+
+def _to_the_right(x: float) -> Matrix:
+    moved = np.eye(4)
+    moved[0, 3] = x
+    return moved
