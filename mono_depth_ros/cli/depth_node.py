@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
 import signal
@@ -18,6 +19,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 def main(args: list[str] | None = None) -> None:
     """Spin the node until it is interrupted."""
+    faulthandler.enable()  # a crash in native code says where it was
     _on_signals(lambda *_: os._exit(0))  # importing torch takes seconds and has nothing to tidy
     import rclpy
     from rclpy.executors import ExternalShutdownException
