@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, read_camera
-from mono_depth_ros.datasets.kitti_drive import CAMERAS, camera_folder, sensor_files
+from mono_depth_ros.datasets.kitti_drive import find_sensors, sensor_files
 from mono_depth_ros.datasets.visual_odometry import find_poses
 
 POSES = 'poses.txt'
@@ -79,24 +79,21 @@ def find_drive_poses(root: Path, drive: str, camera_height: float) -> FoundPoses
         ValueError: images are missing in between, broken or show no motion over a road.
     """
     folder = root / drive
-    found = ((number, sensor_files(folder / camera_folder(number))) for number in CAMERAS)
-    number, files = next((pair for pair in found if pair[1]), (0, ()))
-    if not files:
-        raise FileNotFoundError(f"'{folder}' holds no images in {camera_folder(0)} to "
-                                f'{camera_folder(3)} (each with data/).')
+    sensor = find_sensors(folder)[0]
+    files = sensor_files(folder / sensor)
     numbers = [int(file.stem) for file in files]
     if numbers != list(range(len(files))):
         missing = next(place for place, own in enumerate(numbers) if place != own)
         raise ValueError(
             f"'{files[0].parent}' has no image {missing:010}; a line of {POSES} is an image's "
             'number, and motion is found from each to the next: expected all from 0 on.')
-    camera = read_camera(folder.parent / FILE_NAME, number)
+    camera = read_camera(folder.parent / FILE_NAME, int(sensor[-2:]))
     images = (cv2.cvtColor(read_image(file), cv2.COLOR_RGB2GRAY) for file in files)
     try:
         poses = find_poses((np.asarray(image, np.uint8) for image in images), camera.K,
                            camera_height)
     except ValueError as error:
-        raise ValueError(f"'{drive}', {camera_folder(number)}: {error}") from error
+        raise ValueError(f"'{drive}', {sensor}: {error}") from error
     whole = np.tile(np.eye(4), (len(poses), 1, 1))
     whole[:, :3] = poses
     return FoundPoses(drive, (_to_the_right(camera.x) @ whole @ _to_the_right(-camera.x))[:, :3])
