@@ -29,7 +29,7 @@ from mono_depth_ros.networks.pose import PoseNetwork, create_pose_network
 from mono_depth_ros.training.augmentation import resize
 from mono_depth_ros.training.checks import check_config, check_promises
 from mono_depth_ros.training.config import TrainConfig
-from mono_depth_ros.training.distillation import Imitation, Teacher
+from mono_depth_ros.training.distillation import Imitation, Teacher, Teachers
 from mono_depth_ros.training.encoder_weights import find_imagenet_weights, load_encoder_weights
 from mono_depth_ros.training.objective import Objective
 
@@ -45,7 +45,7 @@ class Assembly:
         objective: networks and loss, before any device or process group.
         data: the training samples.
         size: (height, width) that samples are read at: the network's, or with supervision T the
-            teacher's if that is larger, so that the teacher sees no enlarged images.
+            largest teacher's if that is larger, so that none sees enlarged images.
         training_K: (3, 3) intrinsics of the first sample at network size [px].
     """
 
@@ -71,8 +71,7 @@ def assemble(config: TrainConfig) -> Assembly:
     depth = _depth_network(config)
     depth.check_input_size(*config.input_size)
     focal = float(training_K[1, 1])
-    taught = config.teacher != 'none'
-    teacher = Teacher(load_card(config.teacher), config, focal) if taught else None
+    teacher = _teachers(config, focal)
     pose = _pose_network(config)
     imitation = None
     if teacher is not None and config.loss.features > 0:
@@ -81,11 +80,17 @@ def assemble(config: TrainConfig) -> Assembly:
     return Assembly(objective, data, _reading_size(config, teacher), training_K)
 
 
-def _reading_size(config: TrainConfig, teacher: Teacher | None) -> tuple[int, int]:
+def _teachers(config: TrainConfig, training_focal: float) -> Teachers | None:
+    cards = {name: load_card(name) for name in config.teachers}
+    members = {name: Teacher(card, config, training_focal) for name, card in cards.items()}
+    return Teachers([members[name] for name in config.teachers], config) if members else None
+
+
+def _reading_size(config: TrainConfig, teacher: Teachers | None) -> tuple[int, int]:
     """Return the size that samples are read at, see Assembly."""
     if teacher is None or config.supervision != 'T' or config.multi_resolution:
         return config.input_size
-    return max(config.input_size, teacher.card.input_size, key=prod)
+    return max(config.input_size, *(card.input_size for card in teacher.cards), key=prod)
 
 
 def open_data(config: TrainConfig) -> TrainingData:

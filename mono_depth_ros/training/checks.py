@@ -104,7 +104,7 @@ def _check_forms(config: TrainConfig) -> None:
 def _check_supervision(config: TrainConfig) -> None:
     loss, supervision = config.loss, config.supervision
     taught = loss.taught_depth + loss.features
-    if config.teacher == 'none' and (taught > 0 or supervision == 'T'):
+    if not config.teachers and (taught > 0 or supervision == 'T'):
         raise ValueError('Distillation needs a teacher: give the card of a trained network with '
                          '--teacher.')
     if supervision == 'M' and not config.reading.offsets:
@@ -116,9 +116,13 @@ def _check_supervision(config: TrainConfig) -> None:
         raise ValueError(f"held_out '{config.held_out}' asks how well sources explain its images, "
                          'but supervision T reads none: leave it out, or give validation_root and '
                          'validation_split, whose ground truth needs no sources.')
-    if config.teacher != 'none' and taught == 0:
+    if config.teachers and taught == 0:
         raise ValueError('A teacher is given, but loss.distillation, loss.apx and loss.features '
                          'are 0; give one of them a weight.')
+    if len(config.teachers) > 1 and loss.apx > 0:
+        raise ValueError(f"teacher '{config.teacher}' names several, but loss.apx compares the "
+                         'maps of one network: name one, or set loss.apx 0 and give '
+                         'loss.distillation a weight.')
     if not loss.photometric + loss.hints + loss.taught_depth > 0:
         raise ValueError('No part of the loss looks at depth; give loss.photometric (the usual '
                          'one), loss.hints, loss.distillation or loss.apx a weight.')

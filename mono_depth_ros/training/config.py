@@ -274,7 +274,8 @@ class TrainConfig:
             installed package, or none.
         pose_encoder_weights: the same for the pose network.
         initial: a model card whose weights the network starts from, or none.
-        teacher: a model card to distil from, or none.
+        teacher: a model card to distil from, or none; of several, separated by commas, the mean of
+            log depths (one named twice counts twice), and the encoder features of the first.
         input_size: (height, width) that the network is trained at.
         min_depth: depth at disparity 1, in units.
         max_depth: depth at disparity 0, in units.
@@ -368,3 +369,8 @@ class TrainConfig:
     precision: Literal['32-true', 'bf16-mixed'] = '32-true'
     threads: int = 0
     resume: bool = False
+
+    @property
+    def teachers(self) -> list[str]:
+        """The cards that `teacher` names."""
+        return [] if self.teacher == 'none' else [name.strip() for name in self.teacher.split(',')]

@@ -5,7 +5,9 @@ And what its encoder sees: FitNets' hints (Romero et al. 2015, Eq. 3), by a line
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from math import prod
 from typing import NamedTuple
 
 import torch
@@ -102,6 +104,60 @@ class Teacher(nn.Module):
         factor = focal * (self.card.input_size[0] / height) / self.card.training_K[1][1]
         factor = factor * (self.card.depth_scale or 1.0) / self.config.depth_scale
         return factor * self.training_focal / focal if self.config.canonical_focal else factor
+
+
+class Teachers(nn.Module):
+    """One teacher, or several that answer together: by the mean of their log depths.
+
+    What two networks were trained on shows in their errors; a student of both is taught by what
+    they have in common. Encoder and decoder features are those of the first.
+
+    Args:
+        members: at least one, of the same unit; one that is given twice counts twice.
+        config: the student's range.
+
+    Raises:
+        ValueError: some have metres, some have not.
+    """
+
+    def __init__(self, members: Sequence[Teacher], config: TrainConfig) -> None:
+        super().__init__()
+        units = {teacher.card.depth_unit: teacher.card.name for teacher in members}
+        if len(units) > 1:
+            raise ValueError(
+                f"The teachers '{units['metric']}' (metric) and '{units['relative']}' (relative) "
+                'count in different units, so that they have no mean; take metric ones alone, or '
+                'relative ones.')
+        counts = Counter(members)
+        self.members, self.weights = list(counts), list(counts.values())
+        self.registered = nn.ModuleList(self.members)  # move with this module
+        self.cards = [teacher.card for teacher in self.members]
+        self.config = config
+
+    @property
+    def network(self) -> DepthNetwork:
+        """The first one's network, whose features are imitated."""
+        return self.members[0].network
+
+    @torch.no_grad()
+    def output(self, image: Tensor, K: Tensor, height: int) -> Taught:
+        """Return what they show of images; see Teacher.output.
+
+        Returns:
+            A single one's answer as it is. Of several one disparity, at the size of the largest
+            answer, and the first one's features.
+        """
+        answers = [teacher.output(image, K, height) for teacher in self.members]
+        if len(answers) == 1:
+            return answers[0]
+        near, far = self.config.min_depth, self.config.max_depth
+        size = max((answer.disparities[0].shape[-2:] for answer in answers), key=prod)
+        logs = torch.stack([
+            disparity_to_depth(resized(answer.disparities[0], size), near, far).log()
+            for answer in answers])  # fmt: skip
+        weights = logs.new_tensor(self.weights) / sum(self.weights)
+        depth = torch.tensordot(weights, logs, 1).exp()
+        return answers[0]._replace(disparities=[depth_to_disparity(depth, near, far).clamp(0, 1)])
 
 
 class Imitation(nn.Module):

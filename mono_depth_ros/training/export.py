@@ -47,7 +47,7 @@ def is_metric(config: TrainConfig) -> bool:
     """Whether the supervision knows metres: a baseline, a pose or a measured distance."""
     loss = config.loss
     knows_stereo = config.supervision in ('S', 'MS') and (loss.photometric > 0 or loss.hints > 0)
-    teacher = config.teacher != 'none' and load_card(config.teacher).depth_unit == 'metric'
+    teacher = any(load_card(name).depth_unit == 'metric' for name in config.teachers)
     knows_poses = config.supervision in ('M', 'MS') and config.pose_network == 'none'
     return knows_stereo or knows_poses or loss.velocity > 0 or teacher
 

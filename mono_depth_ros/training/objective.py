@@ -17,7 +17,7 @@ from mono_depth_ros.training.apx import apx_loss, pair_stages, position_mask
 from mono_depth_ros.training.batch import NO_LABEL, Batch, OtherResolution
 from mono_depth_ros.training.bidirectional import View, bidirectional_loss
 from mono_depth_ros.training.config import Level, TrainConfig
-from mono_depth_ros.training.distillation import Imitation, Taught, Teacher
+from mono_depth_ros.training.distillation import Imitation, Taught, Teachers
 from mono_depth_ros.training.losses import hint_error, smoothness
 from mono_depth_ros.training.multi_resolution import consistency as agreement_of_resolutions
 from mono_depth_ros.training.photometric import Seen, reprojection_loss
@@ -82,12 +82,12 @@ class Objective(nn.Module):
         pose: finds motion that is not known; None where all of it is.
         config: weights of the terms and how depth counts.
         training_focal: fy of the training camera at network size [px].
-        teacher: a frozen network to distil from.
+        teacher: one or more frozen networks to distil from.
         imitation: compares its encoder features, with a weight for them.
     """
 
     def __init__(self, depth: DepthNetwork, pose: PoseNetwork | None, config: TrainConfig,
-                 training_focal: float, teacher: Teacher | None = None,
+                 training_focal: float, teacher: Teachers | None = None,
                  imitation: Imitation | None = None) -> None:
         super().__init__()
         self.depth, self.pose, self.teacher = depth, pose, teacher

@@ -182,3 +182,19 @@ def test_a_drive_without_partners_is_no_stereo(kitti):
 def test_initial_weights_have_to_fit(card, changes, message):
     with pytest.raises(ValueError, match=message):
         assemble(replace(STREET, initial=card, **changes))
+
+
+def test_several_teachers_are_read_once_each_and_one_named_twice_counts_twice(tmp_path):
+    paths = []
+    for name, size in (('small', (32, 64)), ('large', (64, 128))):
+        folder = tmp_path / name
+        folder.mkdir()
+        paths.append(write_teacher(folder, size=size))
+    loss = LossConfig(levels=1, distillation=1.0, photometric=0.0)
+
+    found = assemble(replace(STREET, supervision='T', input_size=(32, 64), loss=loss,
+                             teacher=f'{paths[0]}, {paths[1]},{paths[0]}'))
+
+    teachers = found.objective.teacher
+    assert [str(card.path) for card in teachers.cards] == paths
+    assert teachers.weights == [2, 1] and found.size == (64, 128)

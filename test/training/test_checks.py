@@ -85,6 +85,7 @@ def test_values_out_of_range_are_named(changes, message):
     ({'pyramid': PyramidConfig(levels=('flip',)), 'multi_resolution': True}, 'leave one of them'),
     ({'loss': LossConfig(bidirectional=True), 'multi_resolution': True}, 'multi_resolution false'),
     ({'loss': LossConfig(apx=1.0)}, 'Distillation needs a teacher'),
+    ({'teacher': 'one, two', 'loss': LossConfig(apx=1.0)}, "'one, two' names several"),
     ({'loss': LossConfig(velocity=1.0), 'supervision': 'S'}, 'needs neighbours in time'),
 ])
 def test_combinations_that_make_no_sense_are_refused(changes, message):

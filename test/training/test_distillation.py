@@ -14,7 +14,7 @@ from mono_depth_ros.inference.model_card import ModelCard, load_card, write_card
 from mono_depth_ros.networks import create_network
 from mono_depth_ros.training.batch import AugmentedData, Draw, collate
 from mono_depth_ros.training.config import LossConfig, TrainConfig
-from mono_depth_ros.training.distillation import Imitation, Taught, Teacher
+from mono_depth_ros.training.distillation import Imitation, Taught, Teacher, Teachers
 
 SIZE = (64, 128)
 STUDENT = TrainConfig(input_size=SIZE, min_depth=0.5, max_depth=200.0, canonical_focal=True)
@@ -100,6 +100,57 @@ def test_an_untrained_teacher_is_refused(card):
 
     with pytest.raises(ValueError, match="'teacher' is untrained"):
         Teacher(untrained, STUDENT, 80)
+
+
+def at_depth(card, folder, name, depth, size=(32, 64)):
+    """The card of a network that says the same depth [units] everywhere, in metres as they are."""
+    network = create_network('small_depth')
+    disparity = (1 / depth - 0.01) / 0.99
+    with torch.no_grad():
+        for head in network.heads:
+            head.conv.weight.zero_()
+            head.conv.bias.fill_(log(disparity / (1 - disparity)))
+    sha256 = save_weights(network, folder / f'{name}.safetensors')
+    focal = 80.0 * size[0] / SIZE[0]
+    card = replace(card, name=name, weights=f'{name}.safetensors', sha256=sha256, input_size=size,
+                   depth_scale=1.0,
+                   training_K=((focal, 0.0, 32.0), (0.0, focal, 16.0), (0.0, 0.0, 1.0)))
+    write_card(card, folder / f'{name}.yaml')
+    return load_card(folder / f'{name}.yaml')
+
+
+def test_of_several_teachers_the_mean_of_log_depths_counts_at_the_largest_size(card, tmp_path):
+    near = Teacher(at_depth(card, tmp_path, 'near', 4.0), STUDENT, 80)
+    far = Teacher(at_depth(card, tmp_path, 'far', 32.0, (64, 128)), STUDENT, 80)
+
+    def depth(*members):
+        answer = taught(Teachers(members, STUDENT))
+        return disparity_to_depth(answer, STUDENT.min_depth, STUDENT.max_depth)
+
+    assert depth(near, far).shape == (2, 1, 64, 128)
+    assert depth(near, far).mean().item() == pytest.approx((4 * 32) ** 0.5, rel=1e-3)
+    assert depth(near, far, near).mean().item() == pytest.approx((4 * 4 * 32) ** (1 / 3), rel=1e-3)
+    assert torch.equal(taught(Teachers([far], STUDENT)), taught(far))
+
+
+def test_of_several_teachers_the_first_shows_its_features(card, tmp_path):
+    members = [Teacher(at_depth(card, tmp_path, name, 4.0, size), STUDENT, 80)
+               for name, size in (('first', (32, 64)), ('second', (64, 128)))]
+    teachers = Teachers(members, STUDENT)
+
+    shown = teachers.output(IMAGE, intrinsics(80), SIZE[0])
+
+    alone = members[0].output(IMAGE, intrinsics(80), SIZE[0])
+    assert teachers.network is members[0].network and shown.height == alone.height == 32
+    assert all(map(torch.equal, shown.encoded, alone.encoded))
+    assert len(shown.disparities) == 1
+
+
+def test_teachers_of_different_units_are_refused(card, tmp_path):
+    relative = replace(card, name='other', depth_unit='relative')
+
+    with pytest.raises(ValueError, match=r"'teacher' \(metric\) and 'other' \(relative\)"):
+        Teachers([Teacher(card, STUDENT, 80), Teacher(relative, STUDENT, 80)], STUDENT)
 
 
 def test_a_teacher_is_asked_in_half_precision_too(card):

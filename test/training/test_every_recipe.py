@@ -29,7 +29,8 @@ NEEDS = {
 
 @pytest.mark.parametrize('name', list_recipes())
 def test_the_loss_falls_on_one_fixed_batch(name, tmp_path):
-    teacher = ['--teacher', write_teacher(tmp_path)] if name.endswith('_distilled') else []
+    is_taught = name.endswith(('_distilled', '_taught'))
+    teacher = ['--teacher', write_teacher(tmp_path)] if is_taught else []
 
     steps = first_steps(parse_config([
         '--recipe', name, *ONE_BATCH, *NEEDS.get(name, []), *teacher,

@@ -78,13 +78,14 @@ def test_metres_come_from_a_baseline_or_a_measured_distance(changes, metric):
 
 
 @pytest.mark.parametrize('unit, metric', [('relative', False), ('metric', True)])
-def test_a_teacher_hands_its_unit_on(tmp_path, unit, metric):
+def test_teachers_hand_their_unit_on(tmp_path, unit, metric):
+    path = tmp_path / 'tiny.yaml'
     K = ((50.0, 0.0, 48.0), (0.0, 50.0, 32.0), (0.0, 0.0, 1.0))
     write_card(replace(UNTRAINED, depth_unit=unit, training_K=K, seed=None, sha256='0' * 64,
-                       weights='tiny.safetensors'), tmp_path / 'tiny.yaml')
+                       weights='tiny.safetensors'), path)
     loss = LossConfig(photometric=0, smoothness=0, distillation=1)
 
-    config = replace(STREET, supervision='T', teacher=str(tmp_path / 'tiny.yaml'), loss=loss)
+    config = replace(STREET, supervision='T', teacher=f'{path},{path}', loss=loss)
 
     assert is_metric(config) == metric
 
