@@ -27,7 +27,8 @@ def test_every_paper_has_its_recipe():
 
 @pytest.mark.parametrize('name', list_recipes())
 def test_a_recipe_names_networks_that_there_are_and_can_be_trained_with(name):
-    teacher = ['--teacher', 'card'] if name.endswith('_distilled') else []
+    is_taught = name.endswith(('_distilled', '_taught'))
+    teacher = ['--teacher', 'card'] if is_taught else []
 
     config = parse_config(['--recipe', name, *teacher])
 
