@@ -6,16 +6,17 @@ named twice counts twice. AbsRel by KITTI's protocol on both held-out splits, ag
 
 import sys
 from collections import Counter
+from math import prod
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.evaluation.kitti import evaluate_kitti
-from mono_depth_ros.evaluation.predictors import Predictor, network_predictor
-from mono_depth_ros.inference.checkpoint import load_network
-from mono_depth_ros.inference.model_card import load_card
+from mono_depth_ros.evaluation.evaluate import EvaluationResult, Predictor, evaluate_frames
+from mono_depth_ros.evaluation.kitti import KittiFrames
+from mono_depth_ros.evaluation.predictors import card_factor, card_predictor
+from mono_depth_ros.inference.model_card import ModelCard, load_card
 
 DATA = Path('../shared/data/kitti')
 SPLITS = ('test_kitti2015_20', 'test_drive0052_eigen25')
@@ -25,24 +26,29 @@ def main() -> None:
     """Print a row per split."""
     counts = Counter(sys.argv[1:])
     cards = [load_card(name) for name in counts]
-    size = max(card.input_size for card in cards)
-    members = [network_predictor(load_network(card).deploy(), card.input_size, card.min_depth,
-                                 card.max_depth) for card in cards]
-
-    def run(images: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        total = [np.zeros(size) for _ in images]
-        for member, weight in zip(members, counts.values()):
-            found = member.run([member.prepare(image) for image in images])
-            for log, inverse_depth in zip(total, found):
-                log += weight * np.log(cv2.resize(inverse_depth, size[::-1]))
-        return [np.exp(log / counts.total()).astype(np.float32) for log in total]
-
     for split in SPLITS:
-        result = evaluate_kitti(Predictor(lambda image: image, run), DATA / 'test',
-                                DATA / 'splits' / f'{split}.txt', 'projected',
-                                depth_factor=lambda K, image_size: 1.0)
+        result = evaluate(cards, list(counts.values()), split)
         print(f'{split}: AbsRel {result.median_scaled.abs_rel:.3f}, '
               f'unscaled {result.unscaled.abs_rel:.3f}')
+
+
+def evaluate(cards: list[ModelCard], weights: list[int], split: str) -> EvaluationResult:
+    """Evaluate the weighted mean of the cards' log depths, at the size of the largest."""
+    frames = KittiFrames(DATA / 'test', DATA / 'splits' / f'{split}.txt', 'projected')
+    members = [card_predictor(card, frames) for card in cards]
+    size = max((card.input_size for card in cards), key=prod)
+
+    def run(images: list[NDArray[np.uint8]]) -> list[NDArray[np.float64]]:
+        found = [member.run([member.prepare(image) for image in images]) for member in members]
+        logs = [[np.log(cv2.resize(inverse_depth, size[::-1])) for inverse_depth in of_one]
+                for of_one in found]
+        return list(np.exp(np.average(logs, axis=0, weights=weights)))
+
+    def factor(K: NDArray[np.float64], image_size: tuple[int, int]) -> float:
+        logs = [np.log(card_factor(card, K, image_size)) for card in cards]
+        return float(np.exp(np.average(logs, weights=weights)))
+
+    return evaluate_frames(frames, Predictor(lambda image: image, run), depth_factor=factor)
 
 
 if __name__ == '__main__':

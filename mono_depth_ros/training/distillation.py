@@ -131,8 +131,12 @@ class Teachers(nn.Module):
         counts = Counter(members)
         self.members, self.weights = list(counts), list(counts.values())
         self.registered = nn.ModuleList(self.members)  # move with this module
-        self.cards = [teacher.card for teacher in self.members]
         self.config = config
+
+    @property
+    def cards(self) -> list[ModelCard]:
+        """Of the members, each once."""
+        return [teacher.card for teacher in self.members]
 
     @property
     def network(self) -> DepthNetwork:

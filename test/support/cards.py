@@ -24,6 +24,9 @@ UNTRAINED = ModelCard(
     license_weights='none: no trained weights',
 )
 
+# How recipes end whose teacher the user names.
+TAUGHT = ('_distilled', '_taught')
+
 
 def write_small_card(path, **changes):
     """Write a card whose weights load at once: random ones, with settled batch norms."""

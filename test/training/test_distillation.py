@@ -25,17 +25,22 @@ def intrinsics(focal: float) -> torch.Tensor:
     return torch.tensor([[focal, 0, 64], [0, focal, 32], [0, 0, 1]]).expand(2, 3, 3)
 
 
-@pytest.fixture
-def card(tmp_path):
-    """A network that says disparity 0.5 everywhere: 2 / (1 / 1 + 1 / 100) = 1.98 units."""
+def save_constant(path, logit=0.0):
+    """Write weights of a small_depth that says the same disparity everywhere; return the sum."""
     network = create_network('small_depth')
     with torch.no_grad():
         for head in network.heads:
             head.conv.weight.zero_()
-            head.conv.bias.zero_()
+            head.conv.bias.fill_(logit)
+    return save_weights(network, path)
+
+
+@pytest.fixture
+def card(tmp_path):
+    """A network that says disparity 0.5 everywhere: 2 / (1 / 1 + 1 / 100) = 1.98 units."""
     card = ModelCard(
         name='teacher', network='small_depth', weights='teacher.safetensors',
-        sha256=save_weights(network, tmp_path / 'teacher.safetensors'), input_size=(32, 64),
+        sha256=save_constant(tmp_path / 'teacher.safetensors'), input_size=(32, 64),
         min_depth=1.0, max_depth=100.0, depth_unit='metric', depth_scale=5.0,
         training_K=((40.0, 0.0, 32.0), (0.0, 40.0, 16.0), (0.0, 0.0, 1.0)), training_data='none',
         license_code='Apache-2.0', license_weights='none')
@@ -104,13 +109,8 @@ def test_an_untrained_teacher_is_refused(card):
 
 def at_depth(card, folder, name, depth, size=(32, 64)):
     """The card of a network that says the same depth [units] everywhere, in metres as they are."""
-    network = create_network('small_depth')
     disparity = (1 / depth - 0.01) / 0.99
-    with torch.no_grad():
-        for head in network.heads:
-            head.conv.weight.zero_()
-            head.conv.bias.fill_(log(disparity / (1 - disparity)))
-    sha256 = save_weights(network, folder / f'{name}.safetensors')
+    sha256 = save_constant(folder / f'{name}.safetensors', log(disparity / (1 - disparity)))
     focal = 80.0 * size[0] / SIZE[0]
     card = replace(card, name=name, weights=f'{name}.safetensors', sha256=sha256, input_size=size,
                    depth_scale=1.0,

@@ -3,7 +3,7 @@
 from statistics import mean
 
 import pytest
-from cards import write_teacher
+from cards import TAUGHT, write_teacher
 from watched_training import first_steps
 
 from mono_depth_ros.training.recipes import list_recipes, parse_config
@@ -29,8 +29,7 @@ NEEDS = {
 
 @pytest.mark.parametrize('name', list_recipes())
 def test_the_loss_falls_on_one_fixed_batch(name, tmp_path):
-    is_taught = name.endswith(('_distilled', '_taught'))
-    teacher = ['--teacher', write_teacher(tmp_path)] if is_taught else []
+    teacher = ['--teacher', write_teacher(tmp_path)] if name.endswith(TAUGHT) else []
 
     steps = first_steps(parse_config([
         '--recipe', name, *ONE_BATCH, *NEEDS.get(name, []), *teacher,

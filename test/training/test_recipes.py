@@ -3,6 +3,7 @@
 from dataclasses import asdict, replace
 
 import pytest
+from cards import TAUGHT
 
 from mono_depth_ros.networks.pose import create_pose_network, list_pose_networks
 from mono_depth_ros.networks.registry import create_network, list_networks
@@ -27,8 +28,7 @@ def test_every_paper_has_its_recipe():
 
 @pytest.mark.parametrize('name', list_recipes())
 def test_a_recipe_names_networks_that_there_are_and_can_be_trained_with(name):
-    is_taught = name.endswith(('_distilled', '_taught'))
-    teacher = ['--teacher', 'card'] if is_taught else []
+    teacher = ['--teacher', 'card'] if name.endswith(TAUGHT) else []
 
     config = parse_config(['--recipe', name, *teacher])
 
