@@ -38,8 +38,8 @@ from mono_depth_ros.datasets.kitti_frames import IMU as DEFAULT_IMU
 from mono_depth_ros.datasets.kitti_layout import PlacedCamera, write_day
 from mono_depth_ros.datasets.kitti_to_bag import image_topic
 from mono_depth_ros.datasets.neighbours import NONE, nearest_in_time
-from mono_depth_ros.geometry.frames import TransformTree
-from mono_depth_ros.geometry.quaternion import inverse_rigid, rigid
+from mono_depth_ros.geometry.rotations import inverse_rigid, rigid
+from mono_depth_ros.geometry.transforms import TransformTree
 from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, rectify_image
 from mono_depth_ros.messages.point_cloud import read_cloud
 from mono_depth_ros.stamps import NANOSECONDS, stamp_of

@@ -24,7 +24,7 @@ from rosbags.interfaces import Connection
 
 from mono_depth_ros.datasets.bag_source import read_messages
 from mono_depth_ros.datasets.bag_writer import STATIC_TOPIC
-from mono_depth_ros.geometry.frames import Matrix, TransformTree, transform_matrix
+from mono_depth_ros.geometry.transforms import Matrix, TransformTree, transform_matrix
 
 # ROS 1 had two names for it.
 TF_TYPES = ('tf2_msgs/msg/TFMessage', 'tf/msg/tfMessage')

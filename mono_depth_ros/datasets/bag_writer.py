@@ -26,7 +26,7 @@ from rosbags.interfaces import (
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from mono_depth_ros.geometry.quaternion import quaternion_from_matrix
+from mono_depth_ros.geometry.rotations import quaternion_from_matrix
 from mono_depth_ros.messages.point_cloud import FLOAT32
 from mono_depth_ros.stamps import NANOSECONDS
 

@@ -19,7 +19,7 @@ from mono_depth_ros.datasets.calibration_file import check_principal_point
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.json_files import expecting, read_json
 from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
-from mono_depth_ros.geometry.quaternion import matrix_from_quaternion, rigid
+from mono_depth_ros.geometry.rotations import matrix_from_quaternion, rigid
 
 Matrix = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, read_numbers
 from mono_depth_ros.datasets.kitti_drive import CAMERAS, IMU_FILE, VELO_FILE
-from mono_depth_ros.geometry.quaternion import inverse_rigid, rigid
+from mono_depth_ros.geometry.rotations import inverse_rigid, rigid
 
 Matrix = NDArray[np.float64]
 Transform = tuple[str, str, Matrix]

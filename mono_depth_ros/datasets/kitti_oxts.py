@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.geometry.quaternion import matrix_from_euler, rigid
+from mono_depth_ros.geometry.rotations import matrix_from_euler, rigid
 
 Vector = NDArray[np.float64]
 

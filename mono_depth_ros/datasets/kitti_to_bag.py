@@ -37,7 +37,7 @@ from mono_depth_ros.datasets.kitti_frames import (
     optical_frame,
 )
 from mono_depth_ros.datasets.kitti_oxts import OxtsRecord, read_oxts, unit_pose
-from mono_depth_ros.geometry.quaternion import inverse_rigid
+from mono_depth_ros.geometry.rotations import inverse_rigid
 
 CLOUD_TOPIC, IMU_TOPIC, FIX_TOPIC, ODOM_TOPIC = (
     '/velodyne_points', '/imu/data', '/gps/fix', '/odom')

@@ -27,7 +27,7 @@ from mono_depth_ros.evaluation.frame_metrics import RunningMean, compare_depth
 from mono_depth_ros.evaluation.reference import Depth, Reference, draw, parse_reference
 from mono_depth_ros.evaluation.robot_motion import STILL, RobotMotion
 from mono_depth_ros.evaluation.time_shift import TimeShift
-from mono_depth_ros.geometry.frames import Matrix, TransformTree, TransformUnknownError
+from mono_depth_ros.geometry.transforms import Matrix, TransformTree, TransformUnknownError
 from mono_depth_ros.stamps import NANOSECONDS
 
 # Two frames further apart are not consecutive: what changes between them is no flicker.

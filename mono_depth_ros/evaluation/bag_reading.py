@@ -37,7 +37,7 @@ from mono_depth_ros.evaluation.reference_messages import (
     reference_of,
 )
 from mono_depth_ros.evaluation.robot_motion import POSE_TYPES
-from mono_depth_ros.geometry.frames import TransformTree
+from mono_depth_ros.geometry.transforms import TransformTree
 from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, rectify_image
 from mono_depth_ros.messages.encodings import UnsupportedEncodingError
 from mono_depth_ros.stamps import NANOSECONDS, stamp_of

@@ -11,7 +11,7 @@ from mono_depth_ros.datasets.ddad import lidar_frames, read_dgp_image, read_poin
 from mono_depth_ros.evaluation.frame_metrics import RANGES
 from mono_depth_ros.evaluation.frames import Frame, Image, Rules
 from mono_depth_ros.evaluation.point_depth import draw_points
-from mono_depth_ros.geometry.quaternion import inverse_rigid
+from mono_depth_ros.geometry.rotations import inverse_rigid
 
 # DGP's own tools cut pixel coordinates off where others round them.
 _PIXEL_MIDDLE = np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])

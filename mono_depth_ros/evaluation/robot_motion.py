@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from mono_depth_ros.geometry.frames import (
+from mono_depth_ros.geometry.rotations import inverse_rigid
+from mono_depth_ros.geometry.transforms import (
     Matrix,
     Trajectory,
     TransformTree,
     TransformUnknownError,
 )
-from mono_depth_ros.geometry.quaternion import inverse_rigid
 from mono_depth_ros.stamps import stamp_ns
 
 STILL, TF = 'still', 'tf'

@@ -32,7 +32,7 @@ from mono_depth_ros.evaluation.reference_messages import (
 )
 from mono_depth_ros.evaluation.robot_motion import POSE_TYPES
 from mono_depth_ros.evaluation.thresholds import Verdict, judge
-from mono_depth_ros.geometry.frames import TransformTree
+from mono_depth_ros.geometry.transforms import TransformTree
 from mono_depth_ros.messages.camera_info import image_geometry_for
 from mono_depth_ros.messages.depth_outputs import CLOUD, DEPTH, INFO
 from mono_depth_ros.messages.depth_outputs import RELATIVE as RELATIVE_TOPIC

@@ -8,7 +8,7 @@ from mono_depth_ros.datasets.bag_writer import CameraBagWriter
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti_calibration import read_camera, read_numbers
 from mono_depth_ros.datasets.kitti_drive import read_points, read_stamps
-from mono_depth_ros.geometry.quaternion import matrix_from_euler, rigid
+from mono_depth_ros.geometry.rotations import matrix_from_euler, rigid
 
 SIZE = (40, 60)
 K = np.array([[50, 0, 29.5], [0, 50, 19.5], [0, 0, 1.0]])

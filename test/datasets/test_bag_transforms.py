@@ -8,8 +8,8 @@ from mono_depth_ros.datasets import bag_transforms
 from mono_depth_ros.datasets.bag_source import open_bag
 from mono_depth_ros.datasets.bag_transforms import read_extrinsics, read_transforms
 from mono_depth_ros.datasets.bag_writer import CameraBagWriter
-from mono_depth_ros.geometry.frames import TransformTree
-from mono_depth_ros.geometry.quaternion import rigid
+from mono_depth_ros.geometry.rotations import rigid
+from mono_depth_ros.geometry.transforms import TransformTree
 
 
 def test_fixed_and_moving_transforms_of_a_bag_are_read(tmp_path):

@@ -6,8 +6,8 @@ import pytest
 from mono_depth_ros.evaluation.bag import BagEvaluation, DepthFrame
 from mono_depth_ros.evaluation.bag_options import EvaluationOptions
 from mono_depth_ros.evaluation.reference import Cloud, DepthImage
-from mono_depth_ros.geometry.frames import TransformTree
-from mono_depth_ros.geometry.quaternion import rigid
+from mono_depth_ros.geometry.rotations import rigid
+from mono_depth_ros.geometry.transforms import TransformTree
 
 K = np.array([[20.0, 0, 9.5], [0, 20.0, 7.5], [0, 0, 1]])
 SIZE = (16, 20)

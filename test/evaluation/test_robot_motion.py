@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mono_depth_ros.evaluation.robot_motion import RobotMotion
-from mono_depth_ros.geometry.frames import TransformTree, TransformUnknownError
-from mono_depth_ros.geometry.quaternion import rigid
+from mono_depth_ros.geometry.rotations import rigid
+from mono_depth_ros.geometry.transforms import TransformTree, TransformUnknownError
 
 TENTH = 10**8
 

@@ -4,7 +4,7 @@ import pytest
 from mono_depth_ros.evaluation.bag import BagEvaluation, DepthFrame
 from mono_depth_ros.evaluation.bag_options import EvaluationOptions
 from mono_depth_ros.evaluation.thresholds import Threshold, judge, parse_thresholds
-from mono_depth_ros.geometry.frames import TransformTree
+from mono_depth_ros.geometry.transforms import TransformTree
 
 
 @pytest.fixture

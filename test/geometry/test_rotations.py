@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mono_depth_ros.geometry.quaternion import (
+from mono_depth_ros.geometry.rotations import (
     inverse_rigid,
     matrix_from_euler,
     matrix_from_quaternion,

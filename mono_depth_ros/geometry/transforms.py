@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mono_depth_ros.geometry.quaternion import inverse_rigid, matrix_from_quaternion, rigid
+from mono_depth_ros.geometry.rotations import inverse_rigid, matrix_from_quaternion, rigid
 from mono_depth_ros.stamps import NANOSECONDS, stamp_ns
 
 Matrix = NDArray[np.float64]

@@ -3,13 +3,13 @@ from types import SimpleNamespace as Message
 import numpy as np
 import pytest
 
-from mono_depth_ros.geometry.frames import (
+from mono_depth_ros.geometry.rotations import matrix_from_euler, rigid
+from mono_depth_ros.geometry.transforms import (
     Trajectory,
     TransformTree,
     TransformUnknownError,
     transform_matrix,
 )
-from mono_depth_ros.geometry.quaternion import matrix_from_euler, rigid
 
 HALF = np.sqrt(0.5)
 SECOND = 10**9
