@@ -30,9 +30,9 @@ from mono_depth_ros.datasets.bag_source import (
     undefined_types,
 )
 from mono_depth_ros.datasets.bag_writer import CameraBagWriter, new_bag
-from mono_depth_ros.datasets.calibration_file import read_calibration_file
 from mono_depth_ros.geometry.camera import backproject
 from mono_depth_ros.inference.estimator import DepthEstimator
+from mono_depth_ros.messages.calibration_file import read_calibration_file
 from mono_depth_ros.messages.camera_info import (
     CameraModel,
     ImageGeometry,
@@ -40,7 +40,9 @@ from mono_depth_ros.messages.camera_info import (
     rectify_image,
 )
 from mono_depth_ros.messages.colormap import colorize_depth
-from mono_depth_ros.messages.depth_outputs import (
+from mono_depth_ros.messages.encodings import encode_depth
+from mono_depth_ros.messages.point_cloud import POINT_FIELDS, pack_cloud
+from mono_depth_ros.outputs.depth_outputs import (
     CLOUD,
     COLOR,
     DEPTH,
@@ -52,8 +54,6 @@ from mono_depth_ros.messages.depth_outputs import (
     color_range,
     limit_depth,
 )
-from mono_depth_ros.messages.encodings import encode_depth
-from mono_depth_ros.messages.point_cloud import POINT_FIELDS, pack_cloud
 from mono_depth_ros.stamps import stamp_of
 
 Pixels = NDArray[np.uint8]

@@ -11,7 +11,7 @@ from mono_depth_ros.inference.backends.engine import PRECISIONS
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.inference.model_card import DEFAULT_CARD, ModelCard, load_card
 from mono_depth_ros.inference.preprocessing import FITS
-from mono_depth_ros.messages.depth_outputs import MAX_DEPTH, MIN_DEPTH
+from mono_depth_ros.outputs.depth_outputs import MAX_DEPTH, MIN_DEPTH
 
 # Batch norms of an untrained card take their statistics from so many images.
 _CALIBRATION_IMAGES = 8

@@ -29,15 +29,15 @@ from mono_depth_ros.datasets.bag_source import (
     rgb_from_bag_message,
     select_connections,
 )
-from mono_depth_ros.datasets.calibration_file import (
-    check_principal_point,
-    geometry_of,
-    read_calibration_file,
-)
 from mono_depth_ros.datasets.motion import is_moving
 from mono_depth_ros.datasets.neighbours import NONE, nearest_in_time, neighbours_in_time
 from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
 from mono_depth_ros.datasets.splits import SplitEntry
+from mono_depth_ros.messages.calibration_file import (
+    check_principal_point,
+    geometry_of,
+    read_calibration_file,
+)
 from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, rectify_image
 from mono_depth_ros.stamps import NANOSECONDS, stamp_of
 

@@ -25,7 +25,6 @@ from mono_depth_ros.datasets.bag_source import (
     select_connections,
 )
 from mono_depth_ros.datasets.bag_transforms import read_transforms
-from mono_depth_ros.datasets.calibration_file import geometry_of
 from mono_depth_ros.datasets.kitti_drive import (
     CAMERAS,
     SCANNER,
@@ -40,6 +39,7 @@ from mono_depth_ros.datasets.kitti_to_bag import image_topic
 from mono_depth_ros.datasets.neighbours import NONE, nearest_in_time
 from mono_depth_ros.geometry.rotations import inverse_rigid, rigid
 from mono_depth_ros.geometry.transforms import TransformTree
+from mono_depth_ros.messages.calibration_file import geometry_of
 from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, rectify_image
 from mono_depth_ros.messages.point_cloud import read_cloud
 from mono_depth_ros.stamps import NANOSECONDS, stamp_of

@@ -17,10 +17,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.datasets.calibration_file import check_principal_point
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.json_files import expecting, read_json
 from mono_depth_ros.datasets.sample import Image, Matrix, Source, TrainingSample
+from mono_depth_ros.messages.calibration_file import check_principal_point
 
 LEFT, RIGHT = 'leftImg8bit', 'rightImg8bit'
 # A snippet has 30 frames; the camera file bears the number of its annotated one.

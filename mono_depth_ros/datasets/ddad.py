@@ -15,11 +15,11 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.datasets.calibration_file import check_principal_point
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.json_files import expecting, read_json
 from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
 from mono_depth_ros.geometry.rotations import matrix_from_quaternion, rigid
+from mono_depth_ros.messages.calibration_file import check_principal_point
 
 Matrix = NDArray[np.float64]
 

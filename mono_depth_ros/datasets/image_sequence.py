@@ -1,7 +1,7 @@
 """Train from a folder of images or a video, with a calibration file.
 
 The calibration is the YAML file that ROS's camera_calibration writes, see
-`mono_depth_ros.datasets.calibration_file`; it must belong to images of this very size.
+`mono_depth_ros.messages.calibration_file`; it must belong to images of this very size.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.datasets.calibration_file import (
+from mono_depth_ros.datasets.image_files import read_image
+from mono_depth_ros.datasets.motion import MIN_MOTION, is_moving
+from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
+from mono_depth_ros.messages.calibration_file import (
     check_principal_point,
     geometry_of,
     read_calibration_file,
 )
-from mono_depth_ros.datasets.image_files import read_image
-from mono_depth_ros.datasets.motion import MIN_MOTION, is_moving
-from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
 from mono_depth_ros.messages.camera_info import rectify_image
 
 IMAGE_ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')

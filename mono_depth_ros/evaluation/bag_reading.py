@@ -20,11 +20,6 @@ from mono_depth_ros.datasets.bag_source import (
     select_connections,
 )
 from mono_depth_ros.datasets.bag_transforms import read_extrinsics, read_transforms
-from mono_depth_ros.datasets.calibration_file import (
-    check_principal_point,
-    geometry_of,
-    read_calibration_file,
-)
 from mono_depth_ros.evaluation.bag import BagEvaluation, DepthFrame
 from mono_depth_ros.evaluation.bag_options import EvaluationOptions
 from mono_depth_ros.evaluation.bag_result import BagResult, FrameRecord
@@ -38,6 +33,11 @@ from mono_depth_ros.evaluation.reference_messages import (
 )
 from mono_depth_ros.evaluation.robot_motion import POSE_TYPES
 from mono_depth_ros.geometry.transforms import TransformTree
+from mono_depth_ros.messages.calibration_file import (
+    check_principal_point,
+    geometry_of,
+    read_calibration_file,
+)
 from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, rectify_image
 from mono_depth_ros.messages.encodings import UnsupportedEncodingError
 from mono_depth_ros.stamps import NANOSECONDS, stamp_of

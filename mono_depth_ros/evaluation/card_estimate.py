@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mono_depth_ros.evaluation.reference import Depth
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.messages.camera_info import ImageGeometry
-from mono_depth_ros.messages.depth_outputs import MAX_DEPTH, MIN_DEPTH, limit_depth
+from mono_depth_ros.outputs.depth_outputs import MAX_DEPTH, MIN_DEPTH, limit_depth
 
 
 class CardEstimate:

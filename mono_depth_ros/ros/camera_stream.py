@@ -22,7 +22,7 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from mono_depth_ros.messages.camera_info import ImageGeometry
-from mono_depth_ros.messages.depth_outputs import (
+from mono_depth_ros.outputs.depth_outputs import (
     CLOUD,
     COLOR,
     DEPTH,

@@ -13,7 +13,12 @@ from std_msgs.msg import Header
 from mono_depth_ros.geometry.camera import backproject
 from mono_depth_ros.messages.camera_info import ImageGeometry, rectify_image
 from mono_depth_ros.messages.colormap import colorize_depth
-from mono_depth_ros.messages.depth_outputs import (
+from mono_depth_ros.messages.encodings import (
+    TooLargeError,
+    UnsupportedEncodingError,
+    encode_depth,
+)
+from mono_depth_ros.outputs.depth_outputs import (
     CLOUD,
     COLOR,
     DEPTH,
@@ -22,11 +27,6 @@ from mono_depth_ros.messages.depth_outputs import (
     RELATIVE,
     color_range,
     limit_depth,
-)
-from mono_depth_ros.messages.encodings import (
-    TooLargeError,
-    UnsupportedEncodingError,
-    encode_depth,
 )
 from mono_depth_ros.ros.calibration import FrameDroppedError
 from mono_depth_ros.ros.camera_stream import CameraStream, Frame

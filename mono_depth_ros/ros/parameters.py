@@ -16,8 +16,8 @@ from rclpy.parameter import Parameter
 
 from mono_depth_ros.inference.model_card import DEFAULT_CARD
 from mono_depth_ros.messages.colormap import COLORMAPS
-from mono_depth_ros.messages.depth_outputs import MAX_DEPTH, MIN_DEPTH
 from mono_depth_ros.messages.encodings import MAX_PIXELS
+from mono_depth_ros.outputs.depth_outputs import MAX_DEPTH, MIN_DEPTH
 
 Value = str | bool | int | float | tuple[str, ...]
 Bounds = tuple[float, float]

@@ -34,9 +34,9 @@ from mono_depth_ros.evaluation.robot_motion import POSE_TYPES
 from mono_depth_ros.evaluation.thresholds import Verdict, judge
 from mono_depth_ros.geometry.transforms import TransformTree
 from mono_depth_ros.messages.camera_info import image_geometry_for
-from mono_depth_ros.messages.depth_outputs import CLOUD, DEPTH, INFO
-from mono_depth_ros.messages.depth_outputs import RELATIVE as RELATIVE_TOPIC
 from mono_depth_ros.messages.encodings import decode_depth
+from mono_depth_ros.outputs.depth_outputs import CLOUD, DEPTH, INFO
+from mono_depth_ros.outputs.depth_outputs import RELATIVE as RELATIVE_TOPIC
 from mono_depth_ros.ros.conversions import header_stamp, model_from_message
 from mono_depth_ros.ros.diagnostics import diagnostic_array, status_name
 from mono_depth_ros.ros.evaluator_parameters import declare_evaluator_parameters

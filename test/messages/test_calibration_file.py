@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mono_depth_ros.datasets.calibration_file import check_principal_point, read_calibration_file
+from mono_depth_ros.messages.calibration_file import check_principal_point, read_calibration_file
 
 K = [600.0, 0.0, 320.5, 0.0, 601.0, 240.5, 0.0, 0.0, 1.0]
 WHOLE = f"""

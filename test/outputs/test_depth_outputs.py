@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mono_depth_ros.messages.depth_outputs import color_range, limit_depth
+from mono_depth_ros.outputs.depth_outputs import color_range, limit_depth
 
 
 def test_metres_out_of_range_are_marked_as_rep_117_has_it():
