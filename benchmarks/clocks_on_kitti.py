@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from headline import headline
 
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
+from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, read_camera
 from mono_depth_ros.evaluation.bag_options import EvaluationOptions

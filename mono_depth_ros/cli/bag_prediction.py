@@ -16,20 +16,20 @@ import torch
 from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader, AnyReaderError
 
-from mono_depth_ros.datasets.bag_index import (
+from mono_depth_ros.bags.index import (
     camera_from_info,
     choose_image_topic,
     find_camera_info,
     same_calibration,
 )
-from mono_depth_ros.datasets.bag_source import (
+from mono_depth_ros.bags.reader import (
     open_bag,
     read_messages,
     rgb_from_bag_message,
     select_connections,
     undefined_types,
 )
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter, new_bag
+from mono_depth_ros.bags.writer import CameraBagWriter, new_bag
 from mono_depth_ros.geometry.camera import backproject
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.messages.calibration_file import read_calibration_file

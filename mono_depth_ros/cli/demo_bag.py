@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from rclpy.qos import ReliabilityPolicy
 from tqdm import tqdm
 
-from mono_depth_ros.datasets.bag_source import (
+from mono_depth_ros.bags.reader import (
     COMPRESSED_TYPE,
     IMAGE_TYPE,
     image_topics,
     open_bag,
 )
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
+from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, read_camera
 from mono_depth_ros.datasets.street import Street, render_frame

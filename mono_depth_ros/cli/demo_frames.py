@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.cli.demo_recorder import CLOUD_TOPIC, DEPTH_TOPIC, RELATIVE_TOPIC
-from mono_depth_ros.datasets.bag_source import (
+from mono_depth_ros.bags.reader import (
     open_bag,
     read_messages,
     rgb_from_bag_message,
 )
+from mono_depth_ros.cli.demo_recorder import CLOUD_TOPIC, DEPTH_TOPIC, RELATIVE_TOPIC
 from mono_depth_ros.messages.point_cloud import unpack_cloud
 from mono_depth_ros.stamps import stamp_of
 

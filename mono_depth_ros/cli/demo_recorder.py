@@ -19,7 +19,7 @@ from rclpy.serialization import deserialize_message
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
+from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.ros.conversions import header_stamp
 from mono_depth_ros.stamps import stamp_ns
 

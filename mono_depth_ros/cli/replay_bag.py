@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import rclpy
 from tqdm import tqdm
 
-from mono_depth_ros.datasets.bag_source import open_bag
+from mono_depth_ros.bags.reader import open_bag
 from mono_depth_ros.ros.bag_player import BagPlayer, PlayOptions, PlayReport
 
 INTERRUPTED = 130

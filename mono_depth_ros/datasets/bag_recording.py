@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader
 
-from mono_depth_ros.datasets.bag_index import (
+from mono_depth_ros.bags.index import (
     BagIndex,
     ImageTrack,
     Odometry,
@@ -22,15 +22,15 @@ from mono_depth_ros.datasets.bag_index import (
     find_camera_info,
     index_bag,
 )
-from mono_depth_ros.datasets.bag_options import BagOptions
-from mono_depth_ros.datasets.bag_source import (
+from mono_depth_ros.bags.reader import (
     open_bag,
     read_messages,
     rgb_from_bag_message,
     select_connections,
 )
+from mono_depth_ros.bags.timing import NONE, nearest_in_time, neighbours_in_time
+from mono_depth_ros.datasets.bag_options import BagOptions
 from mono_depth_ros.datasets.motion import is_moving
-from mono_depth_ros.datasets.neighbours import NONE, nearest_in_time, neighbours_in_time
 from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
 from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.messages.calibration_file import (

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader
 
-from mono_depth_ros.datasets.bag_index import find_camera_info, index_bag
-from mono_depth_ros.datasets.bag_source import (
+from mono_depth_ros.bags.index import find_camera_info, index_bag
+from mono_depth_ros.bags.reader import (
     COMPRESSED_TYPE,
     image_topics,
     open_bag,
@@ -24,7 +24,8 @@ from mono_depth_ros.datasets.bag_source import (
     rgb_from_bag_message,
     select_connections,
 )
-from mono_depth_ros.datasets.bag_transforms import read_transforms
+from mono_depth_ros.bags.timing import NONE, nearest_in_time
+from mono_depth_ros.bags.transforms import read_transforms
 from mono_depth_ros.datasets.kitti_drive import (
     CAMERAS,
     SCANNER,
@@ -36,7 +37,6 @@ from mono_depth_ros.datasets.kitti_drive import (
 from mono_depth_ros.datasets.kitti_frames import IMU as DEFAULT_IMU
 from mono_depth_ros.datasets.kitti_layout import PlacedCamera, write_day
 from mono_depth_ros.datasets.kitti_to_bag import image_topic
-from mono_depth_ros.datasets.neighbours import NONE, nearest_in_time
 from mono_depth_ros.geometry.rotations import inverse_rigid, rigid
 from mono_depth_ros.geometry.transforms import TransformTree
 from mono_depth_ros.messages.calibration_file import geometry_of

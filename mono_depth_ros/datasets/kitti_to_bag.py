@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.datasets.bag_writer import STATIC_TOPIC, CameraBagWriter, new_bag
+from mono_depth_ros.bags.writer import STATIC_TOPIC, CameraBagWriter, new_bag
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, KittiCamera, read_camera
 from mono_depth_ros.datasets.kitti_drive import (

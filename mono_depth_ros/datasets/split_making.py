@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mono_depth_ros.bags.reader import STORAGE_SUFFIXES
 from mono_depth_ros.datasets.bag_options import BagOptions
 from mono_depth_ros.datasets.bag_recording import BagRecording
-from mono_depth_ros.datasets.bag_source import STORAGE_SUFFIXES
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, read_camera
 from mono_depth_ros.datasets.kitti_raw import COLOUR, ENDINGS, GRAY

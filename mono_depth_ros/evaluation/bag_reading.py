@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 
-from mono_depth_ros.datasets.bag_index import choose_image_topic, find_camera_info, index_bag
-from mono_depth_ros.datasets.bag_source import (
+from mono_depth_ros.bags.index import choose_image_topic, find_camera_info, index_bag
+from mono_depth_ros.bags.reader import (
     open_bag,
     read_messages,
     rgb_from_bag_message,
     select_connections,
 )
-from mono_depth_ros.datasets.bag_transforms import read_extrinsics, read_transforms
+from mono_depth_ros.bags.transforms import read_extrinsics, read_transforms
 from mono_depth_ros.evaluation.bag import BagEvaluation, DepthFrame
 from mono_depth_ros.evaluation.bag_options import EvaluationOptions
 from mono_depth_ros.evaluation.bag_result import BagResult, FrameRecord

@@ -14,7 +14,7 @@ from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection, ConnectionExtRosbag1, QosDurability, QosReliability
 from rosgraph_msgs.msg import Clock
 
-from mono_depth_ros.datasets.bag_source import read_messages, select_connections
+from mono_depth_ros.bags.reader import read_messages, select_connections
 from mono_depth_ros.ros.message_types import fill_message, import_message, same_layout
 from mono_depth_ros.stamps import NANOSECONDS
 

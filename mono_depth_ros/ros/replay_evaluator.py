@@ -18,7 +18,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from mono_depth_ros.datasets.bag_transforms import read_extrinsics
+from mono_depth_ros.bags.transforms import read_extrinsics
 from mono_depth_ros.evaluation.bag import BagEvaluation, DepthFrame
 from mono_depth_ros.evaluation.bag_result import RELATIVE, BagResult, FrameRecord
 from mono_depth_ros.evaluation.latency import Latency, latency_table

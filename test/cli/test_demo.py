@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from rosbags.highlevel import AnyReader
 
+from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.cli.demo import node_command
 from mono_depth_ros.cli.demo_bag import DemoClip
 from mono_depth_ros.cli.demo_recorder import NodeStatus
 from mono_depth_ros.cli.demo_report import DemoResult, caption_of, closing_table, film_rate
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
 from mono_depth_ros.ros.conversions import header_stamp
 
 CARD = SimpleNamespace(

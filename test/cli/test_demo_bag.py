@@ -2,14 +2,14 @@ import cv2
 import numpy as np
 import pytest
 
+from mono_depth_ros.bags.reader import open_bag
+from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.cli.demo_bag import (
     find_kitti_drive,
     inspect_bag,
     write_kitti_bag,
     write_street_bag,
 )
-from mono_depth_ros.datasets.bag_source import open_bag
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
 from mono_depth_ros.datasets.street import street_intrinsics
 
 CALIBRATION = """calib_time: 09-Jan-2012 13:57:47

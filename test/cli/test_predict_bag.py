@@ -13,9 +13,9 @@ from cards import UNTRAINED, write_small_card
 from moving_bags import INFO, TOPIC, K, wall, write_image
 from rosbags.typesys import Stores, get_typestore
 
+from mono_depth_ros.bags.reader import open_bag
+from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.cli.predict_bag import main
-from mono_depth_ros.datasets.bag_source import open_bag
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.inference.model_card import load_card, write_card
 from mono_depth_ros.messages.point_cloud import unpack_cloud

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.cli.replay_bag import describe_report, main, split_ros_arguments
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
 from mono_depth_ros.ros.bag_player import PlayReport
 
 

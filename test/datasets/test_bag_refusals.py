@@ -15,8 +15,8 @@ from moving_bags import (
     write_odometry,
 )
 
+from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.datasets.bag_options import BagOptions
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
 from mono_depth_ros.datasets.rosbag import RosbagData
 
 

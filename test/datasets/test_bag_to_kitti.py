@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.datasets.bag_to_kitti import KittiLayoutOptions, write_kitti
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti_calibration import read_camera, read_numbers
 from mono_depth_ros.datasets.kitti_drive import read_points, read_stamps

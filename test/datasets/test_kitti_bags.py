@@ -8,10 +8,10 @@ import pytest
 from kitti_folder import DAY, DRIVE, write_day, write_image, write_scan
 from shared_data import shared_data
 
+from mono_depth_ros.bags.reader import open_bag, rgb_from_bag_message
+from mono_depth_ros.bags.transforms import read_transforms
 from mono_depth_ros.datasets.bag_options import BagOptions
-from mono_depth_ros.datasets.bag_source import open_bag, rgb_from_bag_message
 from mono_depth_ros.datasets.bag_to_kitti import KittiLayoutOptions, write_kitti
-from mono_depth_ros.datasets.bag_transforms import read_transforms
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti_calibration import read_camera, read_numbers
 from mono_depth_ros.datasets.kitti_drive import read_points, read_stamps

@@ -22,8 +22,8 @@ from moving_bags import (
     write_odometry,
 )
 
+from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.datasets.bag_options import BagOptions
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
 from mono_depth_ros.datasets.rosbag import RosbagData
 from mono_depth_ros.datasets.splits import SplitEntry, write_split
 from mono_depth_ros.datasets.street import Street, render_frame

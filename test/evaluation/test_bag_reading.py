@@ -25,7 +25,7 @@ from street_bags import (
     write_street_bag,
 )
 
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
+from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.evaluation.bag_options import EvaluationOptions
 from mono_depth_ros.evaluation.bag_reading import BagSource, evaluate_bag
 

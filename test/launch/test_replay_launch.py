@@ -14,7 +14,7 @@ from launching import LaunchProcess, visit, words
 from ros_harness import ENVIRONMENT, Probe, next_domain
 from sensor_msgs.msg import Image
 
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
+from mono_depth_ros.bags.writer import CameraBagWriter
 
 SIZE = (64, 96)
 K = np.array([[80.0, 0, 47.5], [0, 80.0, 31.5], [0, 0, 1]])

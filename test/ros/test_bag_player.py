@@ -19,7 +19,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, Range
 from std_msgs.msg import String
 
-from mono_depth_ros.datasets.bag_source import open_bag
+from mono_depth_ros.bags.reader import open_bag
 from mono_depth_ros.ros.bag_player import BagPlayer, PlayOptions
 
 RELIABLE = QoSProfile(depth=100)

@@ -6,9 +6,9 @@ from moving_bags import wall
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
+from mono_depth_ros.bags.reader import open_bag
+from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.cli.predict_bag import main
-from mono_depth_ros.datasets.bag_source import open_bag
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
 
 SIZE, STAMP = (64, 96), 1_000_000_000_123_456_789
 K = np.array([[90.0, 0, 47.5], [0, 90.0, 31.5], [0, 0, 1]])

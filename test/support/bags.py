@@ -4,7 +4,7 @@ import numpy as np
 from rosbags.rosbag1 import Writer as Writer1
 from rosbags.typesys import Stores, get_typestore
 
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
+from mono_depth_ros.bags.writer import CameraBagWriter
 
 K = np.array([[70.0, 0.0, 2.5], [0.0, 71.0, 1.5], [0.0, 0.0, 1.0]])
 START = 1_000_000_000_123_456_789

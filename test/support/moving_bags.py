@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from rosbags.typesys import Stores, get_typestore
 
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
+from mono_depth_ros.bags.writer import CameraBagWriter
 
 SIZE = (48, 160)
 K = np.array([[90.0, 0, 79.5], [0, 90.0, 23.5], [0, 0, 1]])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
+from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.datasets.street import Street, render_frame, street_intrinsics
 
 SIZE = (48, 144)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader
 
-from mono_depth_ros.datasets.bag_source import (
+from mono_depth_ros.bags.reader import (
     image_topics,
     read_messages,
     select_connections,

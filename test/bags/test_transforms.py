@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from street_bags import OPTICAL, OPTICAL_FROM_LIDAR, START
 
-from mono_depth_ros.datasets import bag_transforms
-from mono_depth_ros.datasets.bag_source import open_bag
-from mono_depth_ros.datasets.bag_transforms import read_extrinsics, read_transforms
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
+from mono_depth_ros.bags import transforms
+from mono_depth_ros.bags.reader import open_bag
+from mono_depth_ros.bags.transforms import read_extrinsics, read_transforms
+from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.geometry.rotations import rigid
 from mono_depth_ros.geometry.transforms import TransformTree
 
@@ -64,7 +64,7 @@ def test_missing_file_is_named(tmp_path):
 
 def test_the_documented_example_has_the_axes_of_rep_103(tmp_path):
     """A lidar looks along its x axis, a camera along its z axis, both ahead on the robot."""
-    text = textwrap.dedent(bag_transforms.__doc__.split('\n\n')[1])
+    text = textwrap.dedent(transforms.__doc__.split('\n\n')[1])
     tree = TransformTree()
 
     read_extrinsics(write(tmp_path / 'e.yaml', text), tree)

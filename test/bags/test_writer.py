@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from rosbags.highlevel import AnyReader
 
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
+from mono_depth_ros.bags.writer import CameraBagWriter
 
 K = np.array([[70.0, 0.0, 31.5], [0.0, 71.0, 23.5], [0.0, 0.0, 1.0]])
 STAMP = 1_234_567_890_123_456_789

@@ -22,8 +22,8 @@ import yaml
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 
-from mono_depth_ros.datasets.bag_source import read_messages
-from mono_depth_ros.datasets.bag_writer import STATIC_TOPIC
+from mono_depth_ros.bags.reader import read_messages
+from mono_depth_ros.bags.writer import STATIC_TOPIC
 from mono_depth_ros.geometry.transforms import Matrix, TransformTree, transform_matrix
 
 # ROS 1 had two names for it.

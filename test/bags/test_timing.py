@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mono_depth_ros.datasets.neighbours import nearest_in_time, neighbours_in_time
+from mono_depth_ros.bags.timing import nearest_in_time, neighbours_in_time
 
 
 def test_neighbours_are_the_frames_one_interval_away():

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from bags import START, write_camera_bag, write_ros1_bag
 
-from mono_depth_ros.datasets.bag_source import (
+from mono_depth_ros.bags.reader import (
     image_topics,
     open_bag,
     read_messages,
     rgb_from_bag_message,
     select_connections,
 )
-from mono_depth_ros.datasets.bag_writer import CameraBagWriter
+from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.stamps import stamp_of
 
 
