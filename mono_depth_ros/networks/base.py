@@ -6,9 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mono_depth_ros.networks.blocks import TrainingDrop
-from mono_depth_ros.networks.etm import merge_branches
-from mono_depth_ros.networks.folding import fold_batch_norm
+from mono_depth_ros.networks.layers.blocks import TrainingDrop
+from mono_depth_ros.networks.layers.fold_bn import fold_batch_norm
+from mono_depth_ros.networks.layers.reparam import merge_branches
 
 
 class DepthOutput(NamedTuple):

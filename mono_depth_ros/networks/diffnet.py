@@ -4,13 +4,13 @@ import torch
 from torch import Tensor, nn
 
 from mono_depth_ros.networks.base import DepthNetwork, DepthOutput
-from mono_depth_ros.networks.blocks import (
+from mono_depth_ros.networks.encoders import Encoder, hrnet18_internal_encoder
+from mono_depth_ros.networks.layers.blocks import (
     ChannelAttention,
     ConvBlock,
     DisparityHead,
     upsample,
 )
-from mono_depth_ros.networks.encoders import Encoder, hrnet18_internal_encoder
 from mono_depth_ros.networks.registry import register_network
 
 STEP_WIDTHS = (32, 64, 128, 256)  # at 1/2 to 1/16

@@ -11,13 +11,13 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from mono_depth_ros.networks.base import DepthNetwork, DepthOutput
-from mono_depth_ros.networks.blocks import (
+from mono_depth_ros.networks.encoders import Encoder, efficientnet_encoder
+from mono_depth_ros.networks.layers.blocks import (
     ChannelAttention,
     ElementDrop,
     reflect_conv,
     upsample,
 )
-from mono_depth_ros.networks.encoders import Encoder, efficientnet_encoder
 from mono_depth_ros.networks.registry import register_network
 
 PAPER = (

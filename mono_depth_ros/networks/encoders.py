@@ -7,7 +7,7 @@ import torch
 from timm.layers.drop import DropPath
 from torch import Tensor, nn
 
-from mono_depth_ros.networks.blocks import SampleDrop, check_drop_rate
+from mono_depth_ros.networks.layers.blocks import SampleDrop, check_drop_rate
 
 
 class Encoder(nn.Module):

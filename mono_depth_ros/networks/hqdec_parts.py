@@ -9,7 +9,7 @@ import torch.nn.functional as F  # noqa: N812
 from timm.layers.norm import LayerNorm2d
 from torch import Tensor, nn
 
-from mono_depth_ros.networks.blocks import (
+from mono_depth_ros.networks.layers.blocks import (
     ChannelAttention,
     ConvBlock,
     PointwiseBlock,

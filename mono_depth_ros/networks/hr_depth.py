@@ -12,12 +12,17 @@ import torch
 from torch import Tensor, nn
 
 from mono_depth_ros.networks.base import DepthNetwork, DepthOutput
-from mono_depth_ros.networks.blocks import ChannelAttention, ConvBlock, DisparityHead, upsample
 from mono_depth_ros.networks.encoders import (
     Encoder,
     efficientnet_lite0_encoder,
     mobilenet_v3_encoder,
     resnet18_encoder,
+)
+from mono_depth_ros.networks.layers.blocks import (
+    ChannelAttention,
+    ConvBlock,
+    DisparityHead,
+    upsample,
 )
 from mono_depth_ros.networks.registry import register_network
 

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from mono_depth_ros.networks.base import DepthNetwork, DepthOutput
-from mono_depth_ros.networks.blocks import ConvBlock, DisparityHead, upsample
 from mono_depth_ros.networks.encoders import Encoder, resnet18_encoder
+from mono_depth_ros.networks.layers.blocks import ConvBlock, DisparityHead, upsample
 from mono_depth_ros.networks.registry import register_network
 
 WIDTHS = (16, 32, 64, 128, 256)

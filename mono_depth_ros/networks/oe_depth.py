@@ -7,8 +7,8 @@ from torch import nn
 
 from mono_depth_ros.networks.diffnet import DIFFNet
 from mono_depth_ros.networks.encoders import hrnet18_internal_encoder
-from mono_depth_ros.networks.folding import replace_module
-from mono_depth_ros.networks.od_conv import KernelAttention, ODConv2d
+from mono_depth_ros.networks.layers.dynamic_conv import KernelAttention, ODConv2d
+from mono_depth_ros.networks.layers.fold_bn import replace_module
 from mono_depth_ros.networks.registry import register_network
 
 _BLOCKS = r'\.\d\.branches\.\d\.\d\.conv'

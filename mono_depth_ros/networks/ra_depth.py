@@ -3,13 +3,13 @@
 from torch import Tensor, nn
 
 from mono_depth_ros.networks.base import DepthNetwork, DepthOutput
-from mono_depth_ros.networks.blocks import (
+from mono_depth_ros.networks.encoders import Encoder, hrnet18_encoder
+from mono_depth_ros.networks.layers.blocks import (
     ConvBlock,
     DisparityHead,
     OffsetUpsample,
     PointwiseBlock,
 )
-from mono_depth_ros.networks.encoders import Encoder, hrnet18_encoder
 from mono_depth_ros.networks.registry import register_network
 
 

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from mono_depth_ros.networks.base import DepthNetwork
-from mono_depth_ros.networks.etm import add_branches
+from mono_depth_ros.networks.layers.reparam import add_branches
 
 Builder = TypeVar('Builder', bound=Callable[..., DepthNetwork])
 

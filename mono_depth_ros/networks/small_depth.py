@@ -12,7 +12,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from mono_depth_ros.networks.base import DepthNetwork, DepthOutput
-from mono_depth_ros.networks.blocks import GrowingDrop, upsample_bilinear
+from mono_depth_ros.networks.layers.blocks import GrowingDrop, upsample_bilinear
 from mono_depth_ros.networks.registry import register_network
 
 PAPER = (

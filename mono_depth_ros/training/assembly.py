@@ -24,7 +24,7 @@ from mono_depth_ros.datasets.street_data import StreetData
 from mono_depth_ros.inference.checkpoint import load_network
 from mono_depth_ros.inference.model_card import load_card
 from mono_depth_ros.networks import DepthNetwork, create_network
-from mono_depth_ros.networks.etm import load_plain_weights, without_branches
+from mono_depth_ros.networks.layers.reparam import load_plain_weights, without_branches
 from mono_depth_ros.networks.pose import PoseNetwork, create_pose_network
 from mono_depth_ros.training.augmentation import resize
 from mono_depth_ros.training.checks import check_config, check_promises

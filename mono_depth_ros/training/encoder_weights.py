@@ -15,8 +15,8 @@ from mono_depth_ros.inference.official_dna import (
 )
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.networks.encoders import ActivatedSqueezeExcite, Encoder
-from mono_depth_ros.networks.etm import load_plain_weights, without_branches
-from mono_depth_ros.networks.od_conv import spread_over_kernels
+from mono_depth_ros.networks.layers.dynamic_conv import spread_over_kernels
+from mono_depth_ros.networks.layers.reparam import load_plain_weights, without_branches
 from mono_depth_ros.networks.pose import PoseNetwork
 
 # Networks for whose encoder an installable package brings ImageNet weights: package, class.

@@ -18,7 +18,7 @@ from mono_depth_ros.inference.checkpoint import save_weights
 from mono_depth_ros.inference.model_card import ModelCard, load_card, write_card
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
-from mono_depth_ros.networks.etm import without_branches
+from mono_depth_ros.networks.layers.reparam import without_branches
 from mono_depth_ros.networks.registry import options_without_branches
 from mono_depth_ros.training.config import TrainConfig
 

@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from mono_depth_ros.networks import create_network
-from mono_depth_ros.networks.blocks import ElementDrop, SampleDrop
 from mono_depth_ros.networks.dna_depth import FusionColumn, FusionNode, SeparableConv
+from mono_depth_ros.networks.layers.blocks import ElementDrop, SampleDrop
 
 # channels that a separable convolution takes and gives
 CHANNELS = {'lower': (64, 32), 'same': (64, 32), 'finer.0': (64, 32), 'merge': (96, 64)}

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from mono_depth_ros.networks import create_network
-from mono_depth_ros.networks.etm import EquivalentConv, load_plain_weights
+from mono_depth_ros.networks.layers.reparam import EquivalentConv, load_plain_weights
 
 # Sampling at offsets turns the last digit of a coordinate into more of a value.
 EXPORTED = {'lka_depth': 1e-3}

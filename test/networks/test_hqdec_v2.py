@@ -3,7 +3,6 @@ import torch
 from torch import nn
 
 from mono_depth_ros.networks import create_network
-from mono_depth_ros.networks.blocks import upsample_bilinear
 from mono_depth_ros.networks.hqdec_parts import (
     AdaptiveSum,
     AxialDownsample,
@@ -15,6 +14,7 @@ from mono_depth_ros.networks.hqdec_parts import (
     TransformerBlock,
     fold,
 )
+from mono_depth_ros.networks.layers.blocks import upsample_bilinear
 
 
 @pytest.fixture(scope='module')

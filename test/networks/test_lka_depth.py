@@ -4,8 +4,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from mono_depth_ros.networks import create_network
-from mono_depth_ros.networks.blocks import OffsetUpsample
 from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
+from mono_depth_ros.networks.layers.blocks import OffsetUpsample
 from mono_depth_ros.networks.lka_depth import LargeKernelAttention
 from mono_depth_ros.networks.ra_depth import RADepth
 

@@ -1,7 +1,7 @@
 import torch
 
 from mono_depth_ros.networks import create_network
-from mono_depth_ros.networks.blocks import ConvBlock, DisparityHead, upsample
+from mono_depth_ros.networks.layers.blocks import ConvBlock, DisparityHead, upsample
 
 
 def test_decoder_has_the_widths_of_the_layer_table():

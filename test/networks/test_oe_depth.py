@@ -3,7 +3,7 @@ import torch
 
 from mono_depth_ros.networks import create_network
 from mono_depth_ros.networks.complexity import count_parameters
-from mono_depth_ros.networks.od_conv import KernelAttention, ODConv2d
+from mono_depth_ros.networks.layers.dynamic_conv import KernelAttention, ODConv2d
 
 
 def on_meta(**options):

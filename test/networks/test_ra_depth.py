@@ -2,8 +2,8 @@ import torch
 from torch import nn
 
 from mono_depth_ros.networks import create_network
-from mono_depth_ros.networks.blocks import OffsetUpsample
 from mono_depth_ros.networks.complexity import count_parameters
+from mono_depth_ros.networks.layers.blocks import OffsetUpsample
 from mono_depth_ros.networks.ra_depth import ExchangeColumn
 
 

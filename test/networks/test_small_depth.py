@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from mono_depth_ros.networks import create_network
-from mono_depth_ros.networks.blocks import GrowingDrop
+from mono_depth_ros.networks.layers.blocks import GrowingDrop
 from mono_depth_ros.networks.small_depth import (
     DoubleScaleResidual,
     SparseDownsample,

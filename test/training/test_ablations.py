@@ -17,11 +17,11 @@ from watched_training import first_steps
 
 from mono_depth_ros.datasets.street import Street, render_frame, street_pose
 from mono_depth_ros.networks import DepthNetwork, create_network
-from mono_depth_ros.networks.blocks import GrowingDrop, OffsetUpsample
-from mono_depth_ros.networks.etm import EquivalentConv
 from mono_depth_ros.networks.hr_depth import SqueezeFuse
+from mono_depth_ros.networks.layers.blocks import GrowingDrop, OffsetUpsample
+from mono_depth_ros.networks.layers.dynamic_conv import ODConv2d
+from mono_depth_ros.networks.layers.reparam import EquivalentConv
 from mono_depth_ros.networks.lka_depth import LargeKernelAttention
-from mono_depth_ros.networks.od_conv import ODConv2d
 from mono_depth_ros.training.recipes import parse_config
 
 SIZE = (64, 96)

@@ -12,7 +12,7 @@ from mono_depth_ros.datasets.street import street_intrinsics
 from mono_depth_ros.inference.checkpoint import save_weights
 from mono_depth_ros.inference.model_card import write_card
 from mono_depth_ros.networks import create_network
-from mono_depth_ros.networks.etm import without_branches
+from mono_depth_ros.networks.layers.reparam import without_branches
 from mono_depth_ros.training.assembly import assemble, open_data
 from mono_depth_ros.training.config import DataConfig, LossConfig, OtherData, TrainConfig
 

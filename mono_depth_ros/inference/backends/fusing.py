@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 
 from mono_depth_ros.inference.backends.merging import is_sum, merge, plain_conv
 from mono_depth_ros.inference.backends.precision import FullPrecision
-from mono_depth_ros.networks.od_conv import ODConv2d
+from mono_depth_ros.networks.layers.dynamic_conv import ODConv2d
 
 _RELU = {torch.relu, torch.relu_, nn.functional.relu, nn.functional.relu_, 'relu', 'relu_'}
 _LEAVES = (FullPrecision, ODConv2d, Conv2dSame)  # their Python depends on shapes

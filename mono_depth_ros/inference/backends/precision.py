@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mono_depth_ros.networks import DepthNetwork
-from mono_depth_ros.networks.od_conv import AttendedConv2d
+from mono_depth_ros.networks.layers.dynamic_conv import AttendedConv2d
 
 _HEAVY = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, AttendedConv2d)
 

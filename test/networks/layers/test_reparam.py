@@ -3,9 +3,9 @@ import torch
 from torch import nn
 
 from mono_depth_ros.networks import create_network, list_networks
-from mono_depth_ros.networks.blocks import GrowingDrop, TrainingDrop
 from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
-from mono_depth_ros.networks.etm import (
+from mono_depth_ros.networks.layers.blocks import GrowingDrop, TrainingDrop
+from mono_depth_ros.networks.layers.reparam import (
     ElementDrop,
     EquivalentConv,
     add_branches,

@@ -6,7 +6,7 @@ from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from mono_depth_ros.networks.od_conv import AttendedConv2d
+from mono_depth_ros.networks.layers.dynamic_conv import AttendedConv2d
 
 
 def fold_batch_norm(network: nn.Module) -> None:

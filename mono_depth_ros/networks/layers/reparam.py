@@ -15,8 +15,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from mono_depth_ros.networks.blocks import ElementDrop, GrowingDrop
-from mono_depth_ros.networks.folding import replace_module
+from mono_depth_ros.networks.layers.blocks import ElementDrop, GrowingDrop
+from mono_depth_ros.networks.layers.fold_bn import replace_module
 
 Network = TypeVar('Network', bound=nn.Module)
 

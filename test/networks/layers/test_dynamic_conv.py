@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from mono_depth_ros.networks.od_conv import (
+from mono_depth_ros.networks.layers.dynamic_conv import (
     KernelAttention,
     ODConv2d,
     PooledBatchNorm2d,
