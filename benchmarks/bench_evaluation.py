@@ -22,8 +22,8 @@ from mono_depth_ros.datasets.street import street_images
 from mono_depth_ros.evaluation.evaluate import evaluate_frames
 from mono_depth_ros.evaluation.kitti import KittiFrames
 from mono_depth_ros.evaluation.predictors import card_factor, network_predictor
-from mono_depth_ros.inference.checkpoint import load_network
-from mono_depth_ros.inference.model_card import load_card
+from mono_depth_ros.inference.cards.checkpoint import load_network
+from mono_depth_ros.inference.cards.model_card import load_card
 
 FRAMES, DIFFERENT, BATCH = 697, 8, 2
 SIZE = (375, 1242)

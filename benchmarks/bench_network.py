@@ -24,9 +24,9 @@ from tables import Table, bar, sizes
 from timing import overhead, side_by_side
 
 from mono_depth_ros.evaluation.cost import untrained_network
+from mono_depth_ros.inference.backends.base import Engine, EngineJob
 from mono_depth_ros.inference.backends.cache import fingerprint
-from mono_depth_ros.inference.backends.choice import BACKENDS, check, serve
-from mono_depth_ros.inference.backends.engine import Engine, EngineJob
+from mono_depth_ros.inference.backends.select import BACKENDS, check, serve
 from mono_depth_ros.networks import DepthNetwork, list_networks
 from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
 

@@ -34,7 +34,7 @@ from mono_depth_ros.cli.demo_bag import (
     write_street_bag,
 )
 from mono_depth_ros.cli.demo_processes import Child, free_domain, isolated_environment
-from mono_depth_ros.inference.model_card import load_card
+from mono_depth_ros.inference.cards.model_card import load_card
 from mono_depth_ros.ros.camera_stream import CLOUD, DEPTH
 
 SIZE = (375, 1242)

@@ -23,7 +23,7 @@ from mono_depth_ros.datasets.street import Street, render_frame, street_pose
 from mono_depth_ros.datasets.street_data import StreetData
 from mono_depth_ros.evaluation.metrics import depth_metrics, mean_metrics, spearman
 from mono_depth_ros.geometry.disparity import disparity_to_depth
-from mono_depth_ros.inference.checkpoint import load_network
+from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.preprocessing import to_network_input
 from mono_depth_ros.machine import keep_freed_memory
 from mono_depth_ros.networks.pose import create_pose_network

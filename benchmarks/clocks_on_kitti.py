@@ -17,8 +17,8 @@ from mono_depth_ros.evaluation.bag_options import EvaluationOptions
 from mono_depth_ros.evaluation.bag_reading import evaluate_bag
 from mono_depth_ros.evaluation.card_estimate import CardEstimate
 from mono_depth_ros.evaluation.velodyne import read_scan, velodyne_projection
+from mono_depth_ros.inference.cards.model_card import DEFAULT_CARD, load_card
 from mono_depth_ros.inference.estimator import DepthEstimator
-from mono_depth_ros.inference.model_card import DEFAULT_CARD, load_card
 
 DRIVE = Path('../shared/data/kitti/test/2011_09_26/2011_09_26_drive_0052_sync')
 FRAMES, PERIOD = 52, 100_000_000  # then the car stands

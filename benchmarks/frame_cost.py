@@ -25,10 +25,10 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 
 from mono_depth_ros.datasets.street import street_intrinsics
-from mono_depth_ros.inference.backends.choice import Served
 from mono_depth_ros.inference.backends.gate import gate_images
+from mono_depth_ros.inference.backends.select import Served
+from mono_depth_ros.inference.cards.model_card import load_card
 from mono_depth_ros.inference.estimator import DepthEstimator
-from mono_depth_ros.inference.model_card import load_card
 from mono_depth_ros.ros.camera_stream import CLOUD, DEPTH, INFO, CameraStream, Frame
 from mono_depth_ros.ros.conversions import camera_info_message, image_message
 from mono_depth_ros.ros.frame_processing import prepare_frame, publish_depth, publish_geometry

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mono_depth_ros.evaluation.evaluate import EvaluationResult, Predictor, evaluate_frames
 from mono_depth_ros.evaluation.kitti import KittiFrames
 from mono_depth_ros.evaluation.predictors import card_factor, card_predictor
-from mono_depth_ros.inference.model_card import ModelCard, load_card
+from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
 
 DATA = Path('../shared/data/kitti')
 SPLITS = ('test_kitti2015_20', 'test_drive0052_eigen25')

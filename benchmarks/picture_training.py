@@ -13,8 +13,8 @@ import torch
 
 from mono_depth_ros.datasets.kitti_raw import KittiRaw
 from mono_depth_ros.evaluation.predictors import network_predictor
-from mono_depth_ros.inference.checkpoint import load_network
-from mono_depth_ros.inference.model_card import ModelCard, load_card
+from mono_depth_ros.inference.cards.checkpoint import load_network
+from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
 from mono_depth_ros.messages.colormap import colorize_depth
 from mono_depth_ros.training.assembly import assemble
 from mono_depth_ros.training.config import DataConfig, LossConfig, TrainConfig

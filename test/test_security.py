@@ -10,9 +10,9 @@ import pytest
 import torch
 from cards import UNTRAINED
 
-from mono_depth_ros.inference.checkpoint import file_sha256, load_network, read_state
-from mono_depth_ros.inference.importer import import_checkpoint
-from mono_depth_ros.inference.model_card import load_card, write_card
+from mono_depth_ros.inference.cards.checkpoint import file_sha256, load_network, read_state
+from mono_depth_ros.inference.cards.model_card import load_card, write_card
+from mono_depth_ros.inference.importers.importer import import_checkpoint
 from mono_depth_ros.networks import create_network
 from mono_depth_ros.networks.encoders import Encoder
 from mono_depth_ros.training.checkpoints import FILE_NAME, load_checkpoint

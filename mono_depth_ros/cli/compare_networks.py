@@ -25,7 +25,7 @@ from mono_depth_ros.evaluation.comparison import (
     published_lines,
 )
 from mono_depth_ros.evaluation.published import METRICS, load_published
-from mono_depth_ros.inference.model_card import ModelCard, list_cards, load_card
+from mono_depth_ros.inference.cards.model_card import ModelCard, list_cards, load_card
 from mono_depth_ros.machine import processor_name
 from mono_depth_ros.networks import list_networks, network_info
 

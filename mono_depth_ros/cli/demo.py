@@ -32,7 +32,7 @@ from mono_depth_ros.cli.demo_bag import (
 from mono_depth_ros.cli.demo_processes import Child, free_domain, isolated_environment
 from mono_depth_ros.cli.demo_recorder import Recorder
 from mono_depth_ros.cli.demo_report import DemoResult, closing_table, render_film
-from mono_depth_ros.inference.model_card import ModelCard, load_card
+from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
 from mono_depth_ros.ros.parameters import DepthNodeConfig
 
 # Chosen by eye for the untrained network, whose depth means nothing: it puts its clouds some

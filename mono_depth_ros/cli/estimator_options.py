@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Callable
 
 from mono_depth_ros.datasets.street import street_images
-from mono_depth_ros.inference.backends.choice import BACKENDS
-from mono_depth_ros.inference.backends.engine import PRECISIONS
+from mono_depth_ros.inference.backends.base import PRECISIONS
+from mono_depth_ros.inference.backends.select import BACKENDS
+from mono_depth_ros.inference.cards.model_card import DEFAULT_CARD, ModelCard, load_card
 from mono_depth_ros.inference.estimator import DepthEstimator
-from mono_depth_ros.inference.model_card import DEFAULT_CARD, ModelCard, load_card
 from mono_depth_ros.inference.preprocessing import FITS
 from mono_depth_ros.outputs.depth_outputs import MAX_DEPTH, MIN_DEPTH
 

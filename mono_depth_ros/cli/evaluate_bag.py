@@ -18,8 +18,8 @@ from mono_depth_ros.evaluation.bag_reading import BagSource, evaluate_bag
 from mono_depth_ros.evaluation.bag_result import BagResult, FrameRecord
 from mono_depth_ros.evaluation.card_estimate import CardEstimate
 from mono_depth_ros.evaluation.thresholds import NAMES, Threshold, Verdict, judge
+from mono_depth_ros.inference.cards.model_card import DEFAULT_CARD, ModelCard
 from mono_depth_ros.inference.estimator import DepthEstimator
-from mono_depth_ros.inference.model_card import DEFAULT_CARD, ModelCard
 from mono_depth_ros.outputs.depth_outputs import MAX_DEPTH, MIN_DEPTH
 
 PASSED, NOT_MEASURED, FAILED = 0, 1, 3

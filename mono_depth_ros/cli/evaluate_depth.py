@@ -39,7 +39,7 @@ from mono_depth_ros.evaluation.summary import (
     row_of,
     table,
 )
-from mono_depth_ros.inference.model_card import ModelCard, load_card
+from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
 
 Arguments = argparse.Namespace
 

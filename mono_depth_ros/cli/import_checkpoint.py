@@ -4,8 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from mono_depth_ros.inference.importer import ImportOptions, import_checkpoint
-from mono_depth_ros.inference.official_layouts import LAYOUTS
+from mono_depth_ros.inference.importers.importer import ImportOptions, import_checkpoint
+from mono_depth_ros.inference.importers.layouts import LAYOUTS
 
 
 def main(args: Sequence[str] | None = None) -> int:

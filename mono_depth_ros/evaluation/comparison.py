@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from mono_depth_ros.evaluation.cost import Latency, measure_latency, untrained_network
 from mono_depth_ros.evaluation.published import METRICS, PublishedResult, comparable
-from mono_depth_ros.inference.checkpoint import load_network
-from mono_depth_ros.inference.model_card import ModelCard
+from mono_depth_ros.inference.cards.checkpoint import load_network
+from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.networks import DepthNetwork, create_network
 from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
 

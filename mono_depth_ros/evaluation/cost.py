@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 
 from mono_depth_ros.datasets.street import street_images
-from mono_depth_ros.inference.checkpoint import load_network
-from mono_depth_ros.inference.model_card import ModelCard
+from mono_depth_ros.inference.cards.checkpoint import load_network
+from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.networks import DepthNetwork
 
 _CALIBRATION_IMAGES = 2

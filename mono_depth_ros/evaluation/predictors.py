@@ -25,9 +25,9 @@ from mono_depth_ros.evaluation.kitti import KittiFrames
 from mono_depth_ros.evaluation.kitti_ground_truth import read_depth
 from mono_depth_ros.evaluation.lanczos import lanczos_resize
 from mono_depth_ros.geometry.disparity import disparity_to_depth
-from mono_depth_ros.inference.checkpoint import load_network
+from mono_depth_ros.inference.cards.checkpoint import load_network
+from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.inference.estimator import checked_device
-from mono_depth_ros.inference.model_card import ModelCard
 from mono_depth_ros.inference.units import depth_scaling
 
 Image = NDArray[np.uint8]

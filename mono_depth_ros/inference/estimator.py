@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from mono_depth_ros.geometry.disparity import inverse_depth_line
-from mono_depth_ros.inference import cuda_frames, host_frames
+from mono_depth_ros.inference import cpu_io, gpu_io
+from mono_depth_ros.inference.backends.base import PRECISIONS, BackendError, EngineJob
 from mono_depth_ros.inference.backends.cache import cache_folder, fingerprint
-from mono_depth_ros.inference.backends.choice import Served, candidates, serve, split
-from mono_depth_ros.inference.backends.engine import PRECISIONS, BackendError, EngineJob
-from mono_depth_ros.inference.checkpoint import load_network
-from mono_depth_ros.inference.model_card import ModelCard
+from mono_depth_ros.inference.backends.select import Served, candidates, serve, split
+from mono_depth_ros.inference.cards.checkpoint import load_network
+from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.inference.preprocessing import Image, Size, legal_size
 from mono_depth_ros.inference.units import DepthScaling, depth_scaling
 
@@ -73,7 +73,7 @@ class DepthEstimator:
         self._report = report
         self._served: dict[Size, Served] = {}
         self._refused: dict[Size, BackendError] = {}
-        self._frames = host_frames if self.device.type == 'cpu' else cuda_frames
+        self._frames = cpu_io if self.device.type == 'cpu' else gpu_io
 
     def network_size(self, image_size: Size) -> Size:
         """Return the (height, width) at which the network sees images of a size."""

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from mono_depth_ros.geometry.camera import resize_intrinsics
-from mono_depth_ros.inference.model_card import ModelCard
+from mono_depth_ros.inference.cards.model_card import ModelCard
 
 Size = tuple[int, int]
 

@@ -17,8 +17,8 @@ from rclpy.parameter import Parameter
 from std_msgs.msg import Header
 
 from mono_depth_ros.datasets.street import street_images
+from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
 from mono_depth_ros.inference.estimator import DepthEstimator
-from mono_depth_ros.inference.model_card import ModelCard, load_card
 from mono_depth_ros.ros.camera_stream import CameraStream
 from mono_depth_ros.ros.depth_worker import DepthWorker
 from mono_depth_ros.ros.diagnostics import (

@@ -12,7 +12,7 @@ from rclpy.clock import Clock
 from rclpy.impl.rcutils_logger import RcutilsLogger
 from rclpy.node import Node
 
-from mono_depth_ros.inference.model_card import ModelCard
+from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.ros.camera_stream import CameraStream
 from mono_depth_ros.ros.limits import Level, Limits, Performance, readable_drops
 from mono_depth_ros.ros.parameters import DepthNodeConfig

@@ -14,7 +14,7 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from mono_depth_ros.inference.model_card import DEFAULT_CARD
+from mono_depth_ros.inference.cards.model_card import DEFAULT_CARD
 from mono_depth_ros.messages.colormap import COLORMAPS
 from mono_depth_ros.messages.encodings import MAX_PIXELS
 from mono_depth_ros.outputs.depth_outputs import MAX_DEPTH, MIN_DEPTH

@@ -21,8 +21,8 @@ from mono_depth_ros.datasets.kitti_raw import KittiRaw
 from mono_depth_ros.datasets.rosbag import RosbagData
 from mono_depth_ros.datasets.sample import TrainingData
 from mono_depth_ros.datasets.street_data import StreetData
-from mono_depth_ros.inference.checkpoint import load_network
-from mono_depth_ros.inference.model_card import load_card
+from mono_depth_ros.inference.cards.checkpoint import load_network
+from mono_depth_ros.inference.cards.model_card import load_card
 from mono_depth_ros.networks import DepthNetwork, create_network
 from mono_depth_ros.networks.layers.reparam import load_plain_weights, without_branches
 from mono_depth_ros.networks.pose import PoseNetwork, create_pose_network

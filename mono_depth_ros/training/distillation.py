@@ -15,8 +15,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from mono_depth_ros.geometry.disparity import depth_to_disparity, disparity_to_depth
-from mono_depth_ros.inference.checkpoint import load_network
-from mono_depth_ros.inference.model_card import ModelCard
+from mono_depth_ros.inference.cards.checkpoint import load_network
+from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.training.apx import pair_stages
 from mono_depth_ros.training.config import TrainConfig

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from mono_depth_ros.inference.checkpoint import read_state
-from mono_depth_ros.inference.official_dna import (
+from mono_depth_ros.inference.cards.checkpoint import read_state
+from mono_depth_ros.inference.importers.dna import (
     EFFICIENTNET_BLOCK,
     EFFICIENTNET_BLOCK_WITHOUT_EXPANSION,
     EFFICIENTNET_OUTSIDE_BLOCKS,

@@ -14,8 +14,8 @@ from mono_depth_ros.evaluation.evaluate import EvaluationResult
 from mono_depth_ros.evaluation.kitti import evaluate_kitti
 from mono_depth_ros.evaluation.predictors import evaluate_card, network_predictor
 from mono_depth_ros.geometry.camera import resize_intrinsics
-from mono_depth_ros.inference.checkpoint import save_weights
-from mono_depth_ros.inference.model_card import ModelCard, load_card, write_card
+from mono_depth_ros.inference.cards.checkpoint import save_weights
+from mono_depth_ros.inference.cards.model_card import ModelCard, load_card, write_card
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
 from mono_depth_ros.networks.layers.reparam import without_branches

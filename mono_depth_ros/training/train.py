@@ -23,7 +23,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from mono_depth_ros.evaluation.evaluate import EvaluationResult
-from mono_depth_ros.inference.model_card import ModelCard
+from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.training.assembly import Assembly, assemble
 from mono_depth_ros.training.batch import AugmentedData, Batch, StepSampler, collate

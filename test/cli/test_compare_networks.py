@@ -9,8 +9,8 @@ from cards import UNTRAINED
 
 from mono_depth_ros.cli.compare_networks import main
 from mono_depth_ros.evaluation.published import comparable, load_published
-from mono_depth_ros.inference.checkpoint import save_weights
-from mono_depth_ros.inference.model_card import write_card
+from mono_depth_ros.inference.cards.checkpoint import save_weights
+from mono_depth_ros.inference.cards.model_card import write_card
 from mono_depth_ros.networks import create_network, list_networks
 
 

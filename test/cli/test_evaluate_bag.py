@@ -5,7 +5,7 @@ from cards import UNTRAINED
 from street_bags import CAMERA, LIDAR, frames, write_street_bag
 
 from mono_depth_ros.cli.evaluate_bag import main
-from mono_depth_ros.inference.model_card import write_card
+from mono_depth_ros.inference.cards.model_card import write_card
 
 
 @pytest.fixture(scope='module')

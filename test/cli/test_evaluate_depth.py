@@ -10,7 +10,7 @@ from kitti_folder import DRIVE, write_day, write_depth, write_image, write_split
 from shared_data import shared_data
 
 from mono_depth_ros.cli.evaluate_depth import main
-from mono_depth_ros.inference.model_card import write_card
+from mono_depth_ros.inference.cards.model_card import write_card
 
 SIZE = (40, 60)
 

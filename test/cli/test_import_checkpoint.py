@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from mono_depth_ros.cli.import_checkpoint import main
-from mono_depth_ros.inference.model_card import load_card
-from mono_depth_ros.inference.official_layouts import LAYOUTS
+from mono_depth_ros.inference.cards.model_card import load_card
+from mono_depth_ros.inference.importers.layouts import LAYOUTS
 from mono_depth_ros.networks import create_network
 
 

@@ -16,8 +16,8 @@ from rosbags.typesys import Stores, get_typestore
 from mono_depth_ros.bags.reader import open_bag
 from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.cli.predict_bag import main
+from mono_depth_ros.inference.cards.model_card import load_card, write_card
 from mono_depth_ros.inference.estimator import DepthEstimator
-from mono_depth_ros.inference.model_card import load_card, write_card
 from mono_depth_ros.messages.point_cloud import unpack_cloud
 from mono_depth_ros.stamps import stamp_of
 

@@ -10,8 +10,8 @@ from cards import UNTRAINED, write_small_card
 from moving_bags import wall
 
 from mono_depth_ros.cli.predict_depth import main
+from mono_depth_ros.inference.cards.model_card import load_card, write_card
 from mono_depth_ros.inference.estimator import DepthEstimator
-from mono_depth_ros.inference.model_card import load_card, write_card
 
 SIZE = (64, 96)
 K = np.array([[90.0, 0, 47.5], [0, 90.0, 31.5], [0, 0, 1]])

@@ -12,7 +12,7 @@ from mono_depth_ros.evaluation.comparison import (
     published_lines,
 )
 from mono_depth_ros.evaluation.published import load_published
-from mono_depth_ros.inference.checkpoint import save_weights
+from mono_depth_ros.inference.cards.checkpoint import save_weights
 from mono_depth_ros.networks import create_network
 
 METRICS = {'test_20_abs_rel_median_scaled': 0.2, 'test_20_rmse_log_median_scaled': 0.25,

@@ -13,7 +13,7 @@ from mono_depth_ros.datasets.splits import SplitEntry, read_split
 from mono_depth_ros.evaluation.kitti import evaluate_kitti
 from mono_depth_ros.evaluation.lanczos import lanczos_resize
 from mono_depth_ros.evaluation.predictors import evaluate_card, network_predictor, row_prior
-from mono_depth_ros.inference.checkpoint import load_network, save_weights
+from mono_depth_ros.inference.cards.checkpoint import load_network, save_weights
 
 SIZE = (40, 60)
 # Disparity 1/2 everywhere: 1 / (0.01 + 9.99 / 2).

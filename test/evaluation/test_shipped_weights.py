@@ -4,8 +4,8 @@ import pytest
 from shared_data import shared_data
 
 from mono_depth_ros.evaluation.predictors import evaluate_card
-from mono_depth_ros.inference.checkpoint import load_network
-from mono_depth_ros.inference.model_card import list_cards, load_card
+from mono_depth_ros.inference.cards.checkpoint import load_network
+from mono_depth_ros.inference.cards.model_card import list_cards, load_card
 from mono_depth_ros.ros.parameters import DepthNodeConfig
 
 SHIPPED = [name for name in list_cards() if load_card(name).is_trained]

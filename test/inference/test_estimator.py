@@ -8,9 +8,9 @@ from cards import UNTRAINED
 from torch.nn.functional import interpolate
 
 from mono_depth_ros.geometry.disparity import disparity_to_depth
-from mono_depth_ros.inference.checkpoint import load_network, save_weights
+from mono_depth_ros.inference.cards.checkpoint import load_network, save_weights
+from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.inference.estimator import DepthEstimator
-from mono_depth_ros.inference.model_card import ModelCard
 from mono_depth_ros.inference.preprocessing import to_network_input
 
 # Disparity 1/2 everywhere: 1 / (0.01 + 9.99 / 2).

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mono_depth_ros.inference.model_card import ModelCard
+from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.inference.units import depth_scaling
 
 IMAGE_SIZE = (384, 1280)

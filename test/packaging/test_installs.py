@@ -27,7 +27,7 @@ EXECUTABLES = ['bag_to_kitti', 'compare_networks', 'depth_node', 'evaluate_bag',
                'prepare_split', 'replay_bag', 'replay_evaluator', 'train_depth']
 LOOK = """
 import mono_depth_ros
-from mono_depth_ros.inference.model_card import list_cards, models_folder
+from mono_depth_ros.inference.cards.model_card import list_cards, models_folder
 print(mono_depth_ros.__file__, models_folder(), *list_cards(), sep='\\n')
 """
 

@@ -25,7 +25,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
-from mono_depth_ros.inference.checkpoint import save_weights
+from mono_depth_ros.inference.cards.checkpoint import save_weights
 from mono_depth_ros.networks import create_network
 from mono_depth_ros.ros.fastdds import profile_environment, profile_variable
 

@@ -9,8 +9,8 @@ from cards import UNTRAINED, write_teacher
 from kitti_folder import DRIVE, write_day, write_image, write_split
 
 from mono_depth_ros.datasets.street import street_intrinsics
-from mono_depth_ros.inference.checkpoint import save_weights
-from mono_depth_ros.inference.model_card import write_card
+from mono_depth_ros.inference.cards.checkpoint import save_weights
+from mono_depth_ros.inference.cards.model_card import write_card
 from mono_depth_ros.networks import create_network
 from mono_depth_ros.networks.layers.reparam import without_branches
 from mono_depth_ros.training.assembly import assemble, open_data

@@ -9,8 +9,8 @@ from known_views import FOCAL, PLAIN, KnownTeacher, batch_of, noise, objective, 
 from known_views import SIZE as VIEW
 
 from mono_depth_ros.geometry.disparity import disparity_to_depth
-from mono_depth_ros.inference.checkpoint import save_weights
-from mono_depth_ros.inference.model_card import ModelCard, load_card, write_card
+from mono_depth_ros.inference.cards.checkpoint import save_weights
+from mono_depth_ros.inference.cards.model_card import ModelCard, load_card, write_card
 from mono_depth_ros.networks import create_network
 from mono_depth_ros.training.batch import AugmentedData, Draw, collate
 from mono_depth_ros.training.config import LossConfig, TrainConfig

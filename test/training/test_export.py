@@ -10,8 +10,8 @@ from kitti_folder import write_day, write_depth, write_image, write_split
 from torch import nn
 
 from mono_depth_ros.geometry.disparity import depth_to_disparity
-from mono_depth_ros.inference.checkpoint import load_network
-from mono_depth_ros.inference.model_card import load_card, write_card
+from mono_depth_ros.inference.cards.checkpoint import load_network
+from mono_depth_ros.inference.cards.model_card import load_card, write_card
 from mono_depth_ros.inference.units import depth_scaling
 from mono_depth_ros.networks.complexity import count_parameters
 from mono_depth_ros.training.assembly import assemble

@@ -6,8 +6,8 @@ import pytest
 import torch
 from watched_training import Recorder
 
-from mono_depth_ros.inference.checkpoint import save_weights
-from mono_depth_ros.inference.model_card import ModelCard, write_card
+from mono_depth_ros.inference.cards.checkpoint import save_weights
+from mono_depth_ros.inference.cards.model_card import ModelCard, write_card
 from mono_depth_ros.networks import create_network
 from mono_depth_ros.training.assembly import assemble
 from mono_depth_ros.training.batch import AugmentedData, Draw, collate

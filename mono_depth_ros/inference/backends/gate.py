@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mono_depth_ros.geometry.disparity import disparity_to_depth
-from mono_depth_ros.inference.backends.engine import BackendError, Engine, Size
+from mono_depth_ros.inference.backends.base import BackendError, Engine, Size
 from mono_depth_ros.inference.backends.precision import DisparityOfBytes
 from mono_depth_ros.inference.preprocessing import Image, resize_into
 from mono_depth_ros.networks import DepthNetwork

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mono_depth_ros.inference.backends.base import BackendError, EngineJob
 from mono_depth_ros.inference.backends.cache import entry_path
-from mono_depth_ros.inference.backends.engine import BackendError, EngineJob
-from mono_depth_ros.inference.backends.export import INPUT, OUTPUT, export_path, exported
+from mono_depth_ros.inference.backends.onnx_export import INPUT, OUTPUT, export_path, exported
 
 PROVIDERS = {'cpu': 'CPUExecutionProvider', 'cuda': 'CUDAExecutionProvider'}
 TENSORRT = 'TensorrtExecutionProvider'

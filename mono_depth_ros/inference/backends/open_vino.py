@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import torch
 from torch import Tensor
 
-from mono_depth_ros.inference.backends.engine import BackendError, EngineJob
-from mono_depth_ros.inference.backends.export import exported
+from mono_depth_ros.inference.backends.base import BackendError, EngineJob
+from mono_depth_ros.inference.backends.onnx_export import exported
 
 HINTS = {'float32': 'f32', 'bfloat16': 'bf16'}
 

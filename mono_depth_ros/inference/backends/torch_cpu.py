@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mono_depth_ros.inference.backends.engine import PRECISIONS, EngineJob
+from mono_depth_ros.inference.backends.base import PRECISIONS, EngineJob
 from mono_depth_ros.inference.backends.precision import DisparityOfBytes
 
 

@@ -10,7 +10,7 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
-from mono_depth_ros.inference.backends.engine import PRECISIONS, BackendError, EngineJob
+from mono_depth_ros.inference.backends.base import PRECISIONS, BackendError, EngineJob
 from mono_depth_ros.inference.backends.fusing import fuse
 from mono_depth_ros.inference.backends.precision import DisparityOfBytes
 

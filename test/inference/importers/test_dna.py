@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from official_checkpoints import SETTINGS, batch_norm, conv3, double, layer, norm, weights
 
-from mono_depth_ros.inference.checkpoint import load_network
-from mono_depth_ros.inference.importer import import_checkpoint
+from mono_depth_ros.inference.cards.checkpoint import load_network
+from mono_depth_ros.inference.importers.importer import import_checkpoint
 
 SIZE = (SETTINGS['height'], SETTINGS['width'])
 CHANNELS = (16, 24, 40, 112, 320)

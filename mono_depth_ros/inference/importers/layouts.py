@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mono_depth_ros.inference.official_dna import (
+from mono_depth_ros.inference.importers.dna import (
     b0_encoder_key,
     b1_encoder_key,
     dna_depth_key,
 )
-from mono_depth_ros.inference.official_hrnet import (
+from mono_depth_ros.inference.importers.hrnet import (
     diffnet_key,
     hrnet_key,
     older_diffnet_key,

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from mono_depth_ros.inference.card_fields import KINDS, REQUIRED
+from mono_depth_ros.inference.cards.card_fields import KINDS, REQUIRED
 from mono_depth_ros.resources import share_file
 
 Matrix3 = tuple[tuple[float, float, float], ...]

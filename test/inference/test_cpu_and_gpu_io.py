@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mono_depth_ros.geometry.disparity import disparity_to_depth, inverse_depth_line
-from mono_depth_ros.inference import cuda_frames, host_frames
+from mono_depth_ros.inference import cpu_io, gpu_io
 from mono_depth_ros.inference.backends.gate import gate_images
 
 SIZES = [((192, 640), (64, 96)), ((75, 111), (64, 96)), ((40, 50), (64, 96)),
@@ -18,8 +18,8 @@ def test_images_are_resized_as_opencv_does(from_size, to_size):
     image = cv2.resize(gate_images()[0], from_size[::-1])
     ours, theirs = (torch.zeros(2, *to_size, 3, dtype=torch.uint8) for _ in range(2))
 
-    cuda_frames.load([image], ours)
-    host_frames.load([image], theirs)
+    gpu_io.load([image], ours)
+    cpu_io.load([image], theirs)
 
     difference = (ours.int() - theirs.int()).abs()
     # OpenCV interpolates in fixed point, so that some pixels are rounded the other way.
@@ -33,8 +33,8 @@ def test_depth_comes_at_every_cameras_size_with_its_own_factor():
     offset, slope = inverse_depth_line(0.1, 100.0)
     lines = [(offset / factor, slope / factor) for factor in (1.0, 2.5)]
 
-    ours = cuda_frames.unload(disparity, sizes, lines)
-    theirs = host_frames.unload(disparity, sizes, lines)
+    ours = gpu_io.unload(disparity, sizes, lines)
+    theirs = cpu_io.unload(disparity, sizes, lines)
 
     for index, factor in enumerate((1.0, 2.5)):
         resized = cv2.resize(disparity[index].numpy(), sizes[index][::-1])

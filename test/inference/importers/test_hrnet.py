@@ -4,9 +4,9 @@ import pytest
 import torch
 from official_hrnet import FORWARD, official
 
-from mono_depth_ros.inference.checkpoint import load_network
-from mono_depth_ros.inference.importer import import_checkpoint
-from mono_depth_ros.inference.official_layouts import LAYOUTS
+from mono_depth_ros.inference.cards.checkpoint import load_network
+from mono_depth_ros.inference.importers.importer import import_checkpoint
+from mono_depth_ros.inference.importers.layouts import LAYOUTS
 
 every_layout = pytest.mark.parametrize('layout', FORWARD)
 NETWORKS = {'ra_depth': 'ra_depth', 'diffnet': 'diffnet', 'diffnet_1024x320': 'diffnet'}

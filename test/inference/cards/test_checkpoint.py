@@ -6,8 +6,8 @@ import torch
 from cards import UNTRAINED
 from torch import nn
 
-from mono_depth_ros.inference.checkpoint import file_sha256, load_network, save_weights
-from mono_depth_ros.inference.model_card import ModelCard
+from mono_depth_ros.inference.cards.checkpoint import file_sha256, load_network, save_weights
+from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.inference.preprocessing import to_network_input
 from mono_depth_ros.networks import create_network
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from official_checkpoints import FORWARD, official
 
-from mono_depth_ros.inference.checkpoint import load_network
-from mono_depth_ros.inference.importer import import_checkpoint
-from mono_depth_ros.inference.model_card import load_card
+from mono_depth_ros.inference.cards.checkpoint import load_network
+from mono_depth_ros.inference.cards.model_card import load_card
+from mono_depth_ros.inference.importers.importer import import_checkpoint
 
 SIZE = (64, 96)
 every_layout = pytest.mark.parametrize('layout', FORWARD)

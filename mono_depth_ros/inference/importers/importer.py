@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from mono_depth_ros.inference.checkpoint import save_weights
-from mono_depth_ros.inference.model_card import Matrix3, ModelCard, load_card, write_card
-from mono_depth_ros.inference.official_layouts import (
+from mono_depth_ros.inference.cards.checkpoint import save_weights
+from mono_depth_ros.inference.cards.model_card import Matrix3, ModelCard, load_card, write_card
+from mono_depth_ros.inference.importers.layouts import (
     LAYOUTS,
     OfficialLayout,
     may_be_missing,

@@ -12,14 +12,14 @@ import pytest
 import torch
 from cards import UNTRAINED
 
-from mono_depth_ros.inference.backends import choice, export, open_vino, torch_cuda
+from mono_depth_ros.inference.backends import onnx_export, open_vino, select, torch_cuda
+from mono_depth_ros.inference.backends.base import BackendError, EngineJob
 from mono_depth_ros.inference.backends.cache import fingerprint
-from mono_depth_ros.inference.backends.engine import BackendError, EngineJob
 from mono_depth_ros.inference.backends.fusing import FusedConv
 from mono_depth_ros.inference.backends.gate import gate_batch, gate_images
-from mono_depth_ros.inference.checkpoint import load_network
+from mono_depth_ros.inference.cards.checkpoint import load_network
+from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.inference.estimator import DepthEstimator
-from mono_depth_ros.inference.model_card import ModelCard
 
 CARD = replace(UNTRAINED, network='small_depth')
 RANGE = CARD.min_depth, CARD.max_depth
@@ -44,7 +44,7 @@ def with_reports(job: EngineJob, folder: Path | None = None) -> tuple[EngineJob,
     pytest.param('openvino', 'float32', marks=NEEDS_OPENVINO)])
 def test_every_backend_and_batch_has_the_depth_of_pytorch(job, backend, precision):
     # The range is one that half precision suffices for, whatever the random weights.
-    served = choice.serve([backend], replace(job, precision=precision), (1, 3), (1.0, 2.0))
+    served = select.serve([backend], replace(job, precision=precision), (1, 3), (1.0, 2.0))
 
     assert served.backend == backend and sorted(served.engines) == [1, 3]
     assert served.figure.problem(precision) == ''
@@ -68,7 +68,7 @@ def test_bfloat16_of_openvino_leaves_the_head_in_float32(job):
 @NEEDS_OPENVINO
 def test_signals_are_survived_when_engines_of_openvino_come_and_go(job):
     """A node is configured and cleaned up many times before Ctrl-C ends it."""
-    export.exported(job)  # so that the other process needs no network
+    onnx_export.exported(job)  # so that the other process needs no network
     code = ('import gc, os, pathlib, signal, sys, torch\n'
             'from mono_depth_ros.inference.backends import engine, open_vino\n'
             'signal.signal(signal.SIGUSR1, lambda *_: print("handled"))\n'
@@ -87,7 +87,7 @@ def test_signals_are_survived_when_engines_of_openvino_come_and_go(job):
 
 
 def test_an_export_leaves_the_network_as_it_was(job):
-    export.export(job)
+    onnx_export.export(job)
 
     assert not any(module.training for module in job.network.modules())
 
@@ -95,18 +95,18 @@ def test_an_export_leaves_the_network_as_it_was(job):
 def test_an_export_is_made_once(job, tmp_path):
     sized, said = with_reports(job, tmp_path)
 
-    first = export.exported(sized)
+    first = onnx_export.exported(sized)
 
-    assert export.exported(sized) == first and len(said) == 1
+    assert onnx_export.exported(sized) == first and len(said) == 1
 
 
 def test_a_damaged_export_is_made_anew(job, tmp_path):
     sized, said = with_reports(job, tmp_path)
-    first = export.exported(sized)
-    path = export.export_path(sized)
+    first = onnx_export.exported(sized)
+    path = onnx_export.export_path(sized)
     path.write_bytes(path.read_bytes()[:1000])
 
-    assert export.exported(sized) == first
+    assert onnx_export.exported(sized) == first
     assert any('is damaged' in text for text in said)
 
 
@@ -114,9 +114,9 @@ def test_an_export_of_other_weights_is_not_taken(job, tmp_path):
     """A file that is whole, but whose numbers are not the network's: the gate notices."""
     sized, said = with_reports(job, tmp_path)
     other = load_network(replace(CARD, seed=2), gate_images()).deploy()
-    export.exported(replace(sized, network=other))
+    onnx_export.exported(replace(sized, network=other))
 
-    served = choice.serve(['onnxruntime'], sized, [1], RANGE)
+    served = select.serve(['onnxruntime'], sized, [1], RANGE)
 
     assert served.figure.problem('float32') == ''
     assert any('exporting anew' in text and 'depth error max' in text for text in said)
@@ -126,7 +126,7 @@ def test_a_backend_by_name_whose_depth_is_wrong_is_refused_with_the_figure(job, 
     monkeypatch.setattr('mono_depth_ros.inference.backends.gate.HALF_MEDIAN', 1e-9)
 
     with pytest.raises(BackendError, match=r'torch: depth error .*median .* \(limit 1e-09\)'):
-        choice.serve(['torch'], replace(job, precision='bfloat16'), [1], RANGE)
+        select.serve(['torch'], replace(job, precision='bfloat16'), [1], RANGE)
 
 
 def test_auto_says_why_a_backend_fails_and_takes_the_next(job, monkeypatch):
@@ -135,9 +135,9 @@ def test_auto_says_why_a_backend_fails_and_takes_the_next(job, monkeypatch):
     def fail(job: EngineJob) -> None:
         raise RuntimeError('no such instruction')
 
-    monkeypatch.setattr(choice.onnx_runtime, 'OnnxRuntimeEngine', fail)
+    monkeypatch.setattr(select.onnx_runtime, 'OnnxRuntimeEngine', fail)
 
-    served = choice.serve(['onnxruntime', 'torch'], sized, [1], RANGE)
+    served = select.serve(['onnxruntime', 'torch'], sized, [1], RANGE)
 
     assert served.backend == 'torch'
     assert 'backend onnxruntime: RuntimeError: no such instruction' in said
@@ -150,7 +150,7 @@ def test_auto_says_why_a_backend_fails_and_takes_the_next(job, monkeypatch):
 ])
 def test_what_a_backend_cannot_do_is_said(job, backend, precision, message):
     with pytest.raises(BackendError, match=message):
-        choice.serve([backend], replace(job, precision=precision), [1], RANGE)
+        select.serve([backend], replace(job, precision=precision), [1], RANGE)
 
 
 @pytest.mark.parametrize(('backend', 'package'), [
@@ -162,7 +162,7 @@ def test_a_missing_package_is_named_with_its_command(job, monkeypatch, backend, 
         importlib.util, 'find_spec', lambda name: None if name == package else find(name))
 
     with pytest.raises(BackendError, match=f'not installed: pip install .*{package}'):
-        choice.serve([backend], job, [1], RANGE)
+        select.serve([backend], job, [1], RANGE)
 
 
 def test_an_unknown_backend_is_refused():
@@ -174,7 +174,7 @@ def test_an_unknown_backend_is_refused():
     (6, 6, False, [6]), (7, 6, False, [6, 1]), (5, 6, False, [1] * 5), (5, 6, True, [5]),
     (3, 6, True, [1] * 3), (13, 6, True, [6, 6, 1]), (2, 1, True, [1, 1]), (0, 6, True, [])])
 def test_images_are_split_into_the_batches_there_are(count, most, pads, runs):
-    assert choice.split(count, most, pads=pads) == runs
+    assert select.split(count, most, pads=pads) == runs
 
 
 @pytest.mark.parametrize(('seconds_of_three', 'most'), [(0.004, 3), (0.02, 1)])
@@ -190,7 +190,7 @@ def test_a_batch_is_run_at_once_where_it_saves_time(seconds_of_three, most):
 
     engines = {1: Sleeper(0.004), 3: Sleeper(seconds_of_three)}
 
-    assert choice.worthwhile_batch(engines) == most
+    assert select.worthwhile_batch(engines) == most
 
 
 def test_an_estimator_of_three_cameras_gives_any_number_of_images_their_own_depth(tmp_path,

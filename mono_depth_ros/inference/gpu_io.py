@@ -66,7 +66,7 @@ def resampling_matrix(extent: int, wanted: int, averages: bool, device: torch.de
 
 def unload(disparity: Tensor, sizes: Sequence[Size], lines: Sequence[InverseDepthLine]
            ) -> list[Depth]:
-    """Turn disparity into depth at the sizes of the cameras, see host_frames.unload."""
+    """Turn disparity into depth at the sizes of the cameras, see cpu_io.unload."""
     pinned = []
     for each, size, (offset, slope) in zip(disparity, sizes, lines):
         inverse = F.interpolate((each * slope + offset)[None, None], size, mode='bilinear',

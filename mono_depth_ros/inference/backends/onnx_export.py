@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
+from mono_depth_ros.inference.backends.base import BackendError, EngineJob
 from mono_depth_ros.inference.backends.cache import cached, entry_path
-from mono_depth_ros.inference.backends.engine import BackendError, EngineJob
 from mono_depth_ros.inference.backends.precision import DisparityOfBytes
 
 INPUT, OUTPUT = 'images', 'disparity'

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mono_depth_ros.inference import model_card
-from mono_depth_ros.inference.model_card import (
+from mono_depth_ros.inference.cards import model_card
+from mono_depth_ros.inference.cards.model_card import (
     ModelCard,
     list_cards,
     load_card,

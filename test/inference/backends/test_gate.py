@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mono_depth_ros.inference.backends.engine import BackendError
+from mono_depth_ros.inference.backends.base import BackendError
 from mono_depth_ros.inference.backends.gate import (
     checked,
     figure_of,

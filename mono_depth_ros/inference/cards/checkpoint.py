@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from mono_depth_ros.inference.model_card import ModelCard
+from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.inference.preprocessing import Image, to_network_input
 from mono_depth_ros.networks import DepthNetwork, create_network
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mono_depth_ros.inference.backends import export, onnx_runtime, open_vino, torch_cuda
+from mono_depth_ros.inference.backends import onnx_export, onnx_runtime, open_vino, torch_cuda
+from mono_depth_ros.inference.backends.base import BackendError, Engine, EngineJob
 from mono_depth_ros.inference.backends.cache import forget
-from mono_depth_ros.inference.backends.engine import BackendError, Engine, EngineJob
 from mono_depth_ros.inference.backends.gate import (
     GateFigure,
     checked,
@@ -109,7 +109,7 @@ def _served(name: str, job: EngineJob, batches: Sequence[int], reference: Tensor
 def _proven(name: str, job: EngineJob, reference: Tensor, depth_range: tuple[float, float]
             ) -> tuple[Engine, GateFigure]:
     """Build an engine and put it through the gate; what came from the cache gets two chances."""
-    was_cached = name != 'torch' and export.export_path(job).exists()
+    was_cached = name != 'torch' and onnx_export.export_path(job).exists()
     try:
         engine = build(name, job)
         return engine, checked(measure(engine, reference, depth_range), job.precision)
@@ -117,7 +117,7 @@ def _proven(name: str, job: EngineJob, reference: Tensor, depth_range: tuple[flo
         if not was_cached:
             raise
         job.report(f'{name}: {_in_words(error)}; exporting anew')
-        forget(export.export_path(job))
+        forget(onnx_export.export_path(job))
         engine = build(name, job)
         return engine, checked(measure(engine, reference, depth_range), job.precision)
 
