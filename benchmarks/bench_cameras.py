@@ -18,7 +18,7 @@ from headline import headline
 from tables import Table, bar, sizes
 from timing import side_by_side
 
-from mono_depth_ros.datasets.street import street_images
+from mono_depth_ros.datasets.street.raycast import street_images
 from mono_depth_ros.evaluation.cost import untrained_card
 from mono_depth_ros.inference.backends.gate import HALF_P99
 from mono_depth_ros.inference.estimator import DepthEstimator

@@ -15,7 +15,7 @@ from std_msgs.msg import Header
 from tables import Table
 from timing import side_by_side
 
-from mono_depth_ros.datasets.street import Street, render_frame
+from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.geometry.camera import backproject
 from mono_depth_ros.messages.point_cloud import pack_cloud
 from mono_depth_ros.ros.conversions import cloud_message

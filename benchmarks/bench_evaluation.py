@@ -18,7 +18,7 @@ import torch
 from headline import headline
 
 from mono_depth_ros.datasets.splits import SplitEntry, write_split
-from mono_depth_ros.datasets.street import street_images
+from mono_depth_ros.datasets.street.raycast import street_images
 from mono_depth_ros.evaluation.evaluate import evaluate_frames
 from mono_depth_ros.evaluation.kitti import KittiFrames
 from mono_depth_ros.evaluation.predictors import card_factor, network_predictor

@@ -6,7 +6,7 @@ import time
 import cv2
 from headline import headline
 
-from mono_depth_ros.datasets.street import Street, render_frame
+from mono_depth_ros.datasets.street.raycast import Street, render_frame
 
 SIZES = ((128, 416), (192, 640), (375, 1242))
 BAR_SIZE, BAR = (192, 640), 20.0  # frames per second on one core

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from headline import headline
 
-from mono_depth_ros.datasets.street import Street, render_frame, street_pose
-from mono_depth_ros.datasets.street_data import StreetData
+from mono_depth_ros.datasets.street.data import StreetData
+from mono_depth_ros.datasets.street.raycast import Street, render_frame, street_pose
 from mono_depth_ros.evaluation.metrics import depth_metrics, mean_metrics, spearman
 from mono_depth_ros.geometry.disparity import disparity_to_depth
 from mono_depth_ros.inference.cards.checkpoint import load_network

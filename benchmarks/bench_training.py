@@ -19,7 +19,7 @@ import torch
 from headline import headline
 
 from mono_depth_ros.datasets.splits import SplitEntry, write_split
-from mono_depth_ros.datasets.street import Street, render_frame
+from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.machine import keep_freed_memory
 from mono_depth_ros.training.assembly import assemble
 from mono_depth_ros.training.batch import AugmentedData, Batch, Draw, collate

@@ -12,7 +12,7 @@ from headline import headline
 
 from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.datasets.image_files import read_image
-from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, read_camera
+from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
 from mono_depth_ros.evaluation.bag_options import EvaluationOptions
 from mono_depth_ros.evaluation.bag_reading import evaluate_bag
 from mono_depth_ros.evaluation.card_estimate import CardEstimate

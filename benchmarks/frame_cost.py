@@ -24,7 +24,7 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 
-from mono_depth_ros.datasets.street import street_intrinsics
+from mono_depth_ros.datasets.street.raycast import street_intrinsics
 from mono_depth_ros.inference.backends.gate import gate_images
 from mono_depth_ros.inference.backends.select import Served
 from mono_depth_ros.inference.cards.model_card import load_card

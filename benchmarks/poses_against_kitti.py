@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from headline import headline
 
-from mono_depth_ros.datasets.kitti_poses import POSES, find_drive_poses, read_poses
+from mono_depth_ros.datasets.kitti.poses import POSES, find_drive_poses, read_poses
 
 ROOT = Path(__file__).parents[2] / 'shared/data/kitti/train'
 CAMERA_HEIGHT = 1.65

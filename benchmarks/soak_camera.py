@@ -10,7 +10,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
-from mono_depth_ros.datasets.street import street_images
+from mono_depth_ros.datasets.street.raycast import street_images
 
 PICTURES = 8
 

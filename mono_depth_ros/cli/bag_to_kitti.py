@@ -10,7 +10,7 @@ from pathlib import Path
 from rosbags.highlevel import AnyReaderError
 from tqdm import tqdm
 
-from mono_depth_ros.datasets.bag_to_kitti import FORMS, KittiLayoutOptions, write_kitti
+from mono_depth_ros.datasets.kitti.from_bag import FORMS, KittiLayoutOptions, write_kitti
 
 
 def main(args: Sequence[str] | None = None) -> int:

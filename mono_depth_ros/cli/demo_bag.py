@@ -20,8 +20,8 @@ from mono_depth_ros.bags.reader import (
 )
 from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.datasets.image_files import read_image
-from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, read_camera
-from mono_depth_ros.datasets.street import Street, render_frame
+from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
+from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.ros.bag_player import recorded_qos
 
 KITTI_DRIVE = Path('kitti/test/2011_09_26/2011_09_26_drive_0052_sync')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from mono_depth_ros.datasets.street import street_images
+from mono_depth_ros.datasets.street.raycast import street_images
 from mono_depth_ros.inference.backends.base import PRECISIONS
 from mono_depth_ros.inference.backends.select import BACKENDS
 from mono_depth_ros.inference.cards.model_card import DEFAULT_CARD, ModelCard, load_card

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mono_depth_ros.datasets.kitti_poses import POSES, find_drive_poses
+from mono_depth_ros.datasets.kitti.poses import POSES, find_drive_poses
 from mono_depth_ros.datasets.split_making import find_drives
 
 

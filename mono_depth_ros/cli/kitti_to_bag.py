@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mono_depth_ros.bags.writer import STORAGES
-from mono_depth_ros.datasets.kitti_to_bag import IMAGE_FORMS, KittiBagOptions, write_drive
+from mono_depth_ros.datasets.kitti.to_bag import IMAGE_FORMS, KittiBagOptions, write_drive
 
 
 def main(args: Sequence[str] | None = None) -> int:

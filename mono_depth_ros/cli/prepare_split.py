@@ -10,9 +10,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mono_depth_ros.datasets.bag_options import BagOptions
+from mono_depth_ros.datasets.bag.options import BagOptions
 from mono_depth_ros.datasets.known_splits import KNOWN_SPLITS, check_known_split
-from mono_depth_ros.datasets.motion import MIN_MOTION
 from mono_depth_ros.datasets.split_making import (
     Chosen,
     choose_bag,
@@ -22,6 +21,7 @@ from mono_depth_ros.datasets.split_making import (
     part,
 )
 from mono_depth_ros.datasets.splits import SplitEntry, read_split, write_split
+from mono_depth_ros.datasets.static_frames import MIN_MOTION
 
 Arguments = argparse.Namespace
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from mono_depth_ros.bags.reader import STORAGE_SUFFIXES
-from mono_depth_ros.datasets.bag_options import BagOptions
-from mono_depth_ros.datasets.bag_recording import BagRecording
+from mono_depth_ros.datasets.bag.options import BagOptions
+from mono_depth_ros.datasets.bag.recording import BagRecording
 from mono_depth_ros.datasets.image_files import read_image
-from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, read_camera
-from mono_depth_ros.datasets.kitti_raw import COLOUR, ENDINGS, GRAY
-from mono_depth_ros.datasets.motion import is_moving
+from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
+from mono_depth_ros.datasets.kitti.raw import COLOUR, ENDINGS, GRAY
 from mono_depth_ros.datasets.sample import Image
 from mono_depth_ros.datasets.splits import SplitEntry
+from mono_depth_ros.datasets.static_frames import is_moving
 
 OTHER = {'l': 'r', 'r': 'l'}
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from mono_depth_ros.datasets.street import street_images
+from mono_depth_ros.datasets.street.raycast import street_images
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.networks import DepthNetwork

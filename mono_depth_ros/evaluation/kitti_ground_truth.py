@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.image_files import read_image
-from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, read_camera
-from mono_depth_ros.datasets.kitti_raw import COLOUR, ENDINGS, find_image
+from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
+from mono_depth_ros.datasets.kitti.raw import COLOUR, ENDINGS, find_image
 from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.evaluation.frame_metrics import LIMITS
 from mono_depth_ros.evaluation.frames import Frame, Image

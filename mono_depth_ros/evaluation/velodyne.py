@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, read_numbers
-from mono_depth_ros.datasets.kitti_drive import VELO_FILE, read_points
+from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_numbers
+from mono_depth_ros.datasets.kitti.drive import VELO_FILE, read_points
 from mono_depth_ros.evaluation.point_depth import draw_nearest, transform_points
 
 Array = NDArray[np.float64]

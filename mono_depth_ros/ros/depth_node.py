@@ -16,7 +16,7 @@ from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_msgs.msg import Header
 
-from mono_depth_ros.datasets.street import street_images
+from mono_depth_ros.datasets.street.raycast import street_images
 from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.ros.camera_stream import CameraStream

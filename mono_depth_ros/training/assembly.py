@@ -13,14 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import ConcatDataset
 
-from mono_depth_ros.datasets.bag_options import BagOptions
+from mono_depth_ros.datasets.bag.data import RosbagData
+from mono_depth_ros.datasets.bag.options import BagOptions
 from mono_depth_ros.datasets.cityscapes import Cityscapes
 from mono_depth_ros.datasets.ddad import Ddad
 from mono_depth_ros.datasets.image_sequence import ImageSequence
-from mono_depth_ros.datasets.kitti_raw import KittiRaw
-from mono_depth_ros.datasets.rosbag import RosbagData
+from mono_depth_ros.datasets.kitti.raw import KittiRaw
 from mono_depth_ros.datasets.sample import TrainingData
-from mono_depth_ros.datasets.street_data import StreetData
+from mono_depth_ros.datasets.street.data import StreetData
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import load_card
 from mono_depth_ros.networks import DepthNetwork, create_network

@@ -10,7 +10,7 @@ from mono_depth_ros.cli.demo_bag import (
     write_kitti_bag,
     write_street_bag,
 )
-from mono_depth_ros.datasets.street import street_intrinsics
+from mono_depth_ros.datasets.street.raycast import street_intrinsics
 
 CALIBRATION = """calib_time: 09-Jan-2012 13:57:47
 S_rect_02: 1.2e+01 8.0e+00

@@ -6,8 +6,8 @@ import pytest
 from kitti_folder import DAY, DRIVE
 
 from mono_depth_ros.cli.find_poses import main
-from mono_depth_ros.datasets.kitti_raw import KittiRaw
-from mono_depth_ros.datasets.street import Street, render_frame, street_intrinsics
+from mono_depth_ros.datasets.kitti.raw import KittiRaw
+from mono_depth_ros.datasets.street.raycast import Street, render_frame, street_intrinsics
 
 SIZE, FIRST = (320, 1056), 20
 RIGHT_OF_FIRST = 0.06  # [m], camera 2 of 0

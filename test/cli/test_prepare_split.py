@@ -7,7 +7,7 @@ from moving_bags import write_moving_bag
 from shared_data import shared_data
 
 from mono_depth_ros.cli.prepare_split import main
-from mono_depth_ros.datasets.rosbag import RosbagData
+from mono_depth_ros.datasets.bag.data import RosbagData
 from mono_depth_ros.datasets.splits import read_split
 
 

@@ -4,7 +4,7 @@ import cv2
 import pytest
 from moving_bags import PERIOD, START, wall, write_moving_bag
 
-from mono_depth_ros.datasets.bag_options import BagOptions
+from mono_depth_ros.datasets.bag.options import BagOptions
 from mono_depth_ros.datasets.split_making import (
     Chosen,
     choose_bag,

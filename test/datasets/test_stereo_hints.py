@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from mono_depth_ros.datasets.stereo_hints import stereo_hint
-from mono_depth_ros.datasets.street import Street, render_frame
+from mono_depth_ros.datasets.street.raycast import Street, render_frame
 
 
 def wall(left, size=(80, 300)):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from mono_depth_ros.datasets.street import street_images
+from mono_depth_ros.datasets.street.raycast import street_images
 from mono_depth_ros.inference.cards.checkpoint import load_network, save_weights
 from mono_depth_ros.inference.cards.model_card import ModelCard, write_card
 from mono_depth_ros.networks import create_network

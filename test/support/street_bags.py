@@ -3,7 +3,7 @@
 import numpy as np
 
 from mono_depth_ros.bags.writer import CameraBagWriter
-from mono_depth_ros.datasets.street import Street, render_frame, street_intrinsics
+from mono_depth_ros.datasets.street.raycast import Street, render_frame, street_intrinsics
 
 SIZE = (48, 144)
 START = 1_000_000_000_000_000_000

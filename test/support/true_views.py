@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from mono_depth_ros.datasets.street import StreetFrame
+from mono_depth_ros.datasets.street.raycast import StreetFrame
 from mono_depth_ros.geometry.camera import backproject, project
 from mono_depth_ros.geometry.ego_motion import transform_points
 from mono_depth_ros.training.view_synthesis import warp_to_target

@@ -15,7 +15,7 @@ from kitti_folder import DRIVE, write_day, write_image, write_split
 from torch import nn
 from watched_training import first_steps
 
-from mono_depth_ros.datasets.street import Street, render_frame, street_pose
+from mono_depth_ros.datasets.street.raycast import Street, render_frame, street_pose
 from mono_depth_ros.networks import DepthNetwork, create_network
 from mono_depth_ros.networks.hr_depth import SqueezeFuse
 from mono_depth_ros.networks.layers.blocks import GrowingDrop, OffsetUpsample

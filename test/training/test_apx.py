@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from mono_depth_ros.datasets.street import Street, render_frame
+from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.geometry.disparity import depth_to_disparity
 from mono_depth_ros.training.apx import apx_loss, pair_stages, position_mask
 

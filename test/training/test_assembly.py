@@ -8,7 +8,7 @@ import torch
 from cards import UNTRAINED, write_teacher
 from kitti_folder import DRIVE, write_day, write_image, write_split
 
-from mono_depth_ros.datasets.street import street_intrinsics
+from mono_depth_ros.datasets.street.raycast import street_intrinsics
 from mono_depth_ros.inference.cards.checkpoint import save_weights
 from mono_depth_ros.inference.cards.model_card import write_card
 from mono_depth_ros.networks import create_network

@@ -8,8 +8,8 @@ import torch
 from true_views import reconstruction_error, view
 
 from mono_depth_ros.datasets.sample import Source, TrainingSample
-from mono_depth_ros.datasets.street import Street, render_frame, street_intrinsics
-from mono_depth_ros.datasets.street_data import BASELINE
+from mono_depth_ros.datasets.street.data import BASELINE
+from mono_depth_ros.datasets.street.raycast import Street, render_frame, street_intrinsics
 from mono_depth_ros.training.augmentation import (
     AugmentedSample,
     Window,

@@ -5,7 +5,7 @@ import pytest
 import torch
 from true_views import motion_between, view_of
 
-from mono_depth_ros.datasets.street import Street, render_frame
+from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.geometry.camera import backproject, project
 from mono_depth_ros.geometry.ego_motion import (
     invert_transform,

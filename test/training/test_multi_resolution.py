@@ -6,7 +6,7 @@ import torch
 from true_views import reconstruction_error, view
 
 from mono_depth_ros.datasets.sample import Source, TrainingSample
-from mono_depth_ros.datasets.street import Street, render_frame
+from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.training.augmentation import mirror, resize
 from mono_depth_ros.training.batch import AugmentedData, Draw, collate
 from mono_depth_ros.training.config import AugmentationConfig

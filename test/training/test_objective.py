@@ -24,7 +24,7 @@ from known_views import (
 from shared_data import shared_data
 from torch import nn
 
-from mono_depth_ros.datasets.kitti_raw import KittiRaw
+from mono_depth_ros.datasets.kitti.raw import KittiRaw
 from mono_depth_ros.datasets.sample import Source
 from mono_depth_ros.geometry.disparity import depth_to_disparity
 from mono_depth_ros.networks.base import DepthOutput

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mono_depth_ros.datasets.sample import Source, TrainingSample
-from mono_depth_ros.datasets.street import (
+from mono_depth_ros.datasets.street.raycast import (
     Street,
     render_frame,
     street_intrinsics,

@@ -15,7 +15,7 @@ from kitti_folder import DRIVE, write_day, write_image
 
 from mono_depth_ros.datasets import splits
 from mono_depth_ros.datasets.splits import SplitEntry
-from mono_depth_ros.datasets.street import Street, render_frame
+from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import load_card
 from mono_depth_ros.training.assembly import assemble

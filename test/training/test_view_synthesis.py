@@ -6,7 +6,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 from true_views import motion_between, reconstruction_error, view_of
 
-from mono_depth_ros.datasets.street import Street, render_frame
+from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.geometry.camera import resize_intrinsics
 from mono_depth_ros.geometry.ego_motion import transform_from_parameters
 from mono_depth_ros.networks.pose import PoseNetwork

@@ -17,7 +17,7 @@ from mono_depth_ros.inference.backends.precision import DisparityOfBytes
 from mono_depth_ros.inference.preprocessing import Image, resize_into
 from mono_depth_ros.networks import DepthNetwork
 
-# Two frames of the ray-cast street, see datasets/street.py.
+# Two frames of the ray-cast street, see datasets/street/raycast.py.
 _IMAGES = ('street_0.jpg', 'street_1.jpg')
 
 FULL_MAX = 1e-3

@@ -2,14 +2,14 @@ import cv2
 import numpy as np
 import pytest
 
-from mono_depth_ros.datasets.street import (
+from mono_depth_ros.datasets.street.raycast import (
     Street,
     render_frame,
     street_images,
     street_intrinsics,
     street_pose,
 )
-from mono_depth_ros.datasets.street_scene import surfaces_around
+from mono_depth_ros.datasets.street.scene import surfaces_around
 
 SIZE = (96, 320)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from mono_depth_ros.datasets.sample import Matrix, Source, TrainingSample
 from mono_depth_ros.datasets.stereo_hints import stereo_hint
-from mono_depth_ros.datasets.street import Street, render_frame, street_pose
+from mono_depth_ros.datasets.street.raycast import Street, render_frame, street_pose
 
 BASELINE = 0.54  # [m], KITTI's
 

@@ -16,8 +16,8 @@ from moving_bags import (
 )
 
 from mono_depth_ros.bags.writer import CameraBagWriter
-from mono_depth_ros.datasets.bag_options import BagOptions
-from mono_depth_ros.datasets.rosbag import RosbagData
+from mono_depth_ros.datasets.bag.data import RosbagData
+from mono_depth_ros.datasets.bag.options import BagOptions
 
 
 def test_a_missing_bag_is_named(tmp_path):

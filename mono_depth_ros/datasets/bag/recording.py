@@ -29,10 +29,10 @@ from mono_depth_ros.bags.reader import (
     select_connections,
 )
 from mono_depth_ros.bags.timing import NONE, nearest_in_time, neighbours_in_time
-from mono_depth_ros.datasets.bag_options import BagOptions
-from mono_depth_ros.datasets.motion import is_moving
+from mono_depth_ros.datasets.bag.options import BagOptions
 from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
 from mono_depth_ros.datasets.splits import SplitEntry
+from mono_depth_ros.datasets.static_frames import is_moving
 from mono_depth_ros.messages.calibration_file import (
     check_principal_point,
     geometry_of,

@@ -7,7 +7,7 @@ import numpy as np
 from cv2 import INTER_LINEAR, remap
 from numpy.typing import NDArray
 
-from mono_depth_ros.datasets.street_scene import (
+from mono_depth_ros.datasets.street.scene import (
     BALL,
     BAY,
     FACADE,

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.bags.writer import STATIC_TOPIC, CameraBagWriter, new_bag
 from mono_depth_ros.datasets.image_files import read_image
-from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, KittiCamera, read_camera
-from mono_depth_ros.datasets.kitti_drive import (
+from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, KittiCamera, read_camera
+from mono_depth_ros.datasets.kitti.drive import (
     CAMERAS,
     INERTIAL,
     SCANNER,
@@ -26,7 +26,7 @@ from mono_depth_ros.datasets.kitti_drive import (
     read_points,
     read_track,
 )
-from mono_depth_ros.datasets.kitti_frames import (
+from mono_depth_ros.datasets.kitti.frames import (
     BASE,
     BASE_FROM_IMU,
     IMU,
@@ -36,7 +36,7 @@ from mono_depth_ros.datasets.kitti_frames import (
     fixed_transforms,
     optical_frame,
 )
-from mono_depth_ros.datasets.kitti_oxts import OxtsRecord, read_oxts, unit_pose
+from mono_depth_ros.datasets.kitti.oxts import OxtsRecord, read_oxts, unit_pose
 from mono_depth_ros.geometry.rotations import inverse_rigid
 
 CLOUD_TOPIC, IMU_TOPIC, FIX_TOPIC, ODOM_TOPIC = (

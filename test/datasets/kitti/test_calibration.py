@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from shared_data import shared_data
 
-from mono_depth_ros.datasets.kitti_calibration import read_camera
+from mono_depth_ros.datasets.kitti.calibration import read_camera
 
 RIGHT = """S_rect_03: 60.0 40.0
 P_rect_03: 50 1 30 -25 0 55 20 0 0 0 1 0

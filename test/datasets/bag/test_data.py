@@ -23,10 +23,10 @@ from moving_bags import (
 )
 
 from mono_depth_ros.bags.writer import CameraBagWriter
-from mono_depth_ros.datasets.bag_options import BagOptions
-from mono_depth_ros.datasets.rosbag import RosbagData
+from mono_depth_ros.datasets.bag.data import RosbagData
+from mono_depth_ros.datasets.bag.options import BagOptions
 from mono_depth_ros.datasets.splits import SplitEntry, write_split
-from mono_depth_ros.datasets.street import Street, render_frame
+from mono_depth_ros.datasets.street.raycast import Street, render_frame
 
 EVERY_FRAME = BagOptions(min_motion=0)
 RIGHT = '/right/image_raw'

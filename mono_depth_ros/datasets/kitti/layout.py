@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mono_depth_ros.datasets.kitti_calibration import FILE_NAME
-from mono_depth_ros.datasets.kitti_drive import IMU_FILE, VELO_FILE
+from mono_depth_ros.datasets.kitti.calibration import FILE_NAME
+from mono_depth_ros.datasets.kitti.drive import IMU_FILE, VELO_FILE
 from mono_depth_ros.geometry.rotations import inverse_rigid, rigid
 
 Matrix = NDArray[np.float64]

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from mono_depth_ros.bags.writer import CameraBagWriter
-from mono_depth_ros.datasets.bag_to_kitti import KittiLayoutOptions, write_kitti
 from mono_depth_ros.datasets.image_files import read_image
-from mono_depth_ros.datasets.kitti_calibration import read_camera, read_numbers
-from mono_depth_ros.datasets.kitti_drive import read_points, read_stamps
+from mono_depth_ros.datasets.kitti.calibration import read_camera, read_numbers
+from mono_depth_ros.datasets.kitti.drive import read_points, read_stamps
+from mono_depth_ros.datasets.kitti.from_bag import KittiLayoutOptions, write_kitti
 from mono_depth_ros.geometry.rotations import matrix_from_euler, rigid
 
 SIZE = (40, 60)

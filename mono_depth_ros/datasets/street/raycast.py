@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.datasets.street_scene import BALL, DISC, Surfaces, surfaces_around
-from mono_depth_ros.datasets.street_shading import shade
+from mono_depth_ros.datasets.street.scene import BALL, DISC, Surfaces, surfaces_around
+from mono_depth_ros.datasets.street.shading import shade
 
 Matrix = NDArray[np.float64]
 Rays = NDArray[np.float32]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.image_files import read_image, read_label_map
-from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, KittiCamera, read_camera
-from mono_depth_ros.datasets.kitti_poses import POSES, motion_of, read_poses
+from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, KittiCamera, read_camera
+from mono_depth_ros.datasets.kitti.poses import POSES, motion_of, read_poses
 from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.datasets.splits import SplitEntry, read_split
 from mono_depth_ros.datasets.stereo_hints import stereo_hint

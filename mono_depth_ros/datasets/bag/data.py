@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mono_depth_ros.datasets.bag_options import BagOptions
-from mono_depth_ros.datasets.bag_recording import BagRecording, Frames
+from mono_depth_ros.datasets.bag.options import BagOptions
+from mono_depth_ros.datasets.bag.recording import BagRecording, Frames
 from mono_depth_ros.datasets.sample import TrainingSample
 from mono_depth_ros.datasets.splits import SplitEntry, read_split
 from mono_depth_ros.stamps import NANOSECONDS

@@ -10,13 +10,13 @@ from shared_data import shared_data
 
 from mono_depth_ros.bags.reader import open_bag, rgb_from_bag_message
 from mono_depth_ros.bags.transforms import read_transforms
-from mono_depth_ros.datasets.bag_options import BagOptions
-from mono_depth_ros.datasets.bag_to_kitti import KittiLayoutOptions, write_kitti
+from mono_depth_ros.datasets.bag.data import RosbagData
+from mono_depth_ros.datasets.bag.options import BagOptions
 from mono_depth_ros.datasets.image_files import read_image
-from mono_depth_ros.datasets.kitti_calibration import read_camera, read_numbers
-from mono_depth_ros.datasets.kitti_drive import read_points, read_stamps
-from mono_depth_ros.datasets.kitti_to_bag import KittiBagOptions, write_drive
-from mono_depth_ros.datasets.rosbag import RosbagData
+from mono_depth_ros.datasets.kitti.calibration import read_camera, read_numbers
+from mono_depth_ros.datasets.kitti.drive import read_points, read_stamps
+from mono_depth_ros.datasets.kitti.from_bag import KittiLayoutOptions, write_kitti
+from mono_depth_ros.datasets.kitti.to_bag import KittiBagOptions, write_drive
 from mono_depth_ros.stamps import stamp_of
 
 SIZE = (40, 60)

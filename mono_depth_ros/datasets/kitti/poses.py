@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.image_files import read_image
-from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, read_camera
-from mono_depth_ros.datasets.kitti_drive import find_sensors, sensor_files
+from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
+from mono_depth_ros.datasets.kitti.drive import find_sensors, sensor_files
 from mono_depth_ros.datasets.visual_odometry import find_poses
 
 POSES = 'poses.txt'

@@ -5,8 +5,13 @@ import pytest
 import torch
 from true_views import reconstruction_error, view
 
-from mono_depth_ros.datasets.street import Street, render_frame, street_intrinsics, street_pose
-from mono_depth_ros.datasets.street_data import BASELINE, StreetData
+from mono_depth_ros.datasets.street.data import BASELINE, StreetData
+from mono_depth_ros.datasets.street.raycast import (
+    Street,
+    render_frame,
+    street_intrinsics,
+    street_pose,
+)
 
 SIZE = (96, 320)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.datasets.kitti_calibration import FILE_NAME, read_numbers
-from mono_depth_ros.datasets.kitti_drive import CAMERAS, IMU_FILE, VELO_FILE
+from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_numbers
+from mono_depth_ros.datasets.kitti.drive import CAMERAS, IMU_FILE, VELO_FILE
 from mono_depth_ros.geometry.rotations import inverse_rigid, rigid
 
 Matrix = NDArray[np.float64]

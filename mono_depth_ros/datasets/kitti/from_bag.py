@@ -26,7 +26,7 @@ from mono_depth_ros.bags.reader import (
 )
 from mono_depth_ros.bags.timing import NONE, nearest_in_time
 from mono_depth_ros.bags.transforms import read_transforms
-from mono_depth_ros.datasets.kitti_drive import (
+from mono_depth_ros.datasets.kitti.drive import (
     CAMERAS,
     SCANNER,
     STAMP_FILE,
@@ -34,9 +34,9 @@ from mono_depth_ros.datasets.kitti_drive import (
     date_of,
     write_stamps,
 )
-from mono_depth_ros.datasets.kitti_frames import IMU as DEFAULT_IMU
-from mono_depth_ros.datasets.kitti_layout import PlacedCamera, write_day
-from mono_depth_ros.datasets.kitti_to_bag import image_topic
+from mono_depth_ros.datasets.kitti.frames import IMU as DEFAULT_IMU
+from mono_depth_ros.datasets.kitti.layout import PlacedCamera, write_day
+from mono_depth_ros.datasets.kitti.to_bag import image_topic
 from mono_depth_ros.geometry.rotations import inverse_rigid, rigid
 from mono_depth_ros.geometry.transforms import TransformTree
 from mono_depth_ros.messages.calibration_file import geometry_of
