@@ -19,9 +19,9 @@ from headline import headline
 
 from mono_depth_ros.datasets.splits import SplitEntry, write_split
 from mono_depth_ros.datasets.street.raycast import street_images
-from mono_depth_ros.evaluation.evaluate import evaluate_frames
-from mono_depth_ros.evaluation.kitti import KittiFrames
-from mono_depth_ros.evaluation.predictors import card_factor, network_predictor
+from mono_depth_ros.evaluation.protocol.evaluate import evaluate_frames
+from mono_depth_ros.evaluation.protocol.kitti import KittiFrames
+from mono_depth_ros.evaluation.protocol.predictors import card_factor, network_predictor
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import load_card
 

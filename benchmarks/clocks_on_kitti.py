@@ -13,9 +13,9 @@ from headline import headline
 from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
-from mono_depth_ros.evaluation.bag_options import EvaluationOptions
-from mono_depth_ros.evaluation.bag_reading import evaluate_bag
-from mono_depth_ros.evaluation.card_estimate import CardEstimate
+from mono_depth_ros.evaluation.robot.card_estimate import CardEstimate
+from mono_depth_ros.evaluation.robot.from_bag import evaluate_bag
+from mono_depth_ros.evaluation.robot.options import EvaluationOptions
 from mono_depth_ros.evaluation.velodyne import read_scan, velodyne_projection
 from mono_depth_ros.inference.cards.model_card import DEFAULT_CARD, load_card
 from mono_depth_ros.inference.estimator import DepthEstimator

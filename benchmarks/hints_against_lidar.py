@@ -9,7 +9,7 @@ import numpy as np
 from headline import headline
 
 from mono_depth_ros.datasets.kitti.raw import KittiRaw
-from mono_depth_ros.evaluation.kitti_ground_truth import evaluation_mask, read_depth
+from mono_depth_ros.evaluation.protocol.kitti_ground_truth import evaluation_mask, read_depth
 
 DATA = Path('../shared/data/kitti')
 KIND = 'projected'

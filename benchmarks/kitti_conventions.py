@@ -11,7 +11,7 @@ import numpy as np
 from headline import headline
 
 from mono_depth_ros.datasets.splits import SplitEntry
-from mono_depth_ros.evaluation.kitti_ground_truth import read_depth
+from mono_depth_ros.evaluation.protocol.kitti_ground_truth import read_depth
 
 DATA = Path(__file__).resolve().parents[2] / 'shared' / 'data' / 'kitti'
 PUBLISHED, STEREO = ('2011_09_26/2011_09_26_drive_0052_sync',

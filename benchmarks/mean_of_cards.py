@@ -13,9 +13,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.evaluation.evaluate import EvaluationResult, Predictor, evaluate_frames
-from mono_depth_ros.evaluation.kitti import KittiFrames
-from mono_depth_ros.evaluation.predictors import card_factor, card_predictor
+from mono_depth_ros.evaluation.protocol.evaluate import (
+    EvaluationResult,
+    Predictor,
+    evaluate_frames,
+)
+from mono_depth_ros.evaluation.protocol.kitti import KittiFrames
+from mono_depth_ros.evaluation.protocol.predictors import card_factor, card_predictor
 from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
 
 DATA = Path('../shared/data/kitti')

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from mono_depth_ros.datasets.kitti.raw import KittiRaw
-from mono_depth_ros.evaluation.predictors import network_predictor
+from mono_depth_ros.evaluation.protocol.predictors import network_predictor
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
 from mono_depth_ros.messages.colormap import colorize_depth

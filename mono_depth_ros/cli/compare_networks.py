@@ -14,8 +14,7 @@ from typing import Any
 import yaml
 from tqdm import tqdm
 
-from mono_depth_ros.cli.comparison_plot import Mark, Panel, draw_plot
-from mono_depth_ros.evaluation.comparison import (
+from mono_depth_ros.evaluation.protocol.comparison import (
     MEDIAN_SCALED,
     SIZE,
     ComparisonLine,
@@ -24,10 +23,11 @@ from mono_depth_ros.evaluation.comparison import (
     measured_line,
     published_lines,
 )
-from mono_depth_ros.evaluation.published import METRICS, load_published
+from mono_depth_ros.evaluation.protocol.published import METRICS, load_published
 from mono_depth_ros.inference.cards.model_card import ModelCard, list_cards, load_card
 from mono_depth_ros.machine import processor_name
 from mono_depth_ros.networks import list_networks, network_info
+from mono_depth_ros.visualization.comparison_plot import Mark, Panel, draw_plot
 
 TABLES = ('.csv', '.yaml')
 PLOT = '.svg'

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.cli.demo_frames import DemoFrame
-from mono_depth_ros.cli.picture import (
+from mono_depth_ros.messages.colormap import colorize_depth
+from mono_depth_ros.visualization.canvas import (
     BACKGROUND,
     BAR_HEIGHT,
     COLORMAP,
@@ -25,7 +26,6 @@ from mono_depth_ros.cli.picture import (
     round_step,
     write_text,
 )
-from mono_depth_ros.messages.colormap import colorize_depth
 
 PAD = 14
 CELL_HEIGHT = 272

@@ -15,8 +15,8 @@ from mono_depth_ros.cli.demo_bag import DemoClip
 from mono_depth_ros.cli.demo_frames import read_frames
 from mono_depth_ros.cli.demo_picture import render_picture
 from mono_depth_ros.cli.demo_recorder import CLOUD_TOPIC, NodeStatus
-from mono_depth_ros.cli.picture import Caption, Film, Picture, Scale, choose_scale
 from mono_depth_ros.inference.cards.model_card import ModelCard
+from mono_depth_ros.visualization.canvas import Caption, Film, Picture, Scale, choose_scale
 
 # How many frames, spread over the clip, decide on the colours' range.
 SAMPLES = 6

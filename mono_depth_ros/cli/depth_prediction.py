@@ -13,7 +13,6 @@ import cv2
 from tqdm import tqdm
 
 from mono_depth_ros.cli.estimator_options import describe, open_estimator
-from mono_depth_ros.cli.picture import Caption, Film, Scale, choose_scale
 from mono_depth_ros.cli.prediction_files import Prediction, render, write_arrays
 from mono_depth_ros.cli.prediction_inputs import Clip, Frame, read_clip
 from mono_depth_ros.inference.estimator import DepthEstimator
@@ -24,6 +23,7 @@ from mono_depth_ros.messages.calibration_file import (
 )
 from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, rectify_image
 from mono_depth_ros.outputs.depth_outputs import limit_depth
+from mono_depth_ros.visualization.canvas import Caption, Film, Scale, choose_scale
 
 # Large images are not held back to fill a batch [px].
 _MOST_PIXELS = 16_000_000

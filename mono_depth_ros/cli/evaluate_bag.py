@@ -13,11 +13,11 @@ from typing import Any
 from tqdm import tqdm
 
 from mono_depth_ros.cli.estimator_options import add_engine_options, open_estimator
-from mono_depth_ros.evaluation.bag_options import EvaluationOptions
-from mono_depth_ros.evaluation.bag_reading import BagSource, evaluate_bag
-from mono_depth_ros.evaluation.bag_result import BagResult, FrameRecord
-from mono_depth_ros.evaluation.card_estimate import CardEstimate
-from mono_depth_ros.evaluation.thresholds import NAMES, Threshold, Verdict, judge
+from mono_depth_ros.evaluation.robot.card_estimate import CardEstimate
+from mono_depth_ros.evaluation.robot.from_bag import BagSource, evaluate_bag
+from mono_depth_ros.evaluation.robot.options import EvaluationOptions
+from mono_depth_ros.evaluation.robot.result import BagResult, FrameRecord
+from mono_depth_ros.evaluation.robot.thresholds import NAMES, Threshold, Verdict, judge
 from mono_depth_ros.inference.cards.model_card import DEFAULT_CARD, ModelCard
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.outputs.depth_outputs import MAX_DEPTH, MIN_DEPTH

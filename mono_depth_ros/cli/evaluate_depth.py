@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from mono_depth_ros.datasets.ddad import SPLITS as DDAD_SPLITS
-from mono_depth_ros.evaluation.ddad import DdadFrames
-from mono_depth_ros.evaluation.evaluate import (
+from mono_depth_ros.evaluation.protocol.ddad import DdadFrames
+from mono_depth_ros.evaluation.protocol.evaluate import (
     MOST_WORKERS,
     DepthFactor,
     EvaluationResult,
@@ -23,15 +23,18 @@ from mono_depth_ros.evaluation.evaluate import (
     Skipped,
     evaluate_frames,
 )
-from mono_depth_ros.evaluation.frames import Frames
-from mono_depth_ros.evaluation.journal import Journal
-from mono_depth_ros.evaluation.kitti import SPLITS as KITTI_SPLITS
-from mono_depth_ros.evaluation.kitti import KittiFrames, open_split
-from mono_depth_ros.evaluation.kitti_ground_truth import GROUND_TRUTHS
-from mono_depth_ros.evaluation.predictors import card_factor, card_predictor
-from mono_depth_ros.evaluation.published import PublishedResult, load_published, printed_for
-from mono_depth_ros.evaluation.report import Report, show_frames, worst_and_best, write_page
-from mono_depth_ros.evaluation.summary import (
+from mono_depth_ros.evaluation.protocol.journal import Journal
+from mono_depth_ros.evaluation.protocol.kitti import SPLITS as KITTI_SPLITS
+from mono_depth_ros.evaluation.protocol.kitti import KittiFrames, open_split
+from mono_depth_ros.evaluation.protocol.kitti_ground_truth import GROUND_TRUTHS
+from mono_depth_ros.evaluation.protocol.predictors import card_factor, card_predictor
+from mono_depth_ros.evaluation.protocol.published import (
+    PublishedResult,
+    load_published,
+    printed_for,
+)
+from mono_depth_ros.evaluation.protocol.samples import Frames
+from mono_depth_ros.evaluation.protocol.summary import (
     as_csv,
     as_json,
     published_row,
@@ -39,6 +42,7 @@ from mono_depth_ros.evaluation.summary import (
     row_of,
     table,
 )
+from mono_depth_ros.evaluation.report.page import Report, show_frames, worst_and_best, write_page
 from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
 
 Arguments = argparse.Namespace

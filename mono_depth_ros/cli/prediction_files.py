@@ -11,7 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mono_depth_ros.cli.picture import (
+from mono_depth_ros.geometry.camera import backproject
+from mono_depth_ros.messages.colormap import colorize_depth
+from mono_depth_ros.messages.encodings import depth_as_uint16
+from mono_depth_ros.messages.point_cloud import ply_bytes
+from mono_depth_ros.visualization.canvas import (
     BACKGROUND,
     BAR_HEIGHT,
     COLORMAP,
@@ -25,10 +29,6 @@ from mono_depth_ros.cli.picture import (
     place,
     write_text,
 )
-from mono_depth_ros.geometry.camera import backproject
-from mono_depth_ros.messages.colormap import colorize_depth
-from mono_depth_ros.messages.encodings import depth_as_uint16
-from mono_depth_ros.messages.point_cloud import ply_bytes
 
 Depth = NDArray[np.float32]
 

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from mono_depth_ros.evaluation.evaluate import EvaluationResult
+from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.training.advice import advise_on_waiting
 from mono_depth_ros.training.config import TrainConfig

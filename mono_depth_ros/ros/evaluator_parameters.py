@@ -10,8 +10,8 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.node import Node
 
-from mono_depth_ros.evaluation.bag_options import EvaluationOptions
-from mono_depth_ros.evaluation.thresholds import Threshold, parse_thresholds
+from mono_depth_ros.evaluation.robot.options import EvaluationOptions
+from mono_depth_ros.evaluation.robot.thresholds import Threshold, parse_thresholds
 
 _DEFAULTS = EvaluationOptions('wall:1')
 

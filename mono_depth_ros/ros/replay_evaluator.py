@@ -19,10 +19,10 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from mono_depth_ros.bags.transforms import read_extrinsics
-from mono_depth_ros.evaluation.bag import BagEvaluation, DepthFrame
-from mono_depth_ros.evaluation.bag_result import RELATIVE, BagResult, FrameRecord
-from mono_depth_ros.evaluation.latency import Latency, latency_table
-from mono_depth_ros.evaluation.reference_messages import (
+from mono_depth_ros.evaluation.robot.evaluator import BagEvaluation, DepthFrame
+from mono_depth_ros.evaluation.robot.latency import Latency, latency_table
+from mono_depth_ros.evaluation.robot.poses import POSE_TYPES
+from mono_depth_ros.evaluation.robot.reference_messages import (
     CLOUD_TYPE,
     REFERENCE_TYPES,
     TRANSPORT,
@@ -30,8 +30,8 @@ from mono_depth_ros.evaluation.reference_messages import (
     check_reference_type,
     reference_of,
 )
-from mono_depth_ros.evaluation.robot_motion import POSE_TYPES
-from mono_depth_ros.evaluation.thresholds import Verdict, judge
+from mono_depth_ros.evaluation.robot.result import RELATIVE, BagResult, FrameRecord
+from mono_depth_ros.evaluation.robot.thresholds import Verdict, judge
 from mono_depth_ros.geometry.transforms import TransformTree
 from mono_depth_ros.messages.camera_info import image_geometry_for
 from mono_depth_ros.messages.encodings import decode_depth

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mono_depth_ros.evaluation.evaluate import EvaluationResult
-from mono_depth_ros.evaluation.kitti import evaluate_kitti
-from mono_depth_ros.evaluation.predictors import evaluate_card, network_predictor
+from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
+from mono_depth_ros.evaluation.protocol.kitti import evaluate_kitti
+from mono_depth_ros.evaluation.protocol.predictors import evaluate_card, network_predictor
 from mono_depth_ros.geometry.camera import resize_intrinsics
 from mono_depth_ros.inference.cards.checkpoint import save_weights
 from mono_depth_ros.inference.cards.model_card import ModelCard, load_card, write_card

@@ -9,8 +9,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from mono_depth_ros.evaluation.evaluate import EvaluationResult
 from mono_depth_ros.evaluation.metrics import DepthMetrics
+from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
 from mono_depth_ros.training.spans import Span, join_spans
 
 FILE_NAME = 'history.jsonl'

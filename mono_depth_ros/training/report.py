@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from mono_depth_ros.evaluation.evaluate import EvaluationResult
+from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.machine import processor_name
 from mono_depth_ros.training.advice import advise

@@ -10,14 +10,14 @@ from html import escape
 from statistics import median
 from typing import Any
 
-from mono_depth_ros.evaluation import page
-from mono_depth_ros.evaluation.charts import Curve, draw_chart, short
 from mono_depth_ros.evaluation.metrics import DepthMetrics
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.training.config import TrainConfig
 from mono_depth_ros.training.history import HeldOutErrors, Validation
 from mono_depth_ros.training.pictures import Picture
 from mono_depth_ros.training.spans import Span, join_spans
+from mono_depth_ros.visualization import page
+from mono_depth_ros.visualization.charts import Curve, draw_chart, short
 
 _CAPTIONS = {
     'target': 'Target',

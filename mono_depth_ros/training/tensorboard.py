@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
-from mono_depth_ros.evaluation.evaluate import EvaluationResult
+from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.training.config import TrainConfig
 from mono_depth_ros.training.objective import Panels

@@ -8,7 +8,7 @@ import yaml
 from cards import UNTRAINED
 
 from mono_depth_ros.cli.compare_networks import main
-from mono_depth_ros.evaluation.published import comparable, load_published
+from mono_depth_ros.evaluation.protocol.published import comparable, load_published
 from mono_depth_ros.inference.cards.checkpoint import save_weights
 from mono_depth_ros.inference.cards.model_card import write_card
 from mono_depth_ros.networks import create_network, list_networks

@@ -3,7 +3,8 @@ import pytest
 
 from mono_depth_ros.cli.demo_frames import DemoFrame
 from mono_depth_ros.cli.demo_picture import brightened, render_picture, view_from_above
-from mono_depth_ros.cli.picture import (
+from mono_depth_ros.messages.colormap import colorize_depth
+from mono_depth_ros.visualization.canvas import (
     BAR_HEIGHT,
     COLORMAP,
     PANEL,
@@ -16,7 +17,6 @@ from mono_depth_ros.cli.picture import (
     fit_into,
     round_step,
 )
-from mono_depth_ros.messages.colormap import colorize_depth
 
 SCALE = Scale(near=1.0, far=100.0, ahead=40.0, unit='m')
 CAPTION = Caption('model: untrained', 'untrained, scaled by hand', 'small print')

@@ -17,7 +17,7 @@ from installation import (
     run,
 )
 
-from mono_depth_ros.evaluation.published import load_published
+from mono_depth_ros.evaluation.protocol.published import load_published
 
 pytestmark = pytest.mark.packaging
 
@@ -119,7 +119,7 @@ def test_editable_install_reads_cards_and_configs_of_the_source(editable, tmp_pa
 
 
 def test_pip_install_brings_the_published_results(installed, tmp_path):
-    code = ('from mono_depth_ros.evaluation.published import load_published; '
+    code = ('from mono_depth_ros.evaluation.protocol.published import load_published; '
             'print(len(load_published()))')
 
     printed = run(str(installed / 'bin' / 'python'), '-c', code, folder=tmp_path, PYTHONPATH='')

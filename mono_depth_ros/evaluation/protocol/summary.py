@@ -1,0 +1,102 @@
+"""The figures of an evaluation as a table for the terminal, as JSON and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mono_depth_ros.evaluation.frame_metrics import FrameMetrics
+from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
+from mono_depth_ros.evaluation.protocol.journal import plain
+from mono_depth_ros.evaluation.protocol.published import PublishedResult
+
+# The figures in the papers' order, and what they are called there.
+COLUMNS = {'abs_rel': 'AbsRel', 'sq_rel': 'SqRel', 'rmse': 'RMSE', 'rmse_log': 'RMSElog',
+           'a1': 'd<1.25', 'a2': 'd<1.25²', 'a3': 'd<1.25³', 'silog': 'SILog',
+           'boundary_f1': 'edge F1'}
+_RANGE_COLUMNS = ('abs_rel', 'rmse', 'a1')
+
+
+def row_of(metrics: FrameMetrics) -> dict[str, float]:
+    """Return the figures of the papers' row by their names there."""
+    values = metrics.as_row()
+    return {title: values[name] for name, title in COLUMNS.items()}
+
+
+def published_row(result: PublishedResult) -> dict[str, float]:
+    """Return what a paper prints by the same names, NaN where it prints nothing."""
+    figures = result.metrics
+    return {title: math.nan if (value := figures.get(name)) is None else value
+            for name, title in COLUMNS.items()}
+
+
+def range_rows(metrics: FrameMetrics) -> dict[str, dict[str, float]]:
+    """Return the figures of every range of true depth, with its pixels and frames."""
+    return {
+        part.name: {COLUMNS[name]: getattr(part.errors, name) for name in _RANGE_COLUMNS}
+        | {'pixels': part.pixels, 'frames': part.frames}
+        for part in metrics.ranges
+    }
+
+
+def table(rows: Mapping[str, Mapping[str, float]], decimals: int = 3) -> list[str]:
+    """Return the lines of a table in which every row has the same columns."""
+    columns = list(next(iter(rows.values())))
+    cells = [['', *columns], *([title, *(_text(row[name], decimals) for name in columns)]
+                               for title, row in rows.items())]
+    widths = [max(len(line[place]) for line in cells) + 2 for place in range(len(columns) + 1)]
+    return [f'{line[0]:<{widths[0]}}' + ''.join(
+        f'{cell:>{max(9, width)}}' for cell, width in zip(line[1:], widths[1:]))
+        for line in cells]
+
+
+def as_json(result: EvaluationResult, ways: Sequence[str]) -> dict[str, Any]:
+    """Return means, scale, skipped frames and every frame, in values of JSON.
+
+    Args:
+        result: of an evaluation.
+        ways: 'median_scaled', 'unscaled': those that mean something.
+    """
+    return {
+        'ground_truth': result.ground_truth,
+        'limits': list(result.rules.limits),
+        'frames': len(result.images),
+        'skipped': [skip._asdict() for skip in result.skipped],
+        'pixels': sum(image.pixels for image in result.images),
+        'missing': sum(image.comparison.missing for image in result.images),
+        'scale': result.scale,
+        'scale_spread': result.scale_spread,
+        **{way: plain(result.mean(way)) for way in ways},
+        'per_frame': [
+            {'name': image.name, 'pixels': image.pixels, 'missing': image.comparison.missing,
+             'scale': image.scale}
+            | {way: plain(getattr(image.comparison, way)) for way in ways}
+            for image in result.images
+        ],
+    }
+
+
+def as_csv(result: EvaluationResult, ways: Sequence[str]) -> str:
+    """Return one line per frame with all its figures; empty where a frame lacks one."""
+    file = io.StringIO()
+    writer: csv.DictWriter[str] | None = None
+    for image in result.images:
+        row: dict[str, Any] = {'name': image.name, 'pixels': image.pixels,
+                               'missing': image.comparison.missing, 'scale': image.scale}
+        for way in ways:
+            row |= {f'{way} {name}': '' if math.isnan(value) else value
+                    for name, value in getattr(image.comparison, way).as_row().items()}
+        if writer is None:
+            writer = csv.DictWriter(file, list(row), lineterminator='\n')
+            writer.writeheader()
+        writer.writerow(row)
+    return file.getvalue()
+
+
+def _text(value: float, decimals: int) -> str:
+    if isinstance(value, int):
+        return f'{value:,}'
+    return '-' if math.isnan(value) else f'{value:.{decimals}f}'

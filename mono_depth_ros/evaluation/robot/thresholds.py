@@ -1,0 +1,108 @@
+"""Pass or fail: figures against limits that a robot's owner set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from mono_depth_ros.evaluation.robot.result import BagResult
+
+# Which way is better.
+LOWER = ('abs_rel', 'sq_rel', 'rmse', 'rmse_log', 'silog', 'scale_spread', 'flicker',
+         'flicker_p95')
+HIGHER = ('a1', 'a2', 'a3', 'boundary_f1', 'coverage', 'frames')
+NAMES = (*(f'max_{name}' for name in LOWER), *(f'min_{name}' for name in HIGHER))
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A limit of one figure.
+
+    Attributes:
+        name: 'max_abs_rel', 'min_a1', …, one of NAMES.
+        limit: what the figure must not pass.
+    """
+
+    name: str
+    limit: float
+
+    def __post_init__(self) -> None:
+        """Refuse a name that is none."""
+        if self.name not in NAMES:
+            near = get_close_matches(self.name, NAMES, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ''
+            raise ValueError(f"Threshold '{self.name}' is not known.{hint} "
+                             f"Expected one of: {', '.join(NAMES)}.")
+        if not math.isfinite(self.limit):
+            raise ValueError(f'Threshold {self.name} is {self.limit}; expected a number.')
+
+    @property
+    def figure(self) -> str:
+        """The name of the figure."""
+        return self.name[4:]
+
+    def holds(self, figures: Mapping[str, float]) -> bool:
+        """Say whether the figure keeps to the limit; one that was not measured does not."""
+        value = figures.get(self.figure, math.nan)
+        return value <= self.limit if self.name.startswith('max') else value >= self.limit
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an evaluation passed.
+
+    Attributes:
+        passed: everything held.
+        failures: what did not, in words.
+        judged: which way of scaling the figures are of.
+    """
+
+    passed: bool
+    failures: tuple[str, ...]
+    judged: str
+
+    def text(self) -> str:
+        """Say it in one or a few lines."""
+        if self.passed:
+            return f'PASSED ({self.judged})'
+        return '\n'.join([f'FAILED ({self.judged})',
+                          *(f'  {failure}' for failure in self.failures)])
+
+
+def parse_thresholds(texts: Iterable[str]) -> tuple[Threshold, ...]:
+    """Read thresholds written 'max_abs_rel=0.2'.
+
+    Raises:
+        ValueError: one is not written so.
+    """
+    thresholds = []
+    for text in texts:
+        name, _, number = text.partition('=')
+        try:
+            thresholds.append(Threshold(name.strip(), float(number)))
+        except ValueError as error:
+            reason = '' if str(error).startswith('could not') else f' {error}'
+            raise ValueError(f"Threshold '{text}' cannot be read; expected such as "
+                             f"'max_abs_rel=0.2'.{reason}") from error
+    return tuple(thresholds)
+
+
+def judge(result: BagResult, thresholds: Iterable[Threshold]) -> Verdict:
+    """Hold a result to thresholds; clocks that disagree fail whatever the figures."""
+    figures = result.figures()
+    failures = []
+    for threshold in thresholds:
+        if threshold.holds(figures):
+            continue
+        value = figures.get(threshold.figure, math.nan)
+        is_flicker = threshold.figure.startswith('flicker') and math.isnan(value)
+        said = (f'not measured ({result.no_flicker})' if is_flicker else
+                'not measured' if math.isnan(value) else f'{value:.4g}')
+        relation = 'above' if threshold.name.startswith('max') else 'below'
+        failures.append(f'{threshold.figure} {said}' + (
+            '' if math.isnan(value) else f' is {relation} {threshold.limit:g}'))
+    if result.shift.state == 'shifted':
+        failures.append(result.shift.text)
+    return Verdict(not failures, tuple(failures), result.judged)
