@@ -12,7 +12,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-from mono_depth_ros.cli.estimator_options import add_engine_options, open_estimator
 from mono_depth_ros.evaluation.robot.card_estimate import CardEstimate
 from mono_depth_ros.evaluation.robot.from_bag import BagSource, evaluate_bag
 from mono_depth_ros.evaluation.robot.options import EvaluationOptions
@@ -21,6 +20,7 @@ from mono_depth_ros.evaluation.robot.thresholds import NAMES, Threshold, Verdict
 from mono_depth_ros.inference.cards.model_card import DEFAULT_CARD, ModelCard
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.outputs.depth_outputs import MAX_DEPTH, MIN_DEPTH
+from mono_depth_ros.prediction.options import add_engine_options, open_estimator
 
 PASSED, NOT_MEASURED, FAILED = 0, 1, 3
 

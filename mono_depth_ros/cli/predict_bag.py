@@ -9,19 +9,19 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mono_depth_ros.cli.bag_prediction import (
+from mono_depth_ros.messages.colormap import COLORMAPS
+from mono_depth_ros.prediction.bag import (
     DEFAULT_OUTPUTS,
     OUTPUTS,
     BagDepthOptions,
     BagDepthReport,
     add_depth,
 )
-from mono_depth_ros.cli.estimator_options import (
+from mono_depth_ros.prediction.options import (
     add_estimator_options,
     describe,
     open_estimator,
 )
-from mono_depth_ros.messages.colormap import COLORMAPS
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -10,10 +10,10 @@ from pathlib import Path
 import yaml
 from tqdm import tqdm
 
-from mono_depth_ros.cli.depth_prediction import Predictor, Report, predict_clip
-from mono_depth_ros.cli.estimator_options import add_estimator_options, describe
-from mono_depth_ros.cli.prediction_files import FORMATS, check_formats
-from mono_depth_ros.cli.prediction_inputs import Clip, find_clips
+from mono_depth_ros.prediction.clip import Predictor, Report, predict_clip
+from mono_depth_ros.prediction.files import FORMATS, check_formats
+from mono_depth_ros.prediction.media import Clip, find_clips
+from mono_depth_ros.prediction.options import add_estimator_options, describe
 
 _NOTES = 5
 

@@ -12,9 +12,6 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from mono_depth_ros.cli.estimator_options import describe, open_estimator
-from mono_depth_ros.cli.prediction_files import Prediction, render, write_arrays
-from mono_depth_ros.cli.prediction_inputs import Clip, Frame, read_clip
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.messages.calibration_file import (
     check_principal_point,
@@ -23,6 +20,9 @@ from mono_depth_ros.messages.calibration_file import (
 )
 from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, rectify_image
 from mono_depth_ros.outputs.depth_outputs import limit_depth
+from mono_depth_ros.prediction.files import Prediction, render, write_arrays
+from mono_depth_ros.prediction.media import Clip, Frame, read_clip
+from mono_depth_ros.prediction.options import describe, open_estimator
 from mono_depth_ros.visualization.canvas import Caption, Film, Scale, choose_scale
 
 # Large images are not held back to fill a batch [px].
