@@ -26,14 +26,14 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image, PointCloud2
 from tables import Table, bar
 
-from mono_depth_ros.cli.demo_bag import (
+from mono_depth_ros.demo.bag import (
     DemoClip,
     find_kitti_drive,
     inspect_bag,
     write_kitti_bag,
     write_street_bag,
 )
-from mono_depth_ros.cli.demo_processes import Child, free_domain, isolated_environment
+from mono_depth_ros.demo.processes import Child, free_domain, isolated_environment
 from mono_depth_ros.inference.cards.model_card import load_card
 from mono_depth_ros.ros.camera_stream import CLOUD, DEPTH
 

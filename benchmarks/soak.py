@@ -27,7 +27,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
-from mono_depth_ros.cli.demo_processes import Child, free_domain, isolated_environment
+from mono_depth_ros.demo.processes import Child, free_domain, isolated_environment
 from mono_depth_ros.inference.cards.model_card import load_card
 
 OUTPUTS = {'depth/image_rect': Image, 'depth/camera_info': CameraInfo, 'points': PointCloud2,

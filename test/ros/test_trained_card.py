@@ -6,7 +6,7 @@ import sys
 import numpy as np
 from sensor_msgs.msg import Image
 
-from mono_depth_ros.cli.demo_bag import write_street_bag
+from mono_depth_ros.demo.bag import write_street_bag
 
 SIZE = (96, 160)
 

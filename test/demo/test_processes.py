@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mono_depth_ros.cli.demo_processes import (
+from mono_depth_ros.demo.processes import (
     Child,
     free_domain,
     isolated_environment,

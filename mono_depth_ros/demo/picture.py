@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.cli.demo_frames import DemoFrame
+from mono_depth_ros.demo.frames import DemoFrame
 from mono_depth_ros.messages.colormap import colorize_depth
 from mono_depth_ros.visualization.canvas import (
     BACKGROUND,

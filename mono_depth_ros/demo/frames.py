@@ -15,7 +15,7 @@ from mono_depth_ros.bags.reader import (
     read_messages,
     rgb_from_bag_message,
 )
-from mono_depth_ros.cli.demo_recorder import CLOUD_TOPIC, DEPTH_TOPIC, RELATIVE_TOPIC
+from mono_depth_ros.demo.recorder import CLOUD_TOPIC, DEPTH_TOPIC, RELATIVE_TOPIC
 from mono_depth_ros.messages.point_cloud import unpack_cloud
 from mono_depth_ros.stamps import stamp_of
 

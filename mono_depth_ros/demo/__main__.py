@@ -1,6 +1,6 @@
 """Show the node at work: replay a short bag into the real node, record and picture its outputs.
 
-Run it with `make demo`, or `python -m mono_depth_ros.cli.demo --help` for its options.
+Run it with `make demo`, or `python -m mono_depth_ros.demo.__main__ --help` for its options.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from rclpy.qos import ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from tqdm import tqdm
 
-from mono_depth_ros.cli.demo_bag import (
+from mono_depth_ros.demo.bag import (
     DemoClip,
     find_kitti_drive,
     inspect_bag,
     write_kitti_bag,
     write_street_bag,
 )
-from mono_depth_ros.cli.demo_processes import Child, free_domain, isolated_environment
-from mono_depth_ros.cli.demo_recorder import Recorder
-from mono_depth_ros.cli.demo_report import DemoResult, closing_table, render_film
+from mono_depth_ros.demo.processes import Child, free_domain, isolated_environment
+from mono_depth_ros.demo.recorder import Recorder
+from mono_depth_ros.demo.report import DemoResult, closing_table, render_film
 from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
 from mono_depth_ros.ros.parameters import DepthNodeConfig
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mono_depth_ros.cli.demo_frames import DemoFrame
-from mono_depth_ros.cli.demo_picture import brightened, render_picture, view_from_above
+from mono_depth_ros.demo.frames import DemoFrame
+from mono_depth_ros.demo.picture import brightened, render_picture, view_from_above
 from mono_depth_ros.messages.colormap import colorize_depth
 from mono_depth_ros.visualization.canvas import (
     BAR_HEIGHT,

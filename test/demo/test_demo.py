@@ -12,10 +12,10 @@ import pytest
 from rosbags.highlevel import AnyReader
 
 from mono_depth_ros.bags.writer import CameraBagWriter
-from mono_depth_ros.cli.demo import node_command
-from mono_depth_ros.cli.demo_bag import DemoClip
-from mono_depth_ros.cli.demo_recorder import NodeStatus
-from mono_depth_ros.cli.demo_report import DemoResult, caption_of, closing_table, film_rate
+from mono_depth_ros.demo.__main__ import node_command
+from mono_depth_ros.demo.bag import DemoClip
+from mono_depth_ros.demo.recorder import NodeStatus
+from mono_depth_ros.demo.report import DemoResult, caption_of, closing_table, film_rate
 from mono_depth_ros.ros.conversions import header_stamp
 
 CARD = SimpleNamespace(
@@ -30,7 +30,7 @@ def run_demo(tmp_path):
 
     def run(*arguments):
         return subprocess.run(
-            [sys.executable, '-m', 'mono_depth_ros.cli.demo', '--output', str(tmp_path / 'demo'),
+            [sys.executable, '-m', 'mono_depth_ros.demo.__main__', '--output', str(tmp_path / 'demo'),
              '--domain-id', str(domain), *map(str, arguments)],
             capture_output=True, text=True, timeout=240, check=False,
             env={**os.environ, 'OMP_NUM_THREADS': '1'},

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from mono_depth_ros.cli.demo_bag import DemoClip
-from mono_depth_ros.cli.demo_frames import read_frames
-from mono_depth_ros.cli.demo_picture import render_picture
-from mono_depth_ros.cli.demo_recorder import CLOUD_TOPIC, NodeStatus
+from mono_depth_ros.demo.bag import DemoClip
+from mono_depth_ros.demo.frames import read_frames
+from mono_depth_ros.demo.picture import render_picture
+from mono_depth_ros.demo.recorder import CLOUD_TOPIC, NodeStatus
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.visualization.canvas import Caption, Film, Picture, Scale, choose_scale
 

@@ -4,13 +4,13 @@ import pytest
 
 from mono_depth_ros.bags.reader import open_bag
 from mono_depth_ros.bags.writer import CameraBagWriter
-from mono_depth_ros.cli.demo_bag import (
+from mono_depth_ros.datasets.street.raycast import street_intrinsics
+from mono_depth_ros.demo.bag import (
     find_kitti_drive,
     inspect_bag,
     write_kitti_bag,
     write_street_bag,
 )
-from mono_depth_ros.datasets.street.raycast import street_intrinsics
 
 CALIBRATION = """calib_time: 09-Jan-2012 13:57:47
 S_rect_02: 1.2e+01 8.0e+00
