@@ -78,7 +78,7 @@ soak: $(READY)
 	$(BIN)/python benchmarks/soak.py $(if $(HOURS),--hours $(HOURS))
 
 config: $(READY)
-	$(BIN)/python -m mono_depth_ros.ros.parameters > config/depth.yaml.new
+	$(BIN)/python -m mono_depth_ros.ros.node.parameters > config/depth.yaml.new
 	@mv config/depth.yaml.new config/depth.yaml
 
 clean:

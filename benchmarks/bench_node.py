@@ -35,7 +35,7 @@ from mono_depth_ros.demo.bag import (
 )
 from mono_depth_ros.demo.processes import Child, free_domain, isolated_environment
 from mono_depth_ros.inference.cards.model_card import load_card
-from mono_depth_ros.ros.camera_stream import CLOUD, DEPTH
+from mono_depth_ros.ros.node.camera_stream import CLOUD, DEPTH
 
 SIZE = (375, 1242)
 CLIP_HZ = 10

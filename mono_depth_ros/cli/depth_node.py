@@ -24,7 +24,7 @@ def main(args: list[str] | None = None) -> None:
     import rclpy
     from rclpy.executors import ExternalShutdownException
 
-    from mono_depth_ros.ros.depth_node import DepthNode
+    from mono_depth_ros.ros.node.depth_node import DepthNode
 
     gc.freeze()  # what was imported stays: no collection needs to look at it, nor the last one
     _on_signals(signal.default_int_handler)

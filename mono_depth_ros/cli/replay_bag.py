@@ -10,7 +10,7 @@ import rclpy
 from tqdm import tqdm
 
 from mono_depth_ros.bags.reader import open_bag
-from mono_depth_ros.ros.bag_player import BagPlayer, PlayOptions, PlayReport
+from mono_depth_ros.ros.replay.bag_player import BagPlayer, PlayOptions, PlayReport
 
 INTERRUPTED = 130
 DEFAULT_CLOCK_HZ = 100.0

@@ -11,7 +11,7 @@ from rclpy.executors import ExternalShutdownException
 
 from mono_depth_ros.cli.depth_node import SIGNALS, spin
 from mono_depth_ros.cli.evaluate_bag import FAILED, NOT_MEASURED, PASSED
-from mono_depth_ros.ros.replay_evaluator import ReplayEvaluator
+from mono_depth_ros.ros.evaluator.replay_evaluator import ReplayEvaluator
 
 
 def main(args: list[str] | None = None) -> int:

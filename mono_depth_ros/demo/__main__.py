@@ -33,7 +33,7 @@ from mono_depth_ros.demo.processes import Child, free_domain, isolated_environme
 from mono_depth_ros.demo.recorder import Recorder
 from mono_depth_ros.demo.report import DemoResult, closing_table, render_film
 from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
-from mono_depth_ros.ros.parameters import DepthNodeConfig
+from mono_depth_ros.ros.node.parameters import DepthNodeConfig
 
 # Chosen by eye for the untrained network, whose depth means nothing: it puts its clouds some
 # ten metres ahead.

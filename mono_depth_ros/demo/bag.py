@@ -22,7 +22,7 @@ from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
 from mono_depth_ros.datasets.street.raycast import Street, render_frame
-from mono_depth_ros.ros.bag_player import recorded_qos
+from mono_depth_ros.ros.replay.bag_player import recorded_qos
 
 KITTI_DRIVE = Path('kitti/test/2011_09_26/2011_09_26_drive_0052_sync')
 # 2011-09-26 12:00 UTC, the day of the drive: the pictures have no stamps of their own.

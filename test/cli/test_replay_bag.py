@@ -3,7 +3,7 @@ import pytest
 
 from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.cli.replay_bag import describe_report, main, split_ros_arguments
-from mono_depth_ros.ros.bag_player import PlayReport
+from mono_depth_ros.ros.replay.bag_player import PlayReport
 
 
 @pytest.fixture

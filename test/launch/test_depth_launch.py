@@ -17,7 +17,7 @@ from lifecycle_msgs.srv import GetState
 from rcl_interfaces.srv import GetParameters
 from ros_harness import Probe, next_domain
 
-from mono_depth_ros.ros.parameters import SPECS
+from mono_depth_ros.ros.node.parameters import SPECS
 
 SOURCE = Path(__file__).parents[2] / 'launch'
 BOTH = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')

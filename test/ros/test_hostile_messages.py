@@ -19,7 +19,7 @@ from live_node import PUBLISHED, LiveNode
 from ros_harness import Probe, camera_info, next_domain, write_constant_card
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from mono_depth_ros.ros.camera_stream import MAX_NEWS
+from mono_depth_ros.ros.node.camera_stream import MAX_NEWS
 
 RAW, COMPRESSED, OVER_DDS = 7000, 3000, 150
 

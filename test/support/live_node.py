@@ -10,8 +10,8 @@ from typing import Any
 import rclpy
 from rclpy.lifecycle import TransitionCallbackReturn
 
-from mono_depth_ros.ros.camera_stream import CameraStream
-from mono_depth_ros.ros.depth_node import DepthNode
+from mono_depth_ros.ros.node.camera_stream import CameraStream
+from mono_depth_ros.ros.node.depth_node import DepthNode
 
 PUBLISHED = 'depth'
 

@@ -13,16 +13,16 @@ from std_msgs.msg import Header
 from mono_depth_ros.inference.estimator import Depth, DepthEstimator
 from mono_depth_ros.inference.memory import BatchLimit, MemoryExhaustedError
 from mono_depth_ros.inference.units import DepthScaling
-from mono_depth_ros.ros.calibration import FrameDroppedError
-from mono_depth_ros.ros.camera_stream import CameraStream, Frame
-from mono_depth_ros.ros.frame_processing import (
+from mono_depth_ros.ros.node.calibration import FrameDroppedError
+from mono_depth_ros.ros.node.camera_stream import CameraStream, Frame
+from mono_depth_ros.ros.node.frame_processing import (
     PreparedFrame,
     check_age,
     prepare_frame,
     publish_depth,
     publish_geometry,
 )
-from mono_depth_ros.ros.parameters import DepthNodeConfig
+from mono_depth_ros.ros.node.parameters import DepthNodeConfig
 
 LOG_PERIOD_S = 60.0
 

@@ -31,9 +31,9 @@ from mono_depth_ros.outputs.depth_outputs import (
     RECTIFIED,
     RELATIVE,
 )
-from mono_depth_ros.ros.calibration import Calibrations, FrameDroppedError
-from mono_depth_ros.ros.parameters import DepthNodeConfig
-from mono_depth_ros.ros.statistics import StreamStatistics
+from mono_depth_ros.ros.node.calibration import Calibrations, FrameDroppedError
+from mono_depth_ros.ros.node.parameters import DepthNodeConfig
+from mono_depth_ros.ros.node.statistics import StreamStatistics
 from mono_depth_ros.stamps import stamp_of
 
 INPUT_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT,

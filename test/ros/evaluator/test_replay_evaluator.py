@@ -27,7 +27,7 @@ from street_bags import (
 
 from mono_depth_ros.cli.evaluate_bag import main as evaluate_bag
 from mono_depth_ros.ros.conversions import cloud_message, image_message
-from mono_depth_ros.ros.replay_evaluator import ReplayEvaluator
+from mono_depth_ros.ros.evaluator.replay_evaluator import ReplayEvaluator
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 

@@ -15,7 +15,7 @@ from rosbags.rosbag2 import Writer as Writer2
 from rosbags.typesys import Stores, get_typestore
 
 from mono_depth_ros.bags.reader import open_bag
-from mono_depth_ros.ros.bag_player import is_latched, recorded_qos
+from mono_depth_ros.ros.replay.bag_player import is_latched, recorded_qos
 
 FOREVER = QosTime(2147483647, 4294967295)
 

@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from mono_depth_ros.ros.limits import Level, Limits, Performance
-from mono_depth_ros.ros.watchdog import CameraFacts, diagnose, readable_span
+from mono_depth_ros.ros.node.limits import Level, Limits, Performance
+from mono_depth_ros.ros.node.watchdog import CameraFacts, diagnose, readable_span
 
 RUNNING = CameraFacts(
     state='active', image_topic='/cam/image', image_publishers=1,

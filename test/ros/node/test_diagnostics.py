@@ -3,9 +3,9 @@
 import pytest
 import rclpy.logging
 
-from mono_depth_ros.ros.diagnostics import REPEAT_PERIODS, Speaker
-from mono_depth_ros.ros.limits import Level
-from mono_depth_ros.ros.watchdog import PERIOD_S
+from mono_depth_ros.ros.node.diagnostics import REPEAT_PERIODS, Speaker
+from mono_depth_ros.ros.node.limits import Level
+from mono_depth_ros.ros.node.watchdog import PERIOD_S
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from sensor_msgs.msg import CameraInfo, Image, Range
 from std_msgs.msg import String
 
 from mono_depth_ros.bags.reader import open_bag
-from mono_depth_ros.ros.bag_player import BagPlayer, PlayOptions
+from mono_depth_ros.ros.replay.bag_player import BagPlayer, PlayOptions
 
 RELIABLE = QoSProfile(depth=100)
 

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from mono_depth_ros.ros.statistics import StreamStatistics, frame_rate
+from mono_depth_ros.ros.node.statistics import StreamStatistics, frame_rate
 
 
 def test_ages_count_from_reception_on_the_steady_clock():

@@ -28,8 +28,6 @@ from mono_depth_ros.outputs.depth_outputs import (
     color_range,
     limit_depth,
 )
-from mono_depth_ros.ros.calibration import FrameDroppedError
-from mono_depth_ros.ros.camera_stream import CameraStream, Frame
 from mono_depth_ros.ros.conversions import (
     Floats,
     Pixels,
@@ -38,7 +36,9 @@ from mono_depth_ros.ros.conversions import (
     image_message,
     rgb_from_message,
 )
-from mono_depth_ros.ros.parameters import DepthNodeConfig
+from mono_depth_ros.ros.node.calibration import FrameDroppedError
+from mono_depth_ros.ros.node.camera_stream import CameraStream, Frame
+from mono_depth_ros.ros.node.parameters import DepthNodeConfig
 
 NEEDS_NETWORK = {DEPTH, CLOUD, RELATIVE, COLOR}
 

@@ -19,17 +19,22 @@ from std_msgs.msg import Header
 from mono_depth_ros.datasets.street.raycast import street_images
 from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
 from mono_depth_ros.inference.estimator import DepthEstimator
-from mono_depth_ros.ros.camera_stream import CameraStream
-from mono_depth_ros.ros.depth_worker import DepthWorker
-from mono_depth_ros.ros.diagnostics import (
+from mono_depth_ros.ros.node.camera_stream import CameraStream
+from mono_depth_ros.ros.node.depth_worker import DepthWorker
+from mono_depth_ros.ros.node.diagnostics import (
     Speaker,
     StreamMonitor,
     camera_status,
     diagnostic_array,
     node_status,
 )
-from mono_depth_ros.ros.parameters import SPECS, DepthNodeConfig, declare_parameters, read_config
-from mono_depth_ros.ros.watchdog import CameraFacts, diagnose
+from mono_depth_ros.ros.node.parameters import (
+    SPECS,
+    DepthNodeConfig,
+    declare_parameters,
+    read_config,
+)
+from mono_depth_ros.ros.node.watchdog import CameraFacts, diagnose
 
 CALIBRATION_IMAGES = 8
 DEFAULT_THREADS = torch.get_num_threads()

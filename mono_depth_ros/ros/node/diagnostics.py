@@ -13,10 +13,10 @@ from rclpy.impl.rcutils_logger import RcutilsLogger
 from rclpy.node import Node
 
 from mono_depth_ros.inference.cards.model_card import ModelCard
-from mono_depth_ros.ros.camera_stream import CameraStream
-from mono_depth_ros.ros.limits import Level, Limits, Performance, readable_drops
-from mono_depth_ros.ros.parameters import DepthNodeConfig
-from mono_depth_ros.ros.watchdog import PERIOD_S, CameraFacts, diagnose
+from mono_depth_ros.ros.node.camera_stream import CameraStream
+from mono_depth_ros.ros.node.limits import Level, Limits, Performance, readable_drops
+from mono_depth_ros.ros.node.parameters import DepthNodeConfig
+from mono_depth_ros.ros.node.watchdog import PERIOD_S, CameraFacts, diagnose
 
 REPEAT_PERIODS = 12
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from mono_depth_ros.ros.limits import Level, Limits, Performance, judge, readable_drops
+from mono_depth_ros.ros.node.limits import Level, Limits, Performance, judge, readable_drops
 
 LIMITS = Limits(warn_fps=10.0, error_fps=5.0, warn_age=0.2, error_age=0.4, warn_drops=0.1,
                 error_drops=0.5)

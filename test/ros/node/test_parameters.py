@@ -11,7 +11,7 @@ from rclpy.context import Context
 from rclpy.node import Node
 from ros_harness import next_domain
 
-from mono_depth_ros.ros.parameters import (
+from mono_depth_ros.ros.node.parameters import (
     SPECS,
     DepthNodeConfig,
     declare_parameters,

@@ -15,7 +15,7 @@ from rosbags.interfaces import Connection, ConnectionExtRosbag1, QosDurability, 
 from rosgraph_msgs.msg import Clock
 
 from mono_depth_ros.bags.reader import read_messages, select_connections
-from mono_depth_ros.ros.message_types import fill_message, import_message, same_layout
+from mono_depth_ros.ros.replay.message_types import fill_message, import_message, same_layout
 from mono_depth_ros.stamps import NANOSECONDS
 
 DEFAULT_DEPTH = 10

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ros_harness import camera_info
 
-from mono_depth_ros.ros.calibration import MAX_SIZES, Calibrations, FrameDroppedError
+from mono_depth_ros.ros.node.calibration import MAX_SIZES, Calibrations, FrameDroppedError
 
 SIZE = (48, 96)
 DISTORTION = [-0.3, 0.1, 0.0, 0.0, 0.0]

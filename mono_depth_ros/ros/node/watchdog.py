@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mono_depth_ros.ros.limits import Level, Limits, Performance, judge, readable_drops
+from mono_depth_ros.ros.node.limits import Level, Limits, Performance, judge, readable_drops
 
 PERIOD_S = 5
 IMPLAUSIBLE_STAMP_S = 3600.0
