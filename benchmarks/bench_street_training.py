@@ -28,7 +28,7 @@ from mono_depth_ros.inference.preprocessing import to_network_input
 from mono_depth_ros.machine import keep_freed_memory
 from mono_depth_ros.networks.pose import create_pose_network
 from mono_depth_ros.training.checkpoints import load_checkpoint
-from mono_depth_ros.training.config import (
+from mono_depth_ros.training.config.schema import (
     AugmentationConfig,
     DataConfig,
     LossConfig,
@@ -36,8 +36,8 @@ from mono_depth_ros.training.config import (
     OtherData,
     TrainConfig,
 )
+from mono_depth_ros.training.losses.view_synthesis import find_motion
 from mono_depth_ros.training.train import StepRecord, Watcher, train
-from mono_depth_ros.training.view_synthesis import find_motion
 
 SIZE, STEPS, FARTHEST = (96, 320), 1500, 80.0
 TRAINING_STREETS, FRAMES, SPACING = (0, 1, 2, 3), 40, 3

@@ -21,9 +21,9 @@ from headline import headline
 from mono_depth_ros.datasets.splits import SplitEntry, write_split
 from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.machine import keep_freed_memory
-from mono_depth_ros.training.assembly import assemble
-from mono_depth_ros.training.batch import AugmentedData, Batch, Draw, collate
-from mono_depth_ros.training.config import DataConfig, LossConfig, TrainConfig
+from mono_depth_ros.training.build import assemble
+from mono_depth_ros.training.config.schema import DataConfig, LossConfig, TrainConfig
+from mono_depth_ros.training.data.batch import AugmentedData, Batch, Draw, collate
 from mono_depth_ros.training.train import StepRecord, Watcher, train
 
 # As the recipes have them: how many levels each network is trained at.

@@ -16,8 +16,8 @@ from mono_depth_ros.evaluation.protocol.predictors import network_predictor
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
 from mono_depth_ros.messages.colormap import colorize_depth
-from mono_depth_ros.training.assembly import assemble
-from mono_depth_ros.training.config import DataConfig, LossConfig, TrainConfig
+from mono_depth_ros.training.build import assemble
+from mono_depth_ros.training.config.schema import DataConfig, LossConfig, TrainConfig
 
 DATA = Path('../shared/data/kitti')
 FRAMES = (0, 20, 45)

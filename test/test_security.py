@@ -16,7 +16,7 @@ from mono_depth_ros.inference.importers.importer import import_checkpoint
 from mono_depth_ros.networks import create_network
 from mono_depth_ros.networks.encoders import Encoder
 from mono_depth_ros.training.checkpoints import FILE_NAME, load_checkpoint
-from mono_depth_ros.training.encoder_weights import load_encoder_weights
+from mono_depth_ros.training.pretrained import load_encoder_weights
 
 ROOT = Path(__file__).parents[1]
 PICKLES = ('pickle', 'dill', 'joblib', 'marshal', 'shelve', 'cPickle')

@@ -20,10 +20,10 @@ def main(args: Sequence[str] | None = None) -> int:
     """Train one network; return the exit code."""
     keep_freed_memory()
     try:
-        from mono_depth_ros.cli.training_progress import ProgressWatcher
-        from mono_depth_ros.training.recipes import parse_config
-        from mono_depth_ros.training.report import ReportWatcher
-        from mono_depth_ros.training.tensorboard import TensorBoardWatcher
+        from mono_depth_ros.training.callbacks.progress import ProgressWatcher
+        from mono_depth_ros.training.callbacks.report import ReportWatcher
+        from mono_depth_ros.training.callbacks.tensorboard import TensorBoardWatcher
+        from mono_depth_ros.training.config.parse import parse_config
         from mono_depth_ros.training.train import TrainingDiverged, Watcher, train
     except ModuleNotFoundError as error:
         print(f'train_depth: error: {error.name} is not installed; training needs more packages '

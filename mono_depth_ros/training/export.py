@@ -20,7 +20,7 @@ from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
 from mono_depth_ros.networks.layers.reparam import without_branches
 from mono_depth_ros.networks.registry import options_without_branches
-from mono_depth_ros.training.config import TrainConfig
+from mono_depth_ros.training.config.schema import TrainConfig
 
 FOLDER = 'card'
 # Projected lidar, as depth along the camera's axis: what the node publishes.

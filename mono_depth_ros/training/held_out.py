@@ -7,10 +7,10 @@ from dataclasses import replace
 import torch
 
 from mono_depth_ros.networks import DepthNetwork
-from mono_depth_ros.training.assembly import open_data
-from mono_depth_ros.training.batch import AugmentedData, Draw, collate
-from mono_depth_ros.training.config import AugmentationConfig, LossConfig, TrainConfig
-from mono_depth_ros.training.objective import Objective
+from mono_depth_ros.training.build import open_data
+from mono_depth_ros.training.config.schema import AugmentationConfig, LossConfig, TrainConfig
+from mono_depth_ros.training.data.batch import AugmentedData, Draw, collate
+from mono_depth_ros.training.losses.objective import Objective
 
 AS_THEY_ARE = AugmentationConfig(flip=0.0, jitter=0.0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from mono_depth_ros.training.config import OptimizerConfig
+from mono_depth_ros.training.config.schema import OptimizerConfig
 
 
 def learning_rate(options: OptimizerConfig, step: int, steps: int,

@@ -25,14 +25,14 @@ from torch.utils.data import DataLoader
 from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.networks import DepthNetwork
-from mono_depth_ros.training.assembly import Assembly, assemble
-from mono_depth_ros.training.batch import AugmentedData, Batch, StepSampler, collate
+from mono_depth_ros.training.build import Assembly, assemble
 from mono_depth_ros.training.checkpoints import load_checkpoint, save_checkpoint
-from mono_depth_ros.training.checks import what_is_left_out
-from mono_depth_ros.training.config import TrainConfig
+from mono_depth_ros.training.config.checks import what_is_left_out
+from mono_depth_ros.training.config.schema import TrainConfig
+from mono_depth_ros.training.data.batch import AugmentedData, Batch, StepSampler, collate
 from mono_depth_ros.training.export import export_card, validate
 from mono_depth_ros.training.held_out import HeldOut
-from mono_depth_ros.training.objective import Objective, Panels, StepResult
+from mono_depth_ros.training.losses.objective import Objective, Panels, StepResult
 from mono_depth_ros.training.schedule import learning_rate
 
 # A loss that grows to so many times its recent median will not come back.

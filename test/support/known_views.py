@@ -9,10 +9,10 @@ from torch import nn
 from mono_depth_ros.datasets.sample import TrainingSample
 from mono_depth_ros.geometry.disparity import depth_to_disparity
 from mono_depth_ros.networks.base import DepthOutput
-from mono_depth_ros.training.batch import AugmentedData, Draw, collate
-from mono_depth_ros.training.config import AugmentationConfig, LossConfig, TrainConfig
-from mono_depth_ros.training.distillation import Taught
-from mono_depth_ros.training.objective import Objective
+from mono_depth_ros.training.config.schema import AugmentationConfig, LossConfig, TrainConfig
+from mono_depth_ros.training.data.batch import AugmentedData, Draw, collate
+from mono_depth_ros.training.losses.distillation import Taught
+from mono_depth_ros.training.losses.objective import Objective
 
 SIZE = (24, 40)
 FOCAL = 100.0

@@ -10,7 +10,7 @@ from torch import Tensor
 from mono_depth_ros.datasets.street.raycast import StreetFrame
 from mono_depth_ros.geometry.camera import backproject, project
 from mono_depth_ros.geometry.ego_motion import transform_points
-from mono_depth_ros.training.view_synthesis import warp_to_target
+from mono_depth_ros.training.losses.view_synthesis import warp_to_target
 
 SKY = 1e6  # [m]
 

@@ -22,7 +22,7 @@ from mono_depth_ros.networks.layers.blocks import GrowingDrop, OffsetUpsample
 from mono_depth_ros.networks.layers.dynamic_conv import ODConv2d
 from mono_depth_ros.networks.layers.reparam import EquivalentConv
 from mono_depth_ros.networks.lka_depth import LargeKernelAttention
-from mono_depth_ros.training.recipes import parse_config
+from mono_depth_ros.training.config.parse import parse_config
 
 SIZE = (64, 96)
 PAGE = Path(__file__).parents[2] / 'docs' / 'training.md'

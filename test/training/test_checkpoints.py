@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mono_depth_ros.training.checkpoints import FILE_NAME, load_checkpoint, save_checkpoint
-from mono_depth_ros.training.config import TrainConfig
+from mono_depth_ros.training.config.schema import TrainConfig
 
 
 def state(step=3):

@@ -6,7 +6,7 @@ import pytest
 from cards import TAUGHT, write_teacher
 from watched_training import first_steps
 
-from mono_depth_ros.training.recipes import list_recipes, parse_config
+from mono_depth_ros.training.config.parse import list_recipes, parse_config
 
 ONE_BATCH = [
     '--data', 'street', '--input_size', '[64, 128]', '--batch_size', '2',

@@ -14,11 +14,11 @@ from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import load_card, write_card
 from mono_depth_ros.inference.units import depth_scaling
 from mono_depth_ros.networks.complexity import count_parameters
-from mono_depth_ros.training.assembly import assemble
-from mono_depth_ros.training.batch import AugmentedData, Draw, collate
-from mono_depth_ros.training.config import DataConfig, LossConfig, TrainConfig
+from mono_depth_ros.training.build import assemble
+from mono_depth_ros.training.config.schema import DataConfig, LossConfig, TrainConfig
+from mono_depth_ros.training.data.batch import AugmentedData, Draw, collate
 from mono_depth_ros.training.export import export_card, is_metric, validate
-from mono_depth_ros.training.objective import Objective
+from mono_depth_ros.training.losses.objective import Objective
 
 SIZE = (64, 96)
 STREET = TrainConfig(data='street', input_size=SIZE, loss=LossConfig(levels=1),

@@ -1,6 +1,6 @@
 import pytest
 
-from mono_depth_ros.training.config import OptimizerConfig
+from mono_depth_ros.training.config.schema import OptimizerConfig
 from mono_depth_ros.training.schedule import learning_rate
 
 

@@ -18,9 +18,9 @@ from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import load_card
-from mono_depth_ros.training.assembly import assemble
+from mono_depth_ros.training.build import assemble
 from mono_depth_ros.training.checkpoints import FILE_NAME, load_checkpoint
-from mono_depth_ros.training.config import (
+from mono_depth_ros.training.config.schema import (
     DataConfig,
     LossConfig,
     OptimizerConfig,

@@ -1,0 +1,252 @@
+"""The page that says what a training did: one HTML file, pictures included, no script."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from html import escape
+from statistics import median
+from typing import Any
+
+from mono_depth_ros.evaluation.metrics import DepthMetrics
+from mono_depth_ros.inference.cards.model_card import ModelCard
+from mono_depth_ros.training.callbacks.history import HeldOutErrors, Validation
+from mono_depth_ros.training.callbacks.pictures import Picture
+from mono_depth_ros.training.callbacks.step_means import Span, join_spans
+from mono_depth_ros.training.config.schema import TrainConfig
+from mono_depth_ros.visualization import page
+from mono_depth_ros.visualization.charts import Curve, draw_chart, short
+
+_CAPTIONS = {
+    'target': 'Target',
+    'warped': 'A source, warped to the target',
+    'disparity': 'Disparity (near is red)',
+    'mask': 'Auto-mask (white is trained on)',
+}
+_UNKNOWN = 'not known yet'
+
+
+@dataclass(frozen=True)
+class Report:
+    """What there is to tell of a training.
+
+    Attributes:
+        config: what was asked for.
+        step: steps done.
+        steps: of the whole training.
+        samples: the data set has.
+        hardware: what trained, in words.
+        state: 'running', 'finished' or 'ended early'.
+        spans: the course of the steps.
+        validations: in their order.
+        held_out: errors of images that were not trained on, in their order.
+        metric: whether the supervision knows metres.
+        advice: warnings in words.
+        pictures: of a late step, (H, W, 3) RGB by panel.
+        card: what came out, at the end.
+    """
+
+    config: TrainConfig
+    step: int
+    steps: int
+    samples: int
+    hardware: str
+    state: str
+    spans: Sequence[Span]
+    validations: Sequence[Validation]
+    held_out: Sequence[HeldOutErrors]
+    metric: bool
+    advice: Sequence[str]
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
+    card: ModelCard | None = None
+
+
+def write_page(report: Report) -> str:
+    """Return the whole page."""
+    name = report.config.name or report.config.network
+    state = (f'Training {report.state}: step {report.step} of {report.steps}, on '
+             f'{report.hardware}')
+    return page.write_html(f'{name}: training report', [
+        page.head(name, state),
+        _tiles(report), page.advice(report.advice), _curves(report.spans), _validation(report),
+        _held_out(report.held_out), _pictures(report.pictures), _card(report.card),
+        _data(report), _config(report.config),
+    ])
+
+
+def launch_command(card: ModelCard) -> str:
+    """Return the command that runs a card in the node."""
+    assert card.path is not None
+    model = shlex.quote(f'model:={card.path.resolve()}')
+    return f'ros2 launch mono_depth_ros depth.launch.py {model}'
+
+
+def metric_rows(card: ModelCard) -> dict[str, dict[str, float]]:
+    """Arrange a card's metrics by row ('<split>, median-scaled') and column ('abs_rel')."""
+    fields = '|'.join(DepthMetrics._fields)
+    rows: dict[str, dict[str, float]] = {}
+    for key, value in card.metrics.items():
+        found = re.fullmatch(f'(.+)_({fields})_(median_scaled|unscaled)', key)
+        split, name, way = found.groups() if found else ('', key, '')
+        row = ', '.join(part for part in (split, way.replace('_', '-')) if part)
+        rows.setdefault(row, {})[name] = value
+    return rows
+
+
+def duration(seconds: float) -> str:
+    """Write a time span in its two largest units."""
+    whole = round(seconds)
+    if whole < 60:
+        return f'{whole} s'
+    if whole < 3600:
+        return f'{whole // 60} min {whole % 60} s'
+    return f'{whole // 3600} h {whole % 3600 // 60} min'
+
+
+def _tiles(report: Report) -> str:
+    tiles = [('Steps', f'{report.step}'), *_speed(report.spans)]
+    if report.validations:
+        metrics = report.validations[-1].median_scaled
+        tiles.append(('AbsRel, median-scaled', f'{metrics.abs_rel:.3f}'))
+    tiles.append(('Depth', 'metric' if report.metric else 'relative'))
+    return page.tiles(tiles)
+
+
+def _speed(spans: Sequence[Span]) -> list[tuple[str, str]]:
+    timed = [span for span in spans if span.seconds]
+    if not timed:
+        return [('Images/s, median', _UNKNOWN), ('Waiting for data', _UNKNOWN)]
+    total = join_spans(timed)
+    rate = median(span.images_per_second for span in timed)
+    return [('Images/s, median', short(rate)), ('Waiting for data', f'{total.wait_share:.1%}'),
+            ('Time in steps', duration(total.seconds))]
+
+
+def _curves(spans: Sequence[Span]) -> str:
+    steps = [span.step for span in spans]
+
+    def curve(name: str, values: Iterable[float]) -> Curve:
+        return Curve(name, steps, list(values), is_noisy=True)
+
+    terms = {name: curve(name, [span.terms.get(name, float('nan')) for span in spans])
+             for name in dict.fromkeys(name for span in spans for name in span.terms)}
+    errors = [terms.pop(name) for name in ('reprojection', 'identity') if name in terms]
+    charts = [
+        draw_chart('Loss', [curve('loss', [span.loss for span in spans])]),
+        draw_chart('Error of warped sources, and of sources as they are', errors),
+        *(draw_chart(f'Term: {name}', [term]) for name, term in terms.items()),
+        draw_chart('Images/s', [curve('images/s', [span.images_per_second for span in spans])]),
+        draw_chart('Share of step time waiting for data',
+                   [curve('share', [span.wait_share for span in spans])]),
+        draw_chart('Learning rate',
+                   [Curve('rate', steps, [span.learning_rate for span in spans])]),
+    ]
+    return page.section('Course', page.grid(charts)) if spans else ''
+
+
+def _validation(report: Report) -> str:
+    validations = report.validations
+    if not validations:
+        return ''
+    last = validations[-1]
+    best = min(validations, key=lambda v: v.median_scaled.abs_rel)
+    rows = {'median-scaled': last.median_scaled, 'unscaled': last.unscaled}
+    if best.step != last.step:
+        rows[f'best, step {best.step}, median-scaled'] = best.median_scaled
+    table = page.figure_table({name: metrics._asdict() for name, metrics in rows.items()})
+    unit = '' if report.metric else ' Depth is relative: the unscaled row means nothing.'
+    note = (f'{last.images} images against {last.ground_truth} depth after step {last.step}; '
+            f'true over predicted median depth is {last.scale:.4g}.{unit}')
+    charts = page.grid(_metric_chart(report, name) for name in ('abs_rel', 'rmse', 'a1'))
+    return page.section('Validation', f'{table}<p>{escape(note)}</p>{charts}')
+
+
+def _held_out(errors: Sequence[HeldOutErrors]) -> str:
+    if not errors:
+        return ''
+    steps, last = [error.step for error in errors], errors[-1]
+    curves = [Curve('reprojection', steps, [error.reprojection for error in errors]),
+              Curve('identity', steps, [error.identity for error in errors])]
+    chart = draw_chart('Held-out images: warped sources, and sources as they are', curves)
+    note = (f'After step {last.step}: reprojection {last.reprojection:.4f}, identity '
+            f'{last.identity:.4f}.')
+    return page.section('Held-out images', f'<p>{note}</p>{page.grid([chart])}')
+
+
+def _metric_chart(report: Report, name: str) -> str:
+    """Draw a metric over steps; unscaled where the unit makes it mean something."""
+    kinds = ('median_scaled', 'unscaled') if report.metric else ('median_scaled',)
+    validations = report.validations
+    steps = [validation.step for validation in validations]
+    curves = [Curve(kind.replace('_', '-'), steps,
+                    [getattr(getattr(validation, kind), name) for validation in validations])
+              for kind in kinds]
+    return draw_chart(f'Validation: {name}', curves)
+
+
+def _pictures(pictures: Mapping[str, Picture]) -> str:
+    if not pictures:
+        return ''
+    figures = [page.picture(picture, _CAPTIONS[name]) for name, picture in pictures.items()]
+    return page.section('A sample of the last step', page.grid(figures))
+
+
+def _card(card: ModelCard | None) -> str:
+    if card is None:
+        return ''
+    size = f'{card.input_size[0]} x {card.input_size[1]}'
+    kind = 'metric' if card.depth_unit == 'metric' else 'relative: it has no metres'
+    rows = {
+        'file': card.source, 'network': card.network, 'input size': size, 'depth': kind,
+        'metres per unit': card.depth_scale,
+        'parameters': card.parameters and f'{card.parameters:,}',
+        'multiply-adds': card.macs and f'{card.macs / 1e9:.2f} G',
+        'trained on': card.training_data,
+        'licence of the code': card.license_code, 'licence of the weights': card.license_weights,
+        'sha256': card.sha256,
+    }
+    shown = {name: value for name, value in rows.items() if value is not None}
+    metrics = metric_rows(card)
+    measured = f'<p>What it reaches as stored:</p>{page.figure_table(metrics)}' if metrics else ''
+    return page.section('The model card', f'{page.table(shown)}{measured}<p>Run it:</p>'
+                                          f'<pre>{escape(launch_command(card))}</pre>')
+
+
+def _data(report: Report) -> str:
+    config = report.config
+    world = config.devices * config.num_nodes
+    batch = config.batch_size * config.accumulate * world
+    rows = {
+        'data set': config.data, 'root': config.root, 'split': config.split,
+        'stereo split': config.stereo_split, 'samples': report.samples,
+        'images per step': batch, 'passes': f'{report.step * batch / report.samples:.4g}',
+        'supervision': {'M': 'M: neighbours in time', 'S': 'S: stereo partner',
+                        'MS': 'MS: neighbours in time and stereo partner',
+                        'T': 'T: a teacher alone'}[config.supervision],
+        'validated on': config.validation_split,
+    }
+    shown = {name: value for name, value in rows.items() if value != ''}
+    return page.section('Data', page.table(shown))
+
+
+def _config(config: TrainConfig) -> str:
+    usual = _flat(asdict(TrainConfig()))
+    values = _flat(asdict(config))
+    chosen = {name: value for name, value in values.items() if value != usual.get(name)}
+    rest = {name: value for name, value in values.items() if name not in chosen}
+    return page.section('Configuration',
+                        f'{page.table(chosen)}<details><summary>{len(rest)} values are the default'
+                        f'</summary>{page.table(rest)}</details>')
+
+
+def _flat(values: Mapping[str, Any], above: str = '') -> dict[str, Any]:
+    """Return nested values under dotted names, as the command line calls them."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            flat |= _flat(value, f'{above}{name}.')
+        else:
+            flat[above + name] = value
+    return flat
