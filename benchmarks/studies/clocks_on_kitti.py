@@ -1,4 +1,4 @@
-"""Print which shifts of a lidar's stamps are found: python benchmarks/clocks_on_kitti.py.
+"""Print which shifts of a lidar's stamps are found: python benchmarks/studies/clocks_on_kitti.py.
 
 The lidar of KITTI drive 0052, a crawling jam, beside the depth of a model card.
 """

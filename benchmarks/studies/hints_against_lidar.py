@@ -1,4 +1,4 @@
-"""Print how far depth hints are from the lidar's depth: python benchmarks/hints_against_lidar.py.
+"""Print how far depth hints are from the lidar's depth: python benchmarks/studies/hints_against_lidar.py.
 
 Networks trained with hints from stereo matching can hardly come nearer to the truth than these.
 """

@@ -1,4 +1,4 @@
-"""Print how the kinds of true depth differ: python benchmarks/kitti_conventions.py [kitti folder].
+"""Print how the kinds of true depth differ: python benchmarks/studies/kitti_conventions.py [kitti folder].
 
 The folder holds train/ and test/ as KITTI raw unpacks, with drives 9015 (KITTI stereo 2015's
 frames) and 0052; by default it is ../shared/data/kitti beside the checkout.

@@ -1,4 +1,4 @@
-"""Print how well find_poses does where KITTI measured: python benchmarks/poses_against_kitti.py.
+"""Print how well find_poses does where KITTI measured: python benchmarks/studies/poses_against_kitti.py.
 
 Per drive with a poses.txt in ../shared/data: the length of steps over their true length, and the
 angles between directions of motion and between rotations, from each image to the next.
