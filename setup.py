@@ -41,7 +41,7 @@ setup(
     name=PACKAGE,
     version='0.1.0',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={f'{PACKAGE}.evaluation': ['published.yaml'],
+    package_data={f'{PACKAGE}.evaluation.protocol': ['published.yaml'],
                   f'{PACKAGE}.inference.backends': ['*.jpg']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),

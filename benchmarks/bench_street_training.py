@@ -27,6 +27,7 @@ from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.preprocessing import to_network_input
 from mono_depth_ros.machine import keep_freed_memory
 from mono_depth_ros.networks.pose import create_pose_network
+from mono_depth_ros.training.callbacks.base import StepRecord, Watcher
 from mono_depth_ros.training.checkpoints import load_checkpoint
 from mono_depth_ros.training.config.schema import (
     AugmentationConfig,
@@ -37,7 +38,7 @@ from mono_depth_ros.training.config.schema import (
     TrainConfig,
 )
 from mono_depth_ros.training.losses.view_synthesis import find_motion
-from mono_depth_ros.training.train import StepRecord, Watcher, train
+from mono_depth_ros.training.train import train
 
 SIZE, STEPS, FARTHEST = (96, 320), 1500, 80.0
 TRAINING_STREETS, FRAMES, SPACING = (0, 1, 2, 3), 40, 3

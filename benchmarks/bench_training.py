@@ -22,9 +22,10 @@ from mono_depth_ros.datasets.splits import SplitEntry, write_split
 from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.machine import keep_freed_memory
 from mono_depth_ros.training.build import assemble
+from mono_depth_ros.training.callbacks.base import StepRecord, Watcher
 from mono_depth_ros.training.config.schema import DataConfig, LossConfig, TrainConfig
 from mono_depth_ros.training.data.batch import AugmentedData, Batch, Draw, collate
-from mono_depth_ros.training.train import StepRecord, Watcher, train
+from mono_depth_ros.training.train import train
 
 # As the recipes have them: how many levels each network is trained at.
 LEVELS = {'monodepth2_resnet18': 4, 'hr_depth': 4, 'lite_hr_depth': 4, 'small_depth': 3}

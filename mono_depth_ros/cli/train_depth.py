@@ -20,11 +20,12 @@ def main(args: Sequence[str] | None = None) -> int:
     """Train one network; return the exit code."""
     keep_freed_memory()
     try:
+        from mono_depth_ros.training.callbacks.base import Watcher
         from mono_depth_ros.training.callbacks.progress import ProgressWatcher
         from mono_depth_ros.training.callbacks.report import ReportWatcher
         from mono_depth_ros.training.callbacks.tensorboard import TensorBoardWatcher
         from mono_depth_ros.training.config.parse import parse_config
-        from mono_depth_ros.training.train import TrainingDiverged, Watcher, train
+        from mono_depth_ros.training.train import TrainingDiverged, train
     except ModuleNotFoundError as error:
         print(f'train_depth: error: {error.name} is not installed; training needs more packages '
               "than the node: pip install -r requirements-train.txt, or the extra '[train]'.",

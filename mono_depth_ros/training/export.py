@@ -20,6 +20,7 @@ from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
 from mono_depth_ros.networks.layers.reparam import without_branches
 from mono_depth_ros.networks.registry import options_without_branches
+from mono_depth_ros.training.config.checks import is_metric
 from mono_depth_ros.training.config.schema import TrainConfig
 
 FOLDER = 'card'
@@ -41,15 +42,6 @@ def validate(
 def validation_splits(config: TrainConfig) -> list[str]:
     """Return the split files to validate on, none where there is no validation."""
     return [path.strip() for path in config.validation_split.split(',') if path.strip()]
-
-
-def is_metric(config: TrainConfig) -> bool:
-    """Whether the supervision knows metres: a baseline, a pose or a measured distance."""
-    loss = config.loss
-    knows_stereo = config.supervision in ('S', 'MS') and (loss.photometric > 0 or loss.hints > 0)
-    teacher = any(load_card(name).depth_unit == 'metric' for name in config.teachers)
-    knows_poses = config.supervision in ('M', 'MS') and config.pose_network == 'none'
-    return knows_stereo or knows_poses or loss.velocity > 0 or teacher
 
 
 def export_card(network: DepthNetwork, config: TrainConfig, steps: int,

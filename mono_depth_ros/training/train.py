@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,80 +22,22 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
-from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.training.build import Assembly, assemble
+from mono_depth_ros.training.callbacks.base import StepRecord, Watcher
 from mono_depth_ros.training.checkpoints import load_checkpoint, save_checkpoint
 from mono_depth_ros.training.config.checks import what_is_left_out
 from mono_depth_ros.training.config.schema import TrainConfig
 from mono_depth_ros.training.data.batch import AugmentedData, Batch, StepSampler, collate
 from mono_depth_ros.training.export import export_card, validate
 from mono_depth_ros.training.held_out import HeldOut
-from mono_depth_ros.training.losses.objective import Objective, Panels, StepResult
+from mono_depth_ros.training.losses.objective import Objective, StepResult
 from mono_depth_ros.training.schedule import learning_rate
 
 # A loss that grows to so many times its recent median will not come back.
 EXPLODED = 20.0
 _RECENT = 100
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """What a watcher learns of a step.
-
-    Attributes:
-        step: steps done.
-        steps: steps of the whole training.
-        loss: mean over this process's share of the step.
-        terms: its parts.
-        learning_rate: of this step.
-        images: targets of the step, over all devices.
-        seconds: the step took.
-        waited: of them, for data.
-        panels: pictures of one of its samples.
-    """
-
-    step: int
-    steps: int
-    loss: float
-    terms: dict[str, float]
-    learning_rate: float
-    images: int
-    seconds: float
-    waited: float
-    panels: Panels
-
-
-class Watcher:
-    """Looks on while a network is trained; only the first process has watchers.
-
-    What a watcher does not care about it leaves as it is here: nothing happens.
-    """
-
-    def on_start(self, config: TrainConfig, step: int, steps: int, samples: int) -> None:
-        """Learn what will be done."""
-
-    def on_note(self, note: str) -> None:
-        """Learn what a person should know before it starts."""
-
-    def on_step(self, record: StepRecord) -> None:
-        """Learn of a step."""
-
-    def on_validation(self, step: int, result: EvaluationResult) -> None:
-        """Learn of a validation."""
-
-    def on_held_out(self, step: int, errors: dict[str, float]) -> None:
-        """Learn how well held-out images are explained."""
-
-    def on_checkpoint(self, step: int) -> None:
-        """Learn that a kill will now lose nothing."""
-
-    def on_end(self, card: ModelCard) -> None:
-        """Learn what came out."""
-
-    def close(self) -> None:
-        """Finish, however the training ended; called once by whoever made the watcher."""
 
 
 class TrainingDiverged(RuntimeError):  # noqa: N818 - it is what happened

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 from kitti_folder import write_day, write_depth, write_image, write_split
 
+from mono_depth_ros.training.callbacks.base import StepRecord, Watcher
 from mono_depth_ros.training.checkpoints import FILE_NAME
 from mono_depth_ros.training.config.schema import DataConfig, LossConfig, TrainConfig
-from mono_depth_ros.training.train import StepRecord, Watcher, train
+from mono_depth_ros.training.train import train
 
 STEPS, KILLED_AFTER, CHECKPOINT = 4, 3, 2
 

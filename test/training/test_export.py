@@ -15,9 +15,10 @@ from mono_depth_ros.inference.cards.model_card import load_card, write_card
 from mono_depth_ros.inference.units import depth_scaling
 from mono_depth_ros.networks.complexity import count_parameters
 from mono_depth_ros.training.build import assemble
+from mono_depth_ros.training.config.checks import is_metric
 from mono_depth_ros.training.config.schema import DataConfig, LossConfig, TrainConfig
 from mono_depth_ros.training.data.batch import AugmentedData, Draw, collate
-from mono_depth_ros.training.export import export_card, is_metric, validate
+from mono_depth_ros.training.export import export_card, validate
 from mono_depth_ros.training.losses.objective import Objective
 
 SIZE = (64, 96)

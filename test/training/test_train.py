@@ -19,6 +19,7 @@ from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import load_card
 from mono_depth_ros.training.build import assemble
+from mono_depth_ros.training.callbacks.base import StepRecord, Watcher
 from mono_depth_ros.training.checkpoints import FILE_NAME, load_checkpoint
 from mono_depth_ros.training.config.schema import (
     DataConfig,
@@ -26,7 +27,7 @@ from mono_depth_ros.training.config.schema import (
     OptimizerConfig,
     TrainConfig,
 )
-from mono_depth_ros.training.train import StepRecord, TrainingDiverged, Watcher, train
+from mono_depth_ros.training.train import TrainingDiverged, train
 
 SIZE = (64, 128)
 STREET = {

@@ -13,12 +13,12 @@ from tqdm import tqdm
 from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.training.callbacks.advice import advise_on_waiting
+from mono_depth_ros.training.callbacks.base import StepRecord, Watcher
 from mono_depth_ros.training.callbacks.report import FILE_NAME
 from mono_depth_ros.training.callbacks.report_page import duration, launch_command, metric_rows
 from mono_depth_ros.training.callbacks.step_means import Span, StepGatherer, join_spans
+from mono_depth_ros.training.config.checks import is_metric
 from mono_depth_ros.training.config.schema import TrainConfig
-from mono_depth_ros.training.export import is_metric
-from mono_depth_ros.training.train import StepRecord, Watcher
 
 _BAR = '{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {elapsed}<{remaining}{postfix}'
 

@@ -10,14 +10,14 @@ from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.machine import processor_name
 from mono_depth_ros.training.callbacks.advice import advise
+from mono_depth_ros.training.callbacks.base import StepRecord, Watcher
 from mono_depth_ros.training.callbacks.history import HeldOutErrors, History, validation_of
 from mono_depth_ros.training.callbacks.pictures import draw_panels
 from mono_depth_ros.training.callbacks.report_page import Report, write_page
 from mono_depth_ros.training.callbacks.step_means import StepGatherer
+from mono_depth_ros.training.config.checks import is_metric
 from mono_depth_ros.training.config.schema import TrainConfig
-from mono_depth_ros.training.export import is_metric
 from mono_depth_ros.training.losses.objective import Panels
-from mono_depth_ros.training.train import StepRecord, Watcher
 
 FILE_NAME = 'report.html'
 

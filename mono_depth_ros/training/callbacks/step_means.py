@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mono_depth_ros.training.train import StepRecord
+from mono_depth_ros.training.callbacks.base import StepRecord
 
 
 @dataclass(frozen=True)

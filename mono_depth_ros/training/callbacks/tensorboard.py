@@ -9,11 +9,11 @@ from torch.utils.tensorboard import SummaryWriter
 
 from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
 from mono_depth_ros.inference.cards.model_card import ModelCard
+from mono_depth_ros.training.callbacks.base import StepRecord, Watcher
 from mono_depth_ros.training.callbacks.pictures import draw_panels
 from mono_depth_ros.training.callbacks.step_means import Span, StepGatherer
 from mono_depth_ros.training.config.schema import TrainConfig
 from mono_depth_ros.training.losses.objective import Panels
-from mono_depth_ros.training.train import StepRecord, Watcher
 
 FOLDER = 'tensorboard'
 

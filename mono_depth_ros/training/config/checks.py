@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.sample import Source, TrainingData
+from mono_depth_ros.inference.cards.model_card import load_card
 from mono_depth_ros.training.config.schema import TrainConfig
-from mono_depth_ros.training.data.augmentation import check_zoom
 
 # The least that fields may be.
 _LEAST = {
@@ -59,6 +59,13 @@ def check_config(config: TrainConfig) -> None:
     _check_augmentation(config)
     _check_forms(config)
     _check_supervision(config)
+
+
+def check_zoom(zoom: tuple[float, float]) -> None:
+    """Raise a ValueError for a range of enlargements that an image does not have."""
+    if not 1 <= zoom[0] <= zoom[1]:
+        raise ValueError(f'augmentation.zoom is {zoom}; an image can only be enlarged: '
+                         'expected [lowest, highest], both 1 or more.')
 
 
 def _check_augmentation(config: TrainConfig) -> None:
@@ -133,6 +140,15 @@ def _check_supervision(config: TrainConfig) -> None:
         raise ValueError(f"data '{', '.join(names)}' has no depth hints: set loss.hints 0.")
     if supervision not in ('M', 'MS') and loss.velocity > 0:
         raise ValueError('loss.velocity needs neighbours in time: supervision M or MS.')
+
+
+def is_metric(config: TrainConfig) -> bool:
+    """Whether the supervision knows metres: a baseline, a pose or a measured distance."""
+    loss = config.loss
+    knows_stereo = config.supervision in ('S', 'MS') and (loss.photometric > 0 or loss.hints > 0)
+    teacher = any(load_card(name).depth_unit == 'metric' for name in config.teachers)
+    knows_poses = config.supervision in ('M', 'MS') and config.pose_network == 'none'
+    return knows_stereo or knows_poses or loss.velocity > 0 or teacher
 
 
 def check_promises(config: TrainConfig, data: TrainingData) -> None:

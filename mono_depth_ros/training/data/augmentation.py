@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.sample import Image, Matrix, Source, TrainingSample
 from mono_depth_ros.geometry.camera import crop_intrinsics, flip_intrinsics, resize_intrinsics
+from mono_depth_ros.training.config.checks import check_zoom
 from mono_depth_ros.training.config.schema import AugmentationConfig
 
 Size = tuple[int, int]
@@ -208,13 +209,6 @@ def hint_of(sample: TrainingSample) -> NDArray[np.float32]:
     if sample.depth_hint is None:
         return np.full(sample.target.shape[:2], np.nan, np.float32)
     return sample.depth_hint
-
-
-def check_zoom(zoom: tuple[float, float]) -> None:
-    """Raise a ValueError for a range of enlargements that an image does not have."""
-    if not 1 <= zoom[0] <= zoom[1]:
-        raise ValueError(f'augmentation.zoom is {zoom}; an image can only be enlarged: '
-                         'expected [lowest, highest], both 1 or more.')
 
 
 def _draw_window(sample: TrainingSample, options: AugmentationConfig,

@@ -15,10 +15,10 @@ from mono_depth_ros.networks.base import DepthOutput
 from mono_depth_ros.networks.pose import PoseNetwork
 from mono_depth_ros.training.config.schema import Level, TrainConfig
 from mono_depth_ros.training.data.batch import NO_LABEL, Batch, OtherResolution
-from mono_depth_ros.training.data.multi_resolution import consistency as agreement_of_resolutions
 from mono_depth_ros.training.losses.apx import apx_loss, pair_stages, position_mask
 from mono_depth_ros.training.losses.bidirectional import View, bidirectional_loss
 from mono_depth_ros.training.losses.distillation import Imitation, Taught, Teachers
+from mono_depth_ros.training.losses.multi_resolution import consistency as agreement_of_resolutions
 from mono_depth_ros.training.losses.photometric import Seen, reprojection_loss
 from mono_depth_ros.training.losses.pyramid import at_size, consistency, derive
 from mono_depth_ros.training.losses.resizing import resized

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
+from mono_depth_ros.training.callbacks.base import StepRecord
 from mono_depth_ros.training.callbacks.step_means import Span, StepGatherer, join_spans
 from mono_depth_ros.training.losses.objective import Panels
-from mono_depth_ros.training.train import StepRecord
 
 PANELS = Panels(*(torch.zeros(3, 2, 2) for _ in range(4)))
 

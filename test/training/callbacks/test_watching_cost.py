@@ -6,12 +6,12 @@ import time
 import pytest
 import torch
 
+from mono_depth_ros.training.callbacks.base import StepRecord
 from mono_depth_ros.training.callbacks.progress import ProgressWatcher
 from mono_depth_ros.training.callbacks.report import ReportWatcher
 from mono_depth_ros.training.callbacks.tensorboard import TensorBoardWatcher
 from mono_depth_ros.training.config.schema import TrainConfig
 from mono_depth_ros.training.losses.objective import Panels
-from mono_depth_ros.training.train import StepRecord
 
 STEPS = 3000
 # 1 % of a step of 20 ms, which is a fast one.

@@ -10,7 +10,8 @@ from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.training.config.schema import AugmentationConfig
 from mono_depth_ros.training.data.augmentation import mirror, resize
 from mono_depth_ros.training.data.batch import AugmentedData, Draw, collate
-from mono_depth_ros.training.data.multi_resolution import augment_resolutions, consistency
+from mono_depth_ros.training.data.multi_resolution import augment_resolutions
+from mono_depth_ros.training.losses.multi_resolution import consistency
 
 SIZE = (128, 416)
 PLAIN = AugmentationConfig(flip=0.0, jitter=0.0)
