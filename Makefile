@@ -58,7 +58,7 @@ $(READY): requirements.txt requirements-train.txt setup.py Makefile
 	@echo '== $(VENV) is ready'
 
 demo: $(READY)
-	$(BIN)/python -m mono_depth_ros.demo.__main__ $(if $(BAG),--bag '$(BAG)') \
+	$(BIN)/python -m mono_depth_ros.demo $(if $(BAG),--bag '$(BAG)') \
 	  $(if $(IMAGE_TOPIC),--image-topic '$(IMAGE_TOPIC)')
 
 test: $(READY)

@@ -14,9 +14,9 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # as the node has it
 import numpy as np
 import torch
 from bench_network import text, waited
-from headline import headline
-from tables import Table, bar, sizes
-from timing import side_by_side
+from common.headline import headline
+from common.tables import Table, bar, sizes
+from common.timing import side_by_side
 
 from mono_depth_ros.datasets.street.raycast import street_images
 from mono_depth_ros.evaluation.cost import untrained_card

@@ -10,10 +10,10 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # as the node has it
 
 import numpy as np
 import torch
-from headline import headline
+from common.headline import headline
+from common.tables import Table
+from common.timing import side_by_side
 from std_msgs.msg import Header
-from tables import Table
-from timing import side_by_side
 
 from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.geometry.camera import backproject

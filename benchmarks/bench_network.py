@@ -19,9 +19,9 @@ from tempfile import TemporaryDirectory
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # as the node has it
 
 import torch
-from headline import headline
-from tables import Table, bar, sizes
-from timing import overhead, side_by_side
+from common.headline import headline
+from common.tables import Table, bar, sizes
+from common.timing import overhead, side_by_side
 
 from mono_depth_ros.evaluation.cost import untrained_network
 from mono_depth_ros.inference.backends.base import Engine, EngineJob

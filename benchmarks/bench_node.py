@@ -15,16 +15,16 @@ import time
 from pathlib import Path
 from statistics import median
 
-import frame_cost
 import rclpy
 import torch
+from common import frame_cost
+from common.headline import headline
+from common.tables import Table, bar
 from diagnostic_msgs.msg import DiagnosticArray
-from headline import headline
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image, PointCloud2
-from tables import Table, bar
 
 from mono_depth_ros.demo.bag import (
     DemoClip,

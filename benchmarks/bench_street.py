@@ -4,7 +4,7 @@ import sys
 import time
 
 import cv2
-from headline import headline
+from common.headline import headline
 
 from mono_depth_ros.datasets.street.raycast import Street, render_frame
 

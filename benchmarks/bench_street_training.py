@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from headline import headline
+from common.headline import headline
 
 from mono_depth_ros.datasets.street.data import StreetData
 from mono_depth_ros.datasets.street.raycast import Street, render_frame, street_pose

@@ -16,7 +16,7 @@ from statistics import median
 
 import cv2
 import torch
-from headline import headline
+from common.headline import headline
 
 from mono_depth_ros.datasets.splits import SplitEntry, write_split
 from mono_depth_ros.datasets.street.raycast import Street, render_frame

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 import rclpy
-from headline import headline
+from common.headline import headline
 from rclpy.executors import ExternalShutdownException
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image

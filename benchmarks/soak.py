@@ -20,8 +20,8 @@ from statistics import median
 
 import numpy as np
 import rclpy
+from common.headline import headline
 from diagnostic_msgs.msg import DiagnosticArray
-from headline import headline
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile

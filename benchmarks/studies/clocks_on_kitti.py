@@ -1,14 +1,18 @@
-"""Print which shifts of a lidar's stamps are found: python benchmarks/studies/clocks_on_kitti.py.
+"""Print which shifts of a lidar's stamps are found: python clocks_on_kitti.py.
 
 The lidar of KITTI drive 0052, a crawling jam, beside the depth of a model card.
 """
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
-from headline import headline
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from common.headline import headline
 
 from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.datasets.image_files import read_image

@@ -1,12 +1,16 @@
-"""Print how far depth hints are from the lidar's depth: python benchmarks/studies/hints_against_lidar.py.
+"""Print how far depth hints are from the lidar's depth: python hints_against_lidar.py.
 
 Networks trained with hints from stereo matching can hardly come nearer to the truth than these.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
-from headline import headline
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from common.headline import headline
 
 from mono_depth_ros.datasets.kitti.raw import KittiRaw
 from mono_depth_ros.evaluation.protocol.kitti_ground_truth import evaluation_mask, read_depth

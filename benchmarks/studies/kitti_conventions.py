@@ -1,4 +1,4 @@
-"""Print how the kinds of true depth differ: python benchmarks/studies/kitti_conventions.py [kitti folder].
+"""Print how the kinds of true depth differ: python kitti_conventions.py [kitti folder].
 
 The folder holds train/ and test/ as KITTI raw unpacks, with drives 9015 (KITTI stereo 2015's
 frames) and 0052; by default it is ../shared/data/kitti beside the checkout.
@@ -8,12 +8,15 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from headline import headline
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from common.headline import headline
 
 from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.evaluation.protocol.kitti_ground_truth import read_depth
 
-DATA = Path(__file__).resolve().parents[2] / 'shared' / 'data' / 'kitti'
+DATA = Path(__file__).resolve().parents[3] / 'shared' / 'data' / 'kitti'
 PUBLISHED, STEREO = ('2011_09_26/2011_09_26_drive_0052_sync',
                      '2011_09_26/2011_09_26_drive_9015_sync')
 

@@ -1,4 +1,4 @@
-"""Evaluate what several cards say together: python benchmarks/studies/mean_of_cards.py CARD [CARD …].
+"""Evaluate what several cards say together: python mean_of_cards.py CARD [CARD …].
 
 The mean of their log depths, which is what train_depth --teacher takes of several; a card that is
 named twice counts twice. AbsRel by KITTI's protocol on both held-out splits, against lidar.

@@ -1,4 +1,4 @@
-"""Picture what training changes: python benchmarks/studies/picture_training.py OUT.jpg CARD [CARD …].
+"""Picture what training changes: python picture_training.py OUT.jpg CARD [CARD …].
 
 Every row is a frame of KITTI drive 0052, which nothing was trained on: the image, the depth of the
 first card's network as training found it, and the depth of every card.

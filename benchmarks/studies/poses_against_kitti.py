@@ -1,4 +1,4 @@
-"""Print how well find_poses does where KITTI measured: python benchmarks/studies/poses_against_kitti.py.
+"""Print how well find_poses does where KITTI measured: python poses_against_kitti.py.
 
 Per drive with a poses.txt in ../shared/data: the length of steps over their true length, and the
 angles between directions of motion and between rotations, from each image to the next.
@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from headline import headline
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from common.headline import headline
 
 from mono_depth_ros.datasets.kitti.poses import POSES, find_drive_poses, read_poses
 
-ROOT = Path(__file__).parents[2] / 'shared/data/kitti/train'
+ROOT = Path(__file__).parents[3] / 'shared/data/kitti/train'
 CAMERA_HEIGHT = 1.65
 
 

@@ -1,6 +1,6 @@
 """Show the node at work: replay a short bag into the real node, record and picture its outputs.
 
-Run it with `make demo`, or `python -m mono_depth_ros.demo.__main__ --help` for its options.
+Run it with `make demo`, or `python -m mono_depth_ros.demo --help` for its options.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def run_demo(tmp_path):
 
     def run(*arguments):
         return subprocess.run(
-            [sys.executable, '-m', 'mono_depth_ros.demo.__main__', '--output', str(tmp_path / 'demo'),
+            [sys.executable, '-m', 'mono_depth_ros.demo', '--output', str(tmp_path / 'demo'),
              '--domain-id', str(domain), *map(str, arguments)],
             capture_output=True, text=True, timeout=240, check=False,
             env={**os.environ, 'OMP_NUM_THREADS': '1'},

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 if importlib.util.find_spec('rclpy') is None:
-    collect_ignore_glob = ['test_*.py']
+    collect_ignore_glob = ['test_*.py', '*/test_*.py']
 
     def pytest_report_header() -> str:
         return 'test/ros is skipped: rclpy is not installed'

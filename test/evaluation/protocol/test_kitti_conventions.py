@@ -1,4 +1,4 @@
-"""Our projection of real scans is KITTI's own; benchmarks/studies/kitti_conventions.py prints it all."""
+"""Our projection of real scans is KITTI's own, as a study in benchmarks/ prints it."""
 
 import numpy as np
 import pytest
