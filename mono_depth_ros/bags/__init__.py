@@ -1,0 +1,1 @@
+"""Read, index and write ROS 1 and ROS 2 bags, without ROS."""

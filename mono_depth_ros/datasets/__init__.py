@@ -1,0 +1,1 @@
+"""Everything that networks train on, as TrainingSample."""

@@ -1,1 +1,1 @@
-"""Pinhole geometry as pure functions on tensors: cameras, disparity and ego-motion."""
+"""Cameras, disparity, ego-motion, and the transforms between frames over time."""

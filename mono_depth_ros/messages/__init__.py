@@ -1,0 +1,1 @@
+"""The contents of ROS messages as arrays, without ROS."""

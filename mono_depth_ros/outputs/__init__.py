@@ -1,0 +1,1 @@
+"""What is published or written for an image: topic names, ranges, invalid depth."""

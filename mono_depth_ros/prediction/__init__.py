@@ -1,0 +1,1 @@
+"""Depth of bags, images and videos, offline."""

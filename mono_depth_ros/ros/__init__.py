@@ -1,0 +1,1 @@
+"""Everything that needs rclpy and message packages."""

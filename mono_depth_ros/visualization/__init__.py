@@ -1,0 +1,1 @@
+"""Draw depth, charts and pages."""

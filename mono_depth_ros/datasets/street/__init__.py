@@ -1,0 +1,1 @@
+"""A ray-cast street with exact depth, poses and intrinsics."""

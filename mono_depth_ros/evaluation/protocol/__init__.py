@@ -1,0 +1,1 @@
+"""Evaluation of single images by the protocols of KITTI and DDAD."""

@@ -1,0 +1,1 @@
+"""The page of an evaluation, with its best and worst images."""

@@ -1,0 +1,1 @@
+"""Evaluation on a robot, from a bag or from topics."""

@@ -1,0 +1,1 @@
+"""From the authors' checkpoints to model cards."""

@@ -1,0 +1,1 @@
+"""The node that evaluates depth while it is published."""

@@ -1,0 +1,1 @@
+"""The managed node that turns images into depth."""

@@ -1,0 +1,1 @@
+"""Play bags through rclpy."""

@@ -1,0 +1,1 @@
+"""What follows a training: progress bar, TensorBoard, report."""
