@@ -185,8 +185,9 @@ def evaluation_parameters(context: LaunchContext) -> dict[str, Any]:
         output = str(Path(given(context, 'evaluation_output')).absolute())
         parameters['output'] = ParameterValue(output, value_type=str)
     if given(context, 'thresholds'):
+        texts = List[str]  # noqa: UP006
         parameters['thresholds'] = ParameterValue(
-            split(given(context, 'thresholds')), value_type=List[str])  # noqa: UP006
+            split(given(context, 'thresholds')), value_type=texts)
     for name in ('min_depth', 'max_depth'):
         if given(context, name):  # a word that is no number, depth.launch.py has refused
             parameters[name] = ParameterValue(float(given(context, name)), value_type=float)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -101,6 +101,12 @@ def _parser() -> argparse.ArgumentParser:
     add('--split', required=True, metavar='NAME|FILE',
         help=f"KITTI: {', '.join(KITTI_SPLITS)}, or a file of lines 'folder index side'; "
         f'DDAD: {", ".join(DDAD_SPLITS)}')
+    _add_comparison(add)
+    _add_running(add)
+    return parser
+
+
+def _add_comparison(add: Callable[..., object]) -> None:
     add('--ground-truth', choices=tuple(GROUND_TRUTHS),
         help='of KITTI. lidar: velodyne_points, forward from the scanner, as in the tables of '
         'papers; lidar_z: the same along the optical axis; projected: proj_depth/velodyne_raw; '
@@ -113,6 +119,9 @@ def _parser() -> argparse.ArgumentParser:
     add('--depth-scale', type=float, metavar='M',
         help="fixed metres per unit of the network's depth, in place of the card's")
     add('--flip', action='store_true', help='average with the prediction of the mirrored image')
+
+
+def _add_running(add: Callable[..., object]) -> None:
     add('--device', default='cpu', help='cpu, cuda or cuda:N (default: cpu)')
     add('--batch-size', type=int, default=2, metavar='N', help='images per run (default: 2)')
     add('--workers', type=int, metavar='N',
@@ -123,7 +132,6 @@ def _parser() -> argparse.ArgumentParser:
     add('--output', type=Path, metavar='FOLDER',
         help='gets the results (default: evaluation/CARD_SPLIT_GROUND-TRUTH)')
     add('--afresh', action='store_true', help='throw away what --output holds already')
-    return parser
 
 
 def _task(chosen: Arguments) -> _Task:

@@ -146,9 +146,9 @@ class TimeShift:
 def _shifted(seconds: float, curve: dict[int, tuple[float, float]]) -> ShiftEstimate:
     way = 'later' if seconds > 0 else 'earlier'
     return ShiftEstimate('shifted', seconds, (
-        f"the reference's stamps are about {abs(seconds):.2f} s {way} than the camera's: what "
-        f'moves does so in both at that distance. Mend the clocks or drivers, or set time_offset '
-        f'to {-seconds:.2f}'), curve)
+        f"the reference's stamps are about {abs(seconds):.2f} s {way} than the camera's: "
+        'what moves does so in both at that distance. Mend the clocks or drivers, or set '
+        f'time_offset to {-seconds:.2f}'), curve)
 
 
 def _vertex(curve: dict[int, tuple[float, float]], best: int) -> float:

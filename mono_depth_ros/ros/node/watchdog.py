@@ -65,8 +65,8 @@ def _reasons(facts: CameraFacts) -> Iterator[tuple[Level, str]]:
         yield _not_active(facts)
     if facts.qos_conflict:
         yield Level.ERROR, (
-            f'incompatible QoS on {facts.qos_conflict}: subscribe best effort (the default) by '
-            'removing the qos_overrides parameter, or change the publisher')
+            f'incompatible QoS on {facts.qos_conflict}: subscribe best effort (the default) '
+            'by removing the qos_overrides parameter, or change the publisher')
     if facts.frames_in == 0:
         yield _no_images(facts)
     if not facts.subscribed:
@@ -79,8 +79,8 @@ def _reasons(facts: CameraFacts) -> Iterator[tuple[Level, str]]:
             'network is too slow here; take a smaller model, a GPU, or raise max_age')
     if facts.frames_out == 0:
         yield Level.WARN, (
-            f'images arrive, but none was finished in the last {PERIOD_S} s: the network is slow '
-            'here; take a smaller model, more threads, or a GPU')
+            f'images arrive, but none was finished in the last {PERIOD_S} s: the network is '
+            'slow here; take a smaller model, more threads, or a GPU')
     yield from _oddities(facts)
 
 

@@ -147,7 +147,8 @@ def test_notes_of_table_and_row_add_up(tmp_path):
 
 @pytest.mark.parametrize(('old', 'new', 'message'), [
     ('network: hr_depth', 'network: hr_deph',
-     r"HR-Depth, table 2, row 'Ours': unknown network 'hr_deph'\. Did you mean 'hr_depth'\?"),
+     r"HR-Depth, table 2, row 'Ours': unknown network 'hr_deph'\. "
+     r"Did you mean 'hr_depth'\?"),
     ('paper: HR-Depth', 'paper: HR-Deph', "unknown paper 'HR-Deph'. Did you mean 'HR-Depth'"),
     ('supervision: M', 'supervison: M',
      "unknown key 'supervison'. Did you mean 'supervision'"),

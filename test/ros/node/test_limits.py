@@ -18,7 +18,8 @@ GOOD = {'fps': 15.0, 'age_p95': 0.1, 'frames_in': 100, 'drops': {'replaced_by_ne
     ({'age_p95': 0.25}, Level.WARN, '250 ms old .* above warn_age'),
     ({'age_p95': 0.5}, Level.ERROR, '500 ms old .* above error_age'),
     ({'drops': {'undecodable': 11, 'replaced_by_newer': 80}}, Level.WARN,
-     r'11% of the images are dropped \(replaced_by_newer 80, undecodable 11\), above warn_drops'),
+     r'11% of the images are dropped \(replaced_by_newer 80, undecodable 11\), '
+     'above warn_drops'),
     ({'drops': {'undecodable': 30, 'too_old': 21}}, Level.ERROR, '51% .* above error_drops'),
     ({'fps': 4.0, 'age_p95': 0.25}, Level.ERROR, 'below error_fps'),
 ])
