@@ -5,9 +5,22 @@ from pathlib import Path
 from setuptools import Distribution, find_packages, setup
 
 PACKAGE = 'mono_depth_ros'
-EXECUTABLES = ['bag_to_kitti', 'compare_networks', 'depth_node', 'evaluate_bag', 'evaluate_depth',
-               'find_poses', 'import_checkpoint', 'kitti_to_bag', 'predict_bag', 'predict_depth',
-               'prepare_split', 'replay_bag', 'replay_evaluator', 'train_depth']
+EXECUTABLES = [
+    'bag_to_kitti',
+    'compare_networks',
+    'depth_node',
+    'evaluate_bag',
+    'evaluate_depth',
+    'find_poses',
+    'import_checkpoint',
+    'kitti_to_bag',
+    'predict_bag',
+    'predict_depth',
+    'prepare_split',
+    'replay_bag',
+    'replay_evaluator',
+    'train_depth',
+]
 # As in package.xml, where rosdep reads the rest of the dependencies. Beside the real setup.py:
 # colcon build --symlink-install runs a link to it elsewhere.
 HERE = Path(__file__).resolve().parent
@@ -16,8 +29,15 @@ TRAINING = (HERE / 'requirements-train.txt').read_text().split()
 
 
 def ros_wheels(distribution: str) -> list[str]:
-    parts = ['rclpy', 'rmw-fastrtps-cpp', 'diagnostic-msgs', 'lifecycle-msgs', 'rosgraph-msgs',
-             'sensor-msgs', 'std-msgs']
+    parts = [
+        'rclpy',
+        'rmw-fastrtps-cpp',
+        'diagnostic-msgs',
+        'lifecycle-msgs',
+        'rosgraph-msgs',
+        'sensor-msgs',
+        'std-msgs',
+    ]
     return [f'ros-{distribution}-{part}' for part in parts]
 
 
@@ -41,8 +61,10 @@ setup(
     name=PACKAGE,
     version='0.1.0',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={f'{PACKAGE}.evaluation.protocol': ['published.yaml'],
-                  f'{PACKAGE}.inference.backends': ['*.jpg']},
+    package_data={
+        f'{PACKAGE}.evaluation.protocol': ['published.yaml'],
+        f'{PACKAGE}.inference.backends': ['*.jpg'],
+    },
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
         (f'share/{PACKAGE}', ['package.xml']),

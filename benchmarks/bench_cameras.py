@@ -40,31 +40,52 @@ def main() -> None:
     parser.add_argument('--seconds', type=float, default=2.0, help='for each figure')
     chosen = parser.parse_args()
     kind = torch.device(chosen.device).type
-    network_size, = sizes([chosen.size or ('192x640' if kind == 'cpu' else '128x416')])
-    image_size, = sizes([chosen.image])
-    print(f"{headline('torch', 'onnxruntime', 'openvino')}, {chosen.device}, "
-          f'{chosen.threads} threads')
-    print(f'{chosen.network} at {text(network_size)}, images of {text(image_size)}, untrained '
-          'weights; medians [ms]. engine: the network alone; whole: from images to depth '
-          'maps; in brackets: how many images the estimator found worth one run.\n')
+    (network_size,) = sizes([chosen.size or ('192x640' if kind == 'cpu' else '128x416')])
+    (image_size,) = sizes([chosen.image])
+    print(
+        f'{headline("torch", "onnxruntime", "openvino")}, {chosen.device}, '
+        f'{chosen.threads} threads'
+    )
+    print(
+        f'{chosen.network} at {text(network_size)}, images of {text(image_size)}, untrained '
+        'weights; medians [ms]. engine: the network alone; whole: from images to depth '
+        'maps; in brackets: how many images the estimator found worth one run.\n'
+    )
     with tempfile.TemporaryDirectory() as cache:
         os.environ['XDG_CACHE_HOME'] = cache
         print('\n'.join(['', *measure(chosen, network_size, image_size)]))
 
 
-def measure(chosen: argparse.Namespace, network_size: tuple[int, int],
-            image_size: tuple[int, int]) -> list[str]:
-    table = Table(cameras=7, backend=24, engine=8, singles=8, gain=6, whole=8, one_by_one=10,
-                  whole_gain=10, memory_MB=9)
+def measure(
+    chosen: argparse.Namespace, network_size: tuple[int, int], image_size: tuple[int, int]
+) -> list[str]:
+    table = Table(
+        cameras=7,
+        backend=24,
+        engine=8,
+        singles=8,
+        gain=6,
+        whole=8,
+        one_by_one=10,
+        whole_gain=10,
+        memory_MB=9,
+    )
     lines = []
-    images = [np.ascontiguousarray(image) for image in street_images(max(chosen.cameras),
-                                                                     image_size)]
+    images = [
+        np.ascontiguousarray(image) for image in street_images(max(chosen.cameras), image_size)
+    ]
     for cameras in chosen.cameras:
         try:
             estimator = DepthEstimator(
-                untrained_card(chosen.network, network_size), device=chosen.device,
-                precision=chosen.precision, backend=chosen.backend, cameras=cameras,
-                threads=chosen.threads, fit='stretch', calibration_images=images[:2])
+                untrained_card(chosen.network, network_size),
+                device=chosen.device,
+                precision=chosen.precision,
+                backend=chosen.backend,
+                cameras=cameras,
+                threads=chosen.threads,
+                fit='stretch',
+                calibration_images=images[:2],
+            )
             lines += row(estimator, images[:cameras], chosen, table)
         except Exception as error:
             table.row(cameras, f'FAILED: {str(error).strip().splitlines()[0]}')
@@ -82,12 +103,17 @@ def agreement(estimator: DepthEstimator, images: list[np.ndarray]) -> str:
     pairs = zip(estimator.estimate(images), plain.estimate(images))
     errors = np.concatenate([np.abs(found / wanted - 1).ravel() for found, wanted in pairs])
     p99, most = np.quantile(errors, 0.99), errors.max()
-    return bar(f'{len(images)} depth maps against the CPU, p99 (max {most:.1e})', float(p99),
-               HALF_P99, at_most=True)
+    return bar(
+        f'{len(images)} depth maps against the CPU, p99 (max {most:.1e})',
+        float(p99),
+        HALF_P99,
+        at_most=True,
+    )
 
 
-def row(estimator: DepthEstimator, images: list[np.ndarray], chosen: argparse.Namespace,
-        table: Table) -> list[str]:
+def row(
+    estimator: DepthEstimator, images: list[np.ndarray], chosen: argparse.Namespace, table: Table
+) -> list[str]:
     cameras, device = len(images), estimator.device
     estimator.warm_up([images[0].shape[:2]])
     served = estimator.served()
@@ -98,22 +124,35 @@ def row(estimator: DepthEstimator, images: list[np.ndarray], chosen: argparse.Na
             one.run()
 
     with torch.inference_mode():
-        times = side_by_side({
-            'engine': waited(all_.run, device), 'singles': waited(singles, device),
-            'whole': lambda: estimator.estimate(images),
-            'one by one': lambda: [estimator.estimate([image]) for image in images],
-        }, chosen.seconds)
+        times = side_by_side(
+            {
+                'engine': waited(all_.run, device),
+                'singles': waited(singles, device),
+                'whole': lambda: estimator.estimate(images),
+                'one by one': lambda: [estimator.estimate([image]) for image in images],
+            },
+            chosen.seconds,
+        )
     gains = times['singles'] / times['engine'], times['one by one'] / times['whole']
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     milliseconds = {name: f'{value:.3f}' for name, value in times.items()}
-    table.row(cameras, f'{served.backend} {chosen.precision} ({served.most})',
-              milliseconds['engine'], milliseconds['singles'], f'{gains[0]:.2f}',
-              milliseconds['whole'], milliseconds['one by one'], f'{gains[1]:.2f}',
-              f'{memory:.0f}')
+    table.row(
+        cameras,
+        f'{served.backend} {chosen.precision} ({served.most})',
+        milliseconds['engine'],
+        milliseconds['singles'],
+        f'{gains[0]:.2f}',
+        milliseconds['whole'],
+        milliseconds['one by one'],
+        f'{gains[1]:.2f}',
+        f'{memory:.0f}',
+    )
     if cameras != 6:
         return []
-    return [bar(f'six cameras in one batch over six singles, {what}', gain, LEAST[device.type])
-            for what, gain in zip(('the network alone', 'images to depth maps'), gains)]
+    return [
+        bar(f'six cameras in one batch over six singles, {what}', gain, LEAST[device.type])
+        for what, gain in zip(('the network alone', 'images to depth maps'), gains)
+    ]
 
 
 if __name__ == '__main__':

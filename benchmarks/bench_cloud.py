@@ -24,10 +24,20 @@ SIZES, STRIDES = ((375, 1242), (480, 640), (1080, 1920)), (1, 2, 4)
 
 
 def main() -> None:
-    print(f"{headline('rclpy', 'torch', 'numpy')}, {torch.get_num_threads()} threads; medians "
-          '[ms]\n')
-    table = Table(image=9, stride=6, points=8, MB=6, backproject=11, pack=6, whole=7, copy=6,
-                  whole_over_copy=15)
+    print(
+        f'{headline("rclpy", "torch", "numpy")}, {torch.get_num_threads()} threads; medians [ms]\n'
+    )
+    table = Table(
+        image=9,
+        stride=6,
+        points=8,
+        MB=6,
+        backproject=11,
+        pack=6,
+        whole=7,
+        copy=6,
+        whole_over_copy=15,
+    )
     for size in SIZES:
         frame = render_frame(Street(), 0, size)
         for stride in STRIDES:
@@ -45,14 +55,23 @@ def row(table: Table, depth: np.ndarray, image: np.ndarray, K: np.ndarray, strid
         lifted = backproject(torch.from_numpy(depth), K, stride).numpy()
         return cloud_message(Header(), lifted, image[::stride, ::stride])
 
-    times = side_by_side({
-        'backproject': lambda: backproject(torch.from_numpy(depth), K, stride),
-        'pack': lambda: pack_cloud(points, rgb), 'whole': whole,
-        'copy': lambda: np.copyto(place, packed)}, seconds=0.5)
-    table.row(f'{image.shape[0]}x{image.shape[1]}', stride, points.shape[0] * points.shape[1],
-              f'{packed.nbytes / 1e6:.2f}', *(f'{milliseconds:.3f}' for milliseconds
-                                             in times.values()),
-              f'{times["whole"] / times["copy"]:.1f}')
+    times = side_by_side(
+        {
+            'backproject': lambda: backproject(torch.from_numpy(depth), K, stride),
+            'pack': lambda: pack_cloud(points, rgb),
+            'whole': whole,
+            'copy': lambda: np.copyto(place, packed),
+        },
+        seconds=0.5,
+    )
+    table.row(
+        f'{image.shape[0]}x{image.shape[1]}',
+        stride,
+        points.shape[0] * points.shape[1],
+        f'{packed.nbytes / 1e6:.2f}',
+        *(f'{milliseconds:.3f}' for milliseconds in times.values()),
+        f'{times["whole"] / times["copy"]:.1f}',
+    )
 
 
 if __name__ == '__main__':

@@ -47,23 +47,36 @@ def main() -> None:
     predict = network_predictor(network, card.input_size, card.min_depth, card.max_depth)
     with tempfile.TemporaryDirectory() as folder:
         frames = KittiFrames(folder, write_data(Path(folder), count))
-        evaluate_frames(KittiFrames(folder, frames.entries[:2 * BATCH]), predict)
+        evaluate_frames(KittiFrames(folder, frames.entries[: 2 * BATCH]), predict)
         before = bare(network, card.input_size, count // 2)
         used: list[float] = []
-        evaluation, result = timed(partial(
-            evaluate_frames, frames, predict, batch_size=BATCH,
-            depth_factor=partial(card_factor, card), on_image=lambda _: used.append(memory())))
+        evaluation, result = timed(
+            partial(
+                evaluate_frames,
+                frames,
+                predict,
+                batch_size=BATCH,
+                depth_factor=partial(card_factor, card),
+                on_image=lambda _: used.append(memory()),
+            )
+        )
         after = bare(network, card.input_size, count - count // 2)
     assert len(result.images) == count
     alone = before + after
-    print(f'{card.name}, {count} images of {SIZE[0]}x{SIZE[1]} with whole scans, ground truth '
-          f'lidar, batch {BATCH}, {torch.get_num_threads()} threads')
+    print(
+        f'{card.name}, {count} images of {SIZE[0]}x{SIZE[1]} with whole scans, ground truth '
+        f'lidar, batch {BATCH}, {torch.get_num_threads()} threads'
+    )
     for name, whole, network_only in zip(('wall clock', 'CPU time'), evaluation, alone):
-        print(f'{name:10}: evaluation {whole:6.1f} s, network alone {network_only:6.1f} s, '
-              f'ratio {whole / network_only:.2f}')
+        print(
+            f'{name:10}: evaluation {whole:6.1f} s, network alone {network_only:6.1f} s, '
+            f'ratio {whole / network_only:.2f}'
+        )
     early = min(count - 1, 100)
-    print(f'memory    : {used[early]:.0f} MB after {early + 1} images, {used[-1]:.0f} MB after '
-          f'{count}, most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB')
+    print(
+        f'memory    : {used[early]:.0f} MB after {early + 1} images, {used[-1]:.0f} MB after '
+        f'{count}, most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB'
+    )
 
 
 def write_data(root: Path, count: int) -> Path:
@@ -92,9 +105,12 @@ def scan(rng: np.random.Generator) -> np.ndarray:
     walls = np.repeat(rng.uniform(4, 60, TURN // 50), 50)[None] / np.cos(elevation)
     down = np.where(elevation < 0, -np.sin(elevation), np.inf)
     distance = np.minimum(walls, HEIGHT / down)
-    points = [distance * np.cos(elevation) * np.cos(azimuth),
-              distance * np.cos(elevation) * np.sin(azimuth), distance * np.sin(elevation),
-              np.full(distance.shape, 0.5)]
+    points = [
+        distance * np.cos(elevation) * np.cos(azimuth),
+        distance * np.cos(elevation) * np.sin(azimuth),
+        distance * np.sin(elevation),
+        np.full(distance.shape, 0.5),
+    ]
     return np.stack(points, axis=-1).reshape(-1, 4).astype(np.float32)
 
 
@@ -105,7 +121,7 @@ def bare(network: torch.nn.Module, size: tuple[int, int], count: int) -> np.ndar
     def run() -> None:
         with torch.inference_mode():
             for start in range(0, count, BATCH):
-                network(batch[:count - start])
+                network(batch[: count - start])
 
     return timed(run)[0]
 

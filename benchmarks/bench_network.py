@@ -40,10 +40,22 @@ def main() -> None:
     chosen = arguments()
     packages = ['torch', 'onnxruntime', 'openvino', 'numpy']
     print(f'{headline(*packages)}, {chosen.device}, {chosen.threads} threads; untrained weights')
-    print('ms: median of one run with its end waited for. per s: images, runs back to back. '
-          'x eager: as built, eager float32.\n')
-    table = Table(network=19, size=7, batch=5, backend=11, precision=9, ms=8, per_s=7, x_eager=7,
-                  over_bare=9, depth_error=11)
+    print(
+        'ms: median of one run with its end waited for. per s: images, runs back to back. '
+        'x eager: as built, eager float32.\n'
+    )
+    table = Table(
+        network=19,
+        size=7,
+        batch=5,
+        backend=11,
+        precision=9,
+        ms=8,
+        per_s=7,
+        x_eager=7,
+        over_bare=9,
+        depth_error=11,
+    )
     bars: list[str] = []
     for name in chosen.networks:
         bars += in_a_process(name, chosen, table)
@@ -69,7 +81,8 @@ def arguments() -> argparse.Namespace:
     chosen = parser.parse_args()
     on_gpu = chosen.device != 'cpu'
     chosen.networks = chosen.networks or (
-        QUICK if chosen.quick else sorted(list_networks(), key=lambda name: name not in QUICK))
+        QUICK if chosen.quick else sorted(list_networks(), key=lambda name: name not in QUICK)
+    )
     chosen.backends = chosen.backends or (['torch'] if on_gpu else list(BACKENDS[:3]))
     chosen.precisions = chosen.precisions or ['float32', 'float16' if on_gpu else 'bfloat16']
     return chosen
@@ -115,13 +128,23 @@ def failed(table: Table, error: Exception, *cells: object) -> None:
         traceback.print_exc()
 
 
-def measure_size(name: str, size: tuple[int, int], batch: int, chosen: argparse.Namespace,
-                 table: Table) -> list[str]:
+def measure_size(
+    name: str, size: tuple[int, int], batch: int, chosen: argparse.Namespace, table: Table
+) -> list[str]:
     network = untrained_network(name, size)
     device = torch.device(chosen.device)
     with TemporaryDirectory() as cache:
-        job = EngineJob(network.deploy(), '', size, batch, device, 'float32', chosen.threads,
-                        Path(cache), lambda said: None)
+        job = EngineJob(
+            network.deploy(),
+            '',
+            size,
+            batch,
+            device,
+            'float32',
+            chosen.threads,
+            Path(cache),
+            lambda said: None,
+        )
         job = replace(job, fingerprint=fingerprint(job.network))
         engines, figures = {}, {}
         for backend, precision, result in built(job, chosen):
@@ -134,15 +157,33 @@ def measure_size(name: str, size: tuple[int, int], batch: int, chosen: argparse.
         runs |= {key: waited(engine.run, device) for key, engine in engines.items()}
         with torch.inference_mode():
             times = side_by_side(runs, chosen.seconds)
-            table.row(name, text(size), batch, 'eager', 'float32', f'{times["eager"]:.3f}',
-                      f'{1e3 * batch / times["eager"]:.0f}', '1.00', '', '')
+            table.row(
+                name,
+                text(size),
+                batch,
+                'eager',
+                'float32',
+                f'{times["eager"]:.3f}',
+                f'{1e3 * batch / times["eager"]:.0f}',
+                '1.00',
+                '',
+                '',
+            )
             bars = []
             for key, engine in engines.items():
                 rate = per_second(engine, batch, device, times[key], chosen.seconds)
                 over = over_bare(engine, device, times[key])
-                table.row(name, text(size), batch, *key, f'{times[key]:.3f}', f'{rate:.0f}',
-                          f'{times["eager"] / times[key]:.2f}', f'{over:.4f}',
-                          f'{figures[key]} {engine.note}')
+                table.row(
+                    name,
+                    text(size),
+                    batch,
+                    *key,
+                    f'{times[key]:.3f}',
+                    f'{rate:.0f}',
+                    f'{times["eager"] / times[key]:.2f}',
+                    f'{over:.4f}',
+                    f'{figures[key]} {engine.note}',
+                )
                 bars += bars_of(name, size, batch, key, times, rate, over, device)
     return bars
 
@@ -162,8 +203,9 @@ def built(job: EngineJob, chosen: argparse.Namespace) -> Iterator[tuple[str, str
                 yield backend, precision, error
 
 
-def eager(network: DepthNetwork, size: tuple[int, int], batch: int, device: torch.device
-          ) -> Callable[[], object]:
+def eager(
+    network: DepthNetwork, size: tuple[int, int], batch: int, device: torch.device
+) -> Callable[[], object]:
     there = network.to(device)
     image = torch.rand(batch, 3, *size, device=device)
     return waited(lambda: there(image), device)
@@ -181,8 +223,9 @@ def waited(run: Callable[[], object], device: torch.device) -> Callable[[], obje
     return run_and_wait
 
 
-def per_second(engine: Engine, batch: int, device: torch.device, milliseconds: float,
-               seconds: float) -> float:
+def per_second(
+    engine: Engine, batch: int, device: torch.device, milliseconds: float, seconds: float
+) -> float:
     """Return the images per second of runs back to back; one takes about so many ms."""
     runs = fitting(milliseconds, 2, 20)
 
@@ -204,9 +247,16 @@ def fitting(milliseconds: float, fewest: int, most: int) -> int:
     return max(fewest, min(most, round(1e3 / milliseconds)))
 
 
-def bars_of(name: str, size: tuple[int, int], batch: int, key: tuple[str, str],
-            times: dict[object, float], rate: float, over: float, device: torch.device
-            ) -> list[str]:
+def bars_of(
+    name: str,
+    size: tuple[int, int],
+    batch: int,
+    key: tuple[str, str],
+    times: dict[object, float],
+    rate: float,
+    over: float,
+    device: torch.device,
+) -> list[str]:
     if name != 'small_depth' or size != BAR_SIZES[device.type] or batch != 1:
         return []
     what = f'{name} {text(size)} {" ".join(key)}'
@@ -215,8 +265,14 @@ def bars_of(name: str, size: tuple[int, int], batch: int, key: tuple[str, str],
     lines = [bar(f'{what}, over the bare engine', over, MOST_WRAPPER, at_most=True)]
     best = min((k for k in times if k != 'eager' and k[1] == 'float32'), key=times.get)
     if key == best:
-        lines.insert(0, bar(f'{what}, the best float32 backend, x eager',
-                            times['eager'] / times[key], LEAST_SPEED_UP))
+        lines.insert(
+            0,
+            bar(
+                f'{what}, the best float32 backend, x eager',
+                times['eager'] / times[key],
+                LEAST_SPEED_UP,
+            ),
+        )
     return lines
 
 
@@ -225,16 +281,28 @@ def text(size: tuple[int, int]) -> str:
 
 
 def print_costs(networks: list[str]) -> None:
-    print('\nAs built, and once deployed (finest disparity only, batch norm folded); parameters '
-          'in millions, multiply-adds in billions.\n')
-    table = Table(network=19, parameters=10, deployed=8, MACs_192x640=8, deployed_192x640=8,
-                  MACs_128x416=8, deployed_128x416=8)
+    print(
+        '\nAs built, and once deployed (finest disparity only, batch norm folded); parameters '
+        'in millions, multiply-adds in billions.\n'
+    )
+    table = Table(
+        network=19,
+        parameters=10,
+        deployed=8,
+        MACs_192x640=8,
+        deployed_192x640=8,
+        MACs_128x416=8,
+        deployed_128x416=8,
+    )
     for name in networks:
         network = untrained_network(name, (128, 416))
         both = network, network.deploy()
         cells = [f'{count_parameters(each) / 1e6:.3f}' for each in both]
-        cells += [f'{count_conv_macs(each, size) / 1e9:.3f}'
-                  for size in ((192, 640), (128, 416)) for each in both]
+        cells += [
+            f'{count_conv_macs(each, size) / 1e9:.3f}'
+            for size in ((192, 640), (128, 416))
+            for each in both
+        ]
         table.row(name, *cells)
 
 

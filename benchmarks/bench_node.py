@@ -56,11 +56,13 @@ class Consumer:
         self.depths = self.clouds = 0
         self.values: dict[str, str] = {}
         # Serialised: what the consumer does with a message is not the node's affair.
-        self.node.create_subscription(Image, 'depth/image_rect', self._on_depth,
-                                      QoSProfile(depth=5), raw=True)
+        self.node.create_subscription(
+            Image, 'depth/image_rect', self._on_depth, QoSProfile(depth=5), raw=True
+        )
         if with_cloud:
-            self.node.create_subscription(PointCloud2, 'points', self._on_cloud,
-                                          QoSProfile(depth=5), raw=True)
+            self.node.create_subscription(
+                PointCloud2, 'points', self._on_cloud, QoSProfile(depth=5), raw=True
+            )
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self._on_status, 10)
 
     def _on_depth(self, message: bytes) -> None:
@@ -91,16 +93,29 @@ def measure(clip: DemoClip, chosen: argparse.Namespace, folder: Path) -> dict[st
     parameters = ['-p', f'model:={model}', '-p', f'backend:={chosen.backend}']
     if load_card(model).depth_unit == 'relative':  # no cloud without metres
         parameters += ['-p', 'depth_scale:=50.0']
-    node = Child('mono_depth_ros.cli.depth_node', [
-        '--ros-args', *parameters, '-r', f'image:={clip.base_topic}'], environment,
-        folder / 'node.log')
+    node = Child(
+        'mono_depth_ros.cli.depth_node',
+        ['--ros-args', *parameters, '-r', f'image:={clip.base_topic}'],
+        environment,
+        folder / 'node.log',
+    )
     consumer = Consumer(domain, with_cloud=not chosen.depth_only)
     try:
         wait_until_active(consumer, node)
-        player = Child('mono_depth_ros.cli.replay_bag', [
-            str(clip.bag), '--topics', *clip.topics, '--wait-for-subscribers', '20',
-            '--rate', str(chosen.rate / CLIP_HZ)],
-            environment, folder / 'player.log')
+        player = Child(
+            'mono_depth_ros.cli.replay_bag',
+            [
+                str(clip.bag),
+                '--topics',
+                *clip.topics,
+                '--wait-for-subscribers',
+                '20',
+                '--rate',
+                str(chosen.rate / CLIP_HZ),
+            ],
+            environment,
+            folder / 'player.log',
+        )
         while player.exit_code is None:
             consumer.spin(0.1)
         consumer.spin(3.0)
@@ -108,13 +123,19 @@ def measure(clip: DemoClip, chosen: argparse.Namespace, folder: Path) -> dict[st
     finally:
         node.stop()
         consumer.close()
-    drops = {key: int(count) for key, count in consumer.values.items()
-             if key.startswith('dropped_')}
-    return {'too old': drops.get('dropped_too_old', 0),
-            'in': float(consumer.values['frames_in']), 'out': float(consumer.values['frames_out']),
-            'dropped': sum(drops.values()), 'depths': consumer.depths, 'clouds': consumer.clouds,
-            'p50': float(consumer.values['age_p50_ms']),
-            'p95': float(consumer.values['age_p95_ms'])}
+    drops = {
+        key: int(count) for key, count in consumer.values.items() if key.startswith('dropped_')
+    }
+    return {
+        'too old': drops.get('dropped_too_old', 0),
+        'in': float(consumer.values['frames_in']),
+        'out': float(consumer.values['frames_out']),
+        'dropped': sum(drops.values()),
+        'depths': consumer.depths,
+        'clouds': consumer.clouds,
+        'p50': float(consumer.values['age_p50_ms']),
+        'p95': float(consumer.values['age_p95_ms']),
+    }
 
 
 def wait_until_active(consumer: Consumer, node: Child) -> None:
@@ -137,8 +158,9 @@ def write_clip(data: Path, folder: Path) -> DemoClip:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--runs', type=int, default=3)
-    parser.add_argument('--model', default='untrained',
-                        help='model card (default: %(default)s, a small_depth)')
+    parser.add_argument(
+        '--model', default='untrained', help='model card (default: %(default)s, a small_depth)'
+    )
     parser.add_argument('--data', type=Path, default=Path('../shared/data'))
     parser.add_argument('--backend', default='auto')
     parser.add_argument('--rate', type=float, default=CLIP_HZ, help='images per second')
@@ -147,11 +169,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clip = write_clip(chosen.data, folder)
-        print(f"{headline('rclpy', 'torch', 'onnxruntime', 'openvino')}; {chosen.model}, "
-              f'{clip.title}, {clip.frames} images of {SIZE[1]}x{SIZE[0]} at {chosen.rate:g} Hz, '
-              f"backend {chosen.backend}, depth{'' if chosen.depth_only else ' and full cloud'}\n")
-        table = Table(run=4, **{'in': 4}, out=4, dropped=7, depths=6, clouds=6, age_p50_ms=10,
-                      age_p95_ms=10)
+        print(
+            f'{headline("rclpy", "torch", "onnxruntime", "openvino")}; {chosen.model}, '
+            f'{clip.title}, {clip.frames} images of {SIZE[1]}x{SIZE[0]} at {chosen.rate:g} Hz, '
+            f'backend {chosen.backend}, depth{"" if chosen.depth_only else " and full cloud"}\n'
+        )
+        table = Table(
+            run=4, **{'in': 4}, out=4, dropped=7, depths=6, clouds=6, age_p50_ms=10, age_p95_ms=10
+        )
         runs = []
         for run in range(chosen.runs):
             runs.append(figures := measure(clip, chosen, folder))
@@ -173,8 +198,9 @@ def outside_the_engine(chosen: argparse.Namespace) -> dict[str, float]:
     domain = free_domain()
     os.environ.update(isolated_environment(domain))
     outputs = [DEPTH] if chosen.depth_only else [DEPTH, CLOUD]
-    costs = frame_cost.measure(chosen.model, chosen.backend, SIZE, outputs, domain,
-                               torch.get_num_threads())
+    costs = frame_cost.measure(
+        chosen.model, chosen.backend, SIZE, outputs, domain, torch.get_num_threads()
+    )
     print('\nOne frame [ms]: engine and floors by the clock, ours and floors cpu of the process\n')
     table = Table(part=22, ms=8)
     for name, milliseconds in costs.items():
@@ -182,17 +208,25 @@ def outside_the_engine(chosen: argparse.Namespace) -> dict[str, float]:
     return costs
 
 
-def bars(chosen: argparse.Namespace, node: dict[str, float], costs: dict[str, float]
-         ) -> list[str]:
+def bars(chosen: argparse.Namespace, node: dict[str, float], costs: dict[str, float]) -> list[str]:
     least = costs['engine'] + costs['floors']
     return [
-        bar('CPU time outside the engine over its floors', costs['ours'] / costs['floors cpu'],
-            MOST_OUTSIDE, at_most=True),
-        bar(f'age p50 at {chosen.rate:g} Hz over engine + floors', node['p50'] / least, MOST_P50,
-            at_most=True),
+        bar(
+            'CPU time outside the engine over its floors',
+            costs['ours'] / costs['floors cpu'],
+            MOST_OUTSIDE,
+            at_most=True,
+        ),
+        bar(
+            f'age p50 at {chosen.rate:g} Hz over engine + floors',
+            node['p50'] / least,
+            MOST_P50,
+            at_most=True,
+        ),
         bar('age p95 over p50', node['p95'] / node['p50'], MOST_P95, at_most=True),
         f'{"met" if node["too old"] == 0 else "MISSED"}: frames older than max_age: '
-        f'{node["too old"]:.0f} dropped, none is ever published']
+        f'{node["too old"]:.0f} dropped, none is ever published',
+    ]
 
 
 if __name__ == '__main__':

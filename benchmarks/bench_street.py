@@ -15,7 +15,7 @@ BAR_SIZE, BAR = (192, 640), 20.0  # frames per second on one core
 def main() -> None:
     frames = int(sys.argv[1]) if len(sys.argv) > 1 else 60
     cv2.setNumThreads(1)
-    print(f"{headline('numpy')}; one core, {frames} frames")
+    print(f'{headline("numpy")}; one core, {frames} frames')
     print('size        ms/frame  frames/s')
     rates = {size: measure(size, frames) for size in SIZES}
     for (height, width), rate in rates.items():

@@ -58,20 +58,31 @@ def main() -> None:
 
 
 def street_recipe(folder: Path, steps: int) -> TrainConfig:
-    first, *others = ({'frames': FRAMES, 'spacing': SPACING, 'seed': seed}
-                      for seed in TRAINING_STREETS)
+    first, *others = (
+        {'frames': FRAMES, 'spacing': SPACING, 'seed': seed} for seed in TRAINING_STREETS
+    )
     return TrainConfig(
-        network='small_depth', network_options={'block_drop': 0.0}, data='street',
-        supervision='M', input_size=SIZE, min_depth=1.0, max_depth=100.0,
-        pose_network='resnet18_pair', batch_size=4, steps=steps, output=str(folder),
+        network='small_depth',
+        network_options={'block_drop': 0.0},
+        data='street',
+        supervision='M',
+        input_size=SIZE,
+        min_depth=1.0,
+        max_depth=100.0,
+        pose_network='resnet18_pair',
+        batch_size=4,
+        steps=steps,
+        output=str(folder),
         reading=DataConfig(workers=0, keep=True, options=first),
         also=[OtherData(data='street', options=options) for options in others],
         augmentation=AugmentationConfig(jitter=0.5),
         # Masked from the start, a pose network that starts from scratch is not told where to go:
         # it still goes sideways after 1,500 steps.
         loss=LossConfig(levels=3, auto_mask_from=0.3),
-        optimizer=OptimizerConfig(name='adamw', learning_rate=1e-3, schedule='cosine',
-                                  warmup_steps=50))
+        optimizer=OptimizerConfig(
+            name='adamw', learning_rate=1e-3, schedule='cosine', warmup_steps=50
+        ),
+    )
 
 
 class Progress(Watcher):
@@ -79,13 +90,17 @@ class Progress(Watcher):
 
     def on_step(self, record: StepRecord) -> None:
         if record.step % 100 == 0:
-            print(f'  step {record.step:5d}: reprojection {record.terms["reprojection"]:.4f}',
-                  flush=True)
+            print(
+                f'  step {record.step:5d}: reprojection {record.terms["reprojection"]:.4f}',
+                flush=True,
+            )
 
 
 def report(config: TrainConfig, network: torch.nn.Module, minutes: float) -> None:
-    held_out = [render_frame(Street(HELD_OUT_STREET), 3 + 7 * number, SIZE)
-                for number in range(HELD_OUT_FRAMES)]
+    held_out = [
+        render_frame(Street(HELD_OUT_STREET), 3 + 7 * number, SIZE)
+        for number in range(HELD_OUT_FRAMES)
+    ]
     images = to_network_input([frame.image for frame in held_out], SIZE)
     with torch.inference_mode():
         disparity = network(images)[:, 0].numpy()
@@ -95,19 +110,26 @@ def report(config: TrainConfig, network: torch.nn.Module, minutes: float) -> Non
     prior = [np.broadcast_to(1 / profile[:, None], SIZE)] * len(truths)
     ranks = [spearman(d[t < FARTHEST], t[t < FARTHEST]) for d, t in zip(depths, truths)]
     learnt, guessed = error(depths, truths), error(prior, truths)
-    print(f'{config.steps} steps of {config.batch_size} at {SIZE[0]}x{SIZE[1]} in '
-          f'{minutes:.0f} min, {HELD_OUT_FRAMES} held-out frames of another street:')
+    print(
+        f'{config.steps} steps of {config.batch_size} at {SIZE[0]}x{SIZE[1]} in '
+        f'{minutes:.0f} min, {HELD_OUT_FRAMES} held-out frames of another street:'
+    )
     print(f'  Spearman rank correlation   {np.mean(ranks):.3f}   (bar: 0.9 or more)')
     print(f'  AbsRel                      {learnt:.3f}')
-    print(f'  AbsRel of the row prior     {guessed:.3f}   ratio {learnt / guessed:.2f} '
-          '(bar: 0.5 or less)')
+    print(
+        f'  AbsRel of the row prior     {guessed:.3f}   ratio {learnt / guessed:.2f} '
+        '(bar: 0.5 or less)'
+    )
     print(f'  direction of motion, error  {motion_error(config):.1f} degrees (bar: 5 or less)')
 
 
 def row_prior() -> np.ndarray:
     """Return the mean inverse depth (H,) of every row of the streets trained on [1/m]."""
-    depths = [render_frame(Street(seed), 1 + number * SPACING, SIZE).depth
-              for seed in TRAINING_STREETS for number in range(0, FRAMES, 4)]
+    depths = [
+        render_frame(Street(seed), 1 + number * SPACING, SIZE).depth
+        for seed in TRAINING_STREETS
+        for number in range(0, FRAMES, 4)
+    ]
     return np.mean([1 / depth for depth in depths], axis=(0, 2)).clip(1 / FARTHEST)
 
 
@@ -124,15 +146,21 @@ def motion_error(config: TrainConfig) -> float:
     """Return the mean angle between found and true translation of held-out neighbours."""
     pose = create_pose_network(config.pose_network)
     weights = load_checkpoint(Path(config.output))['objective']
-    pose.load_state_dict({name.removeprefix('pose.'): weight for name, weight in weights.items()
-                          if name.startswith('pose.')})
+    pose.load_state_dict(
+        {
+            name.removeprefix('pose.'): weight
+            for name, weight in weights.items()
+            if name.startswith('pose.')
+        }
+    )
     pose.eval()
     data = StreetData(SIZE, (1,), frames=HELD_OUT_FRAMES, seed=HELD_OUT_STREET, spacing=7, first=3)
     angles = []
     for number in range(len(data)):
         sample = data[number]
-        target, source = (to_network_input([image], SIZE)
-                          for image in (sample.target, sample.sources[0].image))
+        target, source = (
+            to_network_input([image], SIZE) for image in (sample.target, sample.sources[0].image)
+        )
         with torch.inference_mode():
             found = find_motion(pose, target, source, torch.tensor([1]))[0, :3, 3].numpy()
         index = data.first + number * data.spacing

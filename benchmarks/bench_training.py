@@ -37,8 +37,10 @@ WARM, STEPS, ROUNDS = 3, 9, 3
 def main() -> None:
     keep_freed_memory()  # as train_depth does
     print(headline('torch', 'lightning-fabric'))
-    print(f'images/s at {SIZE[0]}x{SIZE[1]}, batch {BATCH}, 2 workers, {torch.get_num_threads()} '
-          f'threads, float32; median of {ROUNDS} rounds')
+    print(
+        f'images/s at {SIZE[0]}x{SIZE[1]}, batch {BATCH}, 2 workers, {torch.get_num_threads()} '
+        f'threads, float32; median of {ROUNDS} rounds'
+    )
     print('network                  loop    bare   ratio   waiting for data')
     with tempfile.TemporaryDirectory() as folder:
         write_drive(Path(folder))
@@ -55,9 +57,11 @@ def write_drive(folder: Path) -> None:
         cv2.imwrite(str(images / f'{number:010}.jpg'), frame.image[..., ::-1])
     P = ' '.join(f'{value:e}' for row in frame.K for value in (*row, 0.0))
     (folder / '2011_09_26' / 'calib_cam_to_cam.txt').write_text(
-        f'S_rect_02: {CAMERA[1]} {CAMERA[0]}\nP_rect_02: {P}\n')
-    write_split(folder / 'split.txt',
-                [SplitEntry(DRIVE, number, 'l') for number in range(1, FRAMES - 1)])
+        f'S_rect_02: {CAMERA[1]} {CAMERA[0]}\nP_rect_02: {P}\n'
+    )
+    write_split(
+        folder / 'split.txt', [SplitEntry(DRIVE, number, 'l') for number in range(1, FRAMES - 1)]
+    )
 
 
 class Stopwatch(Watcher):
@@ -72,9 +76,17 @@ class Stopwatch(Watcher):
 
 def measure(network: str, folder: Path) -> None:
     config = TrainConfig(
-        network=network, root=str(folder), split=str(folder / 'split.txt'), batch_size=BATCH,
-        steps=WARM + STEPS, input_size=SIZE, loss=LossConfig(levels=LEVELS.get(network, 1)),
-        reading=DataConfig(workers=2), accelerator='cpu', output=str(folder / network))
+        network=network,
+        root=str(folder),
+        split=str(folder / 'split.txt'),
+        batch_size=BATCH,
+        steps=WARM + STEPS,
+        input_size=SIZE,
+        loss=LossConfig(levels=LEVELS.get(network, 1)),
+        reading=DataConfig(workers=2),
+        accelerator='cpu',
+        output=str(folder / network),
+    )
     loops, bares, waits = [], [], []
     for _ in range(ROUNDS):
         watch = Stopwatch()
@@ -84,8 +96,11 @@ def measure(network: str, folder: Path) -> None:
         waits.append(sum(r.waited for r in steps) / sum(r.seconds for r in steps))
         bares.append(bare(config))
     ratio = median(loop / alone for loop, alone in zip(loops, bares))
-    print(f'{network:22s} {median(loops):6.2f}  {median(bares):6.2f}  {ratio:6.2f}   '
-          f'{100 * median(waits):.0f} %', flush=True)
+    print(
+        f'{network:22s} {median(loops):6.2f}  {median(bares):6.2f}  {ratio:6.2f}   '
+        f'{100 * median(waits):.0f} %',
+        flush=True,
+    )
 
 
 def bare(config: TrainConfig) -> float:

@@ -27,8 +27,11 @@ RATE = 30.0
 
 def qos(reliability: str) -> QoSProfile:
     best_effort, reliable = ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE
-    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5,
-                      reliability=best_effort if reliability == 'best' else reliable)
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=5,
+        reliability=best_effort if reliability == 'best' else reliable,
+    )
 
 
 def image() -> Image:
@@ -70,15 +73,17 @@ def receive(reliability: str) -> None:
 
 
 def measure(profile: Path | None, reliability: str, count: int) -> tuple[int, float]:
-    environment = {key: value for key, value in os.environ.items()
-                   if key not in (NEW_VARIABLE, OLD_VARIABLE)}
+    environment = {
+        key: value for key, value in os.environ.items() if key not in (NEW_VARIABLE, OLD_VARIABLE)
+    }
     environment |= {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
     if profile:
         environment[profile_variable()] = str(profile)
     options = ['--reliability', reliability, '--count', str(count)]
     command = [sys.executable, __file__, *options]
-    receiver = subprocess.Popen([*command, '--role', 'receive'], env=environment,
-                                stdout=subprocess.PIPE, text=True)
+    receiver = subprocess.Popen(
+        [*command, '--role', 'receive'], env=environment, stdout=subprocess.PIPE, text=True
+    )
     try:
         subprocess.run([*command, '--role', 'send'], env=environment, check=True, timeout=120)
     finally:
@@ -101,8 +106,9 @@ def report(count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--count', type=int, default=90, help='images per row')
-    parser.add_argument('--reliability', choices=('best', 'reliable'), default='best',
-                        help=argparse.SUPPRESS)
+    parser.add_argument(
+        '--reliability', choices=('best', 'reliable'), default='best', help=argparse.SUPPRESS
+    )
     parser.add_argument('--role', choices=('send', 'receive'), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.role is None:

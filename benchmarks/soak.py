@@ -30,8 +30,13 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from mono_depth_ros.demo.processes import Child, free_domain, isolated_environment
 from mono_depth_ros.inference.cards.model_card import load_card
 
-OUTPUTS = {'depth/image_rect': Image, 'depth/camera_info': CameraInfo, 'points': PointCloud2,
-           'depth/color': Image, 'image_rect': Image}
+OUTPUTS = {
+    'depth/image_rect': Image,
+    'depth/camera_info': CameraInfo,
+    'points': PointCloud2,
+    'depth/color': Image,
+    'image_rect': Image,
+}
 WARM_UP_S, WINDOW_S, PERIOD_S = 120.0, 30.0, 1.0
 PATIENCE_S = 120.0
 MAX_GROWTH_MB, MAX_SLOPE = 5.0, 1.0  # [MB], [% per hour]
@@ -64,8 +69,13 @@ class Consumer:
         self.values: dict[str, str] = {}
         for topic, kind in OUTPUTS.items():
             # Serialised: what the consumer does with a message is not the node's affair.
-            self.node.create_subscription(kind, topic, lambda _, topic=topic: self._count(topic),
-                                          QoSProfile(depth=5), raw=True)
+            self.node.create_subscription(
+                kind,
+                topic,
+                lambda _, topic=topic: self._count(topic),
+                QoSProfile(depth=5),
+                raw=True,
+            )
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self._on_status, 10)
 
     def _count(self, topic: str) -> None:
@@ -91,9 +101,14 @@ def take_sample(pid: int, start: float) -> Sample:
     def field(name: str) -> int:
         return int(re.search(rf'^{name}:\s+(\d+)', status, re.MULTILINE)[1])
 
-    return Sample(time.monotonic() - start, field('VmRSS') / 1024, field('RssAnon') / 1024,
-                  field('RssShmem') / 1024, field('Threads'),
-                  len(list(Path(f'/proc/{pid}/fd').iterdir())))
+    return Sample(
+        time.monotonic() - start,
+        field('VmRSS') / 1024,
+        field('RssAnon') / 1024,
+        field('RssShmem') / 1024,
+        field('Threads'),
+        len(list(Path(f'/proc/{pid}/fd').iterdir())),
+    )
 
 
 def soak(chosen: argparse.Namespace, folder: Path) -> tuple[list[Sample], Consumer, int]:
@@ -104,16 +119,23 @@ def soak(chosen: argparse.Namespace, folder: Path) -> tuple[list[Sample], Consum
     parameters = ['-p', f'model:={chosen.model}']
     if load_card(chosen.model).depth_unit == 'relative':  # no cloud without metres
         parameters += ['-p', 'depth_scale:=50.0']
-    node = Child('mono_depth_ros.cli.depth_node', ['--ros-args', *parameters], environment,
-                 folder / 'node.log')
+    node = Child(
+        'mono_depth_ros.cli.depth_node',
+        ['--ros-args', *parameters],
+        environment,
+        folder / 'node.log',
+    )
     consumer = Consumer(domain)
     camera = None
     try:
         wait_for(consumer, node, lambda: consumer.values.get('state') == 'active')
         path = f'{Path(__file__).parent}:{os.environ.get("PYTHONPATH", "")}'
-        camera = Child('soak_camera', [
-            '--size', *map(str, chosen.size), '--rate', str(chosen.rate)],
-            environment | {'PYTHONPATH': path}, folder / 'camera.log')
+        camera = Child(
+            'soak_camera',
+            ['--size', *map(str, chosen.size), '--rate', str(chosen.rate)],
+            environment | {'PYTHONPATH': path},
+            folder / 'camera.log',
+        )
         wait_for(consumer, node, lambda: all(consumer.counts.values()))
         samples = watch(consumer, node, chosen)
         camera.stop()
@@ -134,8 +156,9 @@ def wait_for(consumer: Consumer, node: Child, condition: Callable[[], bool]) -> 
     while not condition():
         consumer.spin(0.1)
         if node.exit_code is not None or time.monotonic() > end:
-            raise SystemExit(f'No depth came; outputs so far: {consumer.counts}\n'
-                             f'{node.log_tail()}')
+            raise SystemExit(
+                f'No depth came; outputs so far: {consumer.counts}\n{node.log_tail()}'
+            )
 
 
 def watch(consumer: Consumer, node: Child, chosen: argparse.Namespace) -> list[Sample]:
@@ -170,8 +193,9 @@ def middle(samples: list[Sample], name: str) -> float:
     return float(median(getattr(sample, name) for sample in samples))
 
 
-def judge(samples: list[Sample], consumer: Consumer, sent: int, warm_up: float
-          ) -> list[tuple[str, str, str, bool]]:
+def judge(
+    samples: list[Sample], consumer: Consumer, sent: int, warm_up: float
+) -> list[tuple[str, str, str, bool]]:
     """Return the rows of the table: what, figure, bar, and whether the bar is held."""
     warm = [sample for sample in samples if sample.moment >= warm_up]
     begin = [sample for sample in warm if sample.moment <= warm[0].moment + WINDOW_S]
@@ -180,31 +204,55 @@ def judge(samples: list[Sample], consumer: Consumer, sent: int, warm_up: float
     is_long = warm[-1].moment - warm[0].moment >= SLOPE_FROM_S
     values = consumer.values
     frames_in, frames_out = int(values['frames_in']), int(values['frames_out'])
-    drops = {key.removeprefix('dropped_'): int(count) for key, count in values.items()
-             if key.startswith('dropped_')}
+    drops = {
+        key.removeprefix('dropped_'): int(count)
+        for key, count in values.items()
+        if key.startswith('dropped_')
+    }
     lost = frames_in - frames_out - sum(drops.values())
     odd = {cause: count for cause, count in drops.items() if cause not in EXPLAINED}
     rows = [
-        ('memory, start → end [MB]',
-         f'{middle(begin, "rss_mb"):.1f} → {middle(end, "rss_mb"):.1f} ({growth:+.1f})',
-         f'≤ +{MAX_GROWTH_MB:.0f}', is_long or growth <= MAX_GROWTH_MB),
-        ('of it anonymous, shared [MB]',
-         f'{middle(end, "anonymous_mb"):.1f}, {middle(end, "shared_mb"):.1f}', '', True),
-        ('memory, fitted slope [%/h]', f'{slope:+.2f}',
-         f'≤ {MAX_SLOPE:.0f} (from 1 h on)', not is_long or slope <= MAX_SLOPE)]
+        (
+            'memory, start → end [MB]',
+            f'{middle(begin, "rss_mb"):.1f} → {middle(end, "rss_mb"):.1f} ({growth:+.1f})',
+            f'≤ +{MAX_GROWTH_MB:.0f}',
+            is_long or growth <= MAX_GROWTH_MB,
+        ),
+        (
+            'of it anonymous, shared [MB]',
+            f'{middle(end, "anonymous_mb"):.1f}, {middle(end, "shared_mb"):.1f}',
+            '',
+            True,
+        ),
+        (
+            'memory, fitted slope [%/h]',
+            f'{slope:+.2f}',
+            f'≤ {MAX_SLOPE:.0f} (from 1 h on)',
+            not is_long or slope <= MAX_SLOPE,
+        ),
+    ]
     for name in ('threads', 'descriptors'):
         first, last = middle(begin, name), middle(end, name)
-        rows.append((f'{name}, start → end', f'{first:.0f} → {last:.0f}', 'no more',
-                     last <= first))
-    return [*rows,
-            ('images sent, received', f'{sent}, {frames_in}', '', True),
-            ('depth published', f'{frames_out}', '', True),
-            ('dropped, by cause', str(drops or 'none'), f'only {", ".join(sorted(EXPLAINED))}',
-             not odd),
-            ('neither published nor dropped', str(lost), '0', lost == 0),
-            ('age p50, p95 [ms]', f'{values["age_p50_ms"]}, {values["age_p95_ms"]}', '', True),
-            *((f'{topic} at the consumer', str(count), '', True)
-              for topic, count in consumer.counts.items())]
+        rows.append(
+            (f'{name}, start → end', f'{first:.0f} → {last:.0f}', 'no more', last <= first)
+        )
+    return [
+        *rows,
+        ('images sent, received', f'{sent}, {frames_in}', '', True),
+        ('depth published', f'{frames_out}', '', True),
+        (
+            'dropped, by cause',
+            str(drops or 'none'),
+            f'only {", ".join(sorted(EXPLAINED))}',
+            not odd,
+        ),
+        ('neither published nor dropped', str(lost), '0', lost == 0),
+        ('age p50, p95 [ms]', f'{values["age_p50_ms"]}, {values["age_p95_ms"]}', '', True),
+        *(
+            (f'{topic} at the consumer', str(count), '', True)
+            for topic, count in consumer.counts.items()
+        ),
+    ]
 
 
 def parse() -> argparse.Namespace:
@@ -212,16 +260,25 @@ def parse() -> argparse.Namespace:
     parser.add_argument('--minutes', type=float, default=10.0, help='(default: %(default)s)')
     parser.add_argument('--hours', type=float, help='instead of minutes')
     parser.add_argument('--rate', type=float, default=30.0, help='[Hz] (default: %(default)s)')
-    parser.add_argument('--size', type=int, nargs=2, default=(480, 640),
-                        metavar=('HEIGHT', 'WIDTH'), help='of the images (default: 480 640)')
-    parser.add_argument('--model', default='untrained',
-                        help='model card (default: %(default)s, a small_depth)')
+    parser.add_argument(
+        '--size',
+        type=int,
+        nargs=2,
+        default=(480, 640),
+        metavar=('HEIGHT', 'WIDTH'),
+        help='of the images (default: 480 640)',
+    )
+    parser.add_argument(
+        '--model', default='untrained', help='model card (default: %(default)s, a small_depth)'
+    )
     parser.add_argument('--samples', type=Path, help='file for one line per second, to plot')
     chosen = parser.parse_args()
     chosen.seconds = chosen.hours * 3600 if chosen.hours else chosen.minutes * 60
     if chosen.seconds < WARM_UP_S + 2 * WINDOW_S:
-        parser.error(f'{chosen.seconds / 60:g} minutes are too short: two of warming up and one '
-                     'to compare are the least.')
+        parser.error(
+            f'{chosen.seconds / 60:g} minutes are too short: two of warming up and one '
+            'to compare are the least.'
+        )
     return chosen
 
 
@@ -231,8 +288,11 @@ def main() -> None:
     chosen = parse()
     with tempfile.TemporaryDirectory() as folder:
         height, width = chosen.size
-        print(f"{headline('rclpy', 'torch')}; {chosen.model}, {width}x{height} at "
-              f'{chosen.rate:g} Hz for {chosen.seconds / 60:g} minutes, every output', flush=True)
+        print(
+            f'{headline("rclpy", "torch")}; {chosen.model}, {width}x{height} at '
+            f'{chosen.rate:g} Hz for {chosen.seconds / 60:g} minutes, every output',
+            flush=True,
+        )
         rows = judge(*soak(chosen, Path(folder)), WARM_UP_S)
     for what, figure, bar, held in rows:
         print(f'{what:<34} {figure:<40} {bar:<34} {"ok" if held else "BELOW THE BAR"}'.rstrip())

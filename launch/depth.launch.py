@@ -24,44 +24,69 @@ FASTRTPS_DISTRIBUTIONS = ('', 'humble', 'iron', 'jazzy')
 # parameter of config/depth.yaml is an argument as well, see parameter_arguments.
 ARGUMENTS = [
     DeclareLaunchArgument(
-        'namespace', default_value='',
-        description='Namespace of the node and of every topic it publishes, such as front.'),
+        'namespace',
+        default_value='',
+        description='Namespace of the node and of every topic it publishes, such as front.',
+    ),
     DeclareLaunchArgument(
-        'image', default_value='',
+        'image',
+        default_value='',
         description='Image topic to read, such as /camera/image_raw (with '
         'image_transport:=compressed too: without /compressed). Empty: image in the namespace. '
-        'With cameras: one topic per camera, separated by commas, in the same order.'),
+        'With cameras: one topic per camera, separated by commas, in the same order.',
+    ),
     DeclareLaunchArgument(
-        'camera_info', default_value='',
+        'camera_info',
+        default_value='',
         description='CameraInfo topic to read. Empty: camera_info beside the image topic. '
-        'With cameras: one per camera, separated by commas.'),
+        'With cameras: one per camera, separated by commas.',
+    ),
     DeclareLaunchArgument(
-        'cameras', default_value='',
+        'cameras',
+        default_value='',
         description='Names of several cameras, separated by commas, such as front,rear: '
-        'the prefixes of their topics. Empty: one unnamed camera.'),
+        'the prefixes of their topics. Empty: one unnamed camera.',
+    ),
     DeclareLaunchArgument(
-        'depth_scale', default_value='',
-        description="Metres per unit of the network's depth, measured for this camera."),
+        'depth_scale',
+        default_value='',
+        description="Metres per unit of the network's depth, measured for this camera.",
+    ),
     DeclareLaunchArgument(
-        'params_file', default_value=str(CONFIG / 'depth.yaml'),
-        description='YAML file with parameters of the node; arguments given here win over it.'),
+        'params_file',
+        default_value=str(CONFIG / 'depth.yaml'),
+        description='YAML file with parameters of the node; arguments given here win over it.',
+    ),
     DeclareLaunchArgument(
-        'use_sim_time', default_value='', choices=['', 'true', 'false'],
-        description='Take time from /clock, as simulators and bag players publish it'),
+        'use_sim_time',
+        default_value='',
+        choices=['', 'true', 'false'],
+        description='Take time from /clock, as simulators and bag players publish it',
+    ),
     DeclareLaunchArgument(
-        'log_level', default_value='', choices=['', 'debug', 'info', 'warn', 'error', 'fatal'],
-        description='Least severity that the node logs'),
+        'log_level',
+        default_value='',
+        choices=['', 'debug', 'info', 'warn', 'error', 'fatal'],
+        description='Least severity that the node logs',
+    ),
     DeclareLaunchArgument(
-        'rviz', default_value='false', choices=['true', 'false'],
-        description='Start RViz with the image, its depth and the point cloud'),
+        'rviz',
+        default_value='false',
+        choices=['true', 'false'],
+        description='Start RViz with the image, its depth and the point cloud',
+    ),
     DeclareLaunchArgument(
-        'rviz_frame', default_value='',
+        'rviz_frame',
+        default_value='',
         description="Fixed frame of RViz: the frame_id of the camera's images, or any frame that "
-        'TF connects with it. Empty: camera_optical_frame.'),
+        'TF connects with it. Empty: camera_optical_frame.',
+    ),
     DeclareLaunchArgument(
-        'fastdds_profile', default_value='auto',
+        'fastdds_profile',
+        default_value='auto',
         description='Shared-memory transport for camera-sized messages. auto: the profile of '
-        'this package where Fast DDS is the middleware and no profile is set; off; or a file.'),
+        'this package where Fast DDS is the middleware and no profile is set; off; or a file.',
+    ),
 ]
 
 
@@ -73,9 +98,13 @@ def documented_parameters() -> dict[str, tuple[Any, str]]:
     text = (CONFIG / 'depth.yaml').read_text(encoding='utf-8')
     defaults = yaml.safe_load(text)['/**']['ros__parameters']
     comments = re.findall(r'((?:^    # .*\n)+)^    (\w+):', text, re.MULTILINE)
-    return {name: (defaults[name], ' '.join(re.sub('^ *# ?', '', line)
-                                            for line in comment.splitlines()))
-            for comment, name in comments}
+    return {
+        name: (
+            defaults[name],
+            ' '.join(re.sub('^ *# ?', '', line) for line in comment.splitlines()),
+        )
+        for comment, name in comments
+    }
 
 
 def parameter_arguments() -> list[DeclareLaunchArgument]:
@@ -88,20 +117,27 @@ def parameter_arguments() -> list[DeclareLaunchArgument]:
         choices = listed[1].split(', ') if listed else []
         if isinstance(default, bool):
             choices = ['true', 'false']
-        arguments.append(DeclareLaunchArgument(
-            name, default_value='', description=comment,
-            choices=['', *choices] if choices else None))
+        arguments.append(
+            DeclareLaunchArgument(
+                name,
+                default_value='',
+                description=comment,
+                choices=['', *choices] if choices else None,
+            )
+        )
     return arguments
 
 
 def generate_launch_description() -> LaunchDescription:
-    return LaunchDescription([
-        *ARGUMENTS,
-        *parameter_arguments(),
-        OpaqueFunction(function=set_transport),
-        OpaqueFunction(function=start_node),
-        OpaqueFunction(function=start_rviz),
-    ])
+    return LaunchDescription(
+        [
+            *ARGUMENTS,
+            *parameter_arguments(),
+            OpaqueFunction(function=set_transport),
+            OpaqueFunction(function=start_node),
+            OpaqueFunction(function=start_rviz),
+        ]
+    )
 
 
 def given(context: LaunchContext, name: str) -> str:
@@ -116,45 +152,60 @@ def set_transport(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     fast_dds = not middleware or middleware.startswith('rmw_fastrtps')
     already = [name for name in PROFILE_VARIABLES if context.environment.get(name)]
     if choice == 'auto':
-        return [] if already or not fast_dds else profile_variables(
-            context, CONFIG / 'fastdds.xml')
+        return (
+            [] if already or not fast_dds else profile_variables(context, CONFIG / 'fastdds.xml')
+        )
     if not Path(choice).is_file():
-        raise RuntimeError(f"fastdds_profile '{choice}' is not a file: give auto, off or the path "
-                           'of a Fast DDS profile.')
+        raise RuntimeError(
+            f"fastdds_profile '{choice}' is not a file: give auto, off or the path "
+            'of a Fast DDS profile.'
+        )
     if not fast_dds:
-        raise RuntimeError(f"fastdds_profile '{choice}' has no effect on RMW_IMPLEMENTATION="
-                           f'{middleware}: give auto or off, or unset RMW_IMPLEMENTATION.')
+        raise RuntimeError(
+            f"fastdds_profile '{choice}' has no effect on RMW_IMPLEMENTATION="
+            f'{middleware}: give auto or off, or unset RMW_IMPLEMENTATION.'
+        )
     if already:
-        raise RuntimeError(f"fastdds_profile '{choice}' contradicts {already[0]}="
-                           f'{context.environment[already[0]]}: unset {already[0]}, or give auto.')
+        raise RuntimeError(
+            f"fastdds_profile '{choice}' contradicts {already[0]}="
+            f'{context.environment[already[0]]}: unset {already[0]}, or give auto.'
+        )
     return profile_variables(context, Path(choice).resolve())
 
 
 def profile_variables(context: LaunchContext, profile: Path) -> list[LaunchDescriptionEntity]:
     legacy = context.environment.get('ROS_DISTRO', '') in FASTRTPS_DISTRIBUTIONS
     names = PROFILE_VARIABLES if legacy else PROFILE_VARIABLES[:1]
-    return [LogInfo(msg=f'Fast DDS profile {profile}: the camera driver needs it too, '
-                        f'export {names[-1]}={profile}'),
-            *(SetEnvironmentVariable(name, str(profile)) for name in names)]
+    return [
+        LogInfo(
+            msg=f'Fast DDS profile {profile}: the camera driver needs it too, '
+            f'export {names[-1]}={profile}'
+        ),
+        *(SetEnvironmentVariable(name, str(profile)) for name in names),
+    ]
 
 
 def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     check_installed(context)
     params_file = Path(given(context, 'params_file'))
     if not params_file.is_file():
-        raise RuntimeError(f"params_file '{params_file}' is not a file: give the path of a YAML "
-                           f"file; {CONFIG / 'depth.yaml'} shows every parameter.")
-    return [LifecycleNode(
-        package=PACKAGE,
-        executable='depth_node',
-        name='depth_node',
-        namespace=given(context, 'namespace'),
-        parameters=[params_file, given_parameters(context)],
-        remappings=remappings(context),
-        ros_arguments=log_level(context),
-        output='screen',
-        emulate_tty=True,
-    )]
+        raise RuntimeError(
+            f"params_file '{params_file}' is not a file: give the path of a YAML "
+            f'file; {CONFIG / "depth.yaml"} shows every parameter.'
+        )
+    return [
+        LifecycleNode(
+            package=PACKAGE,
+            executable='depth_node',
+            name='depth_node',
+            namespace=given(context, 'namespace'),
+            parameters=[params_file, given_parameters(context)],
+            remappings=remappings(context),
+            ros_arguments=log_level(context),
+            output='screen',
+            emulate_tty=True,
+        )
+    ]
 
 
 def log_level(context: LaunchContext) -> list[str] | None:
@@ -164,7 +215,7 @@ def log_level(context: LaunchContext) -> list[str] | None:
     namespace = prefix_namespace(base, given(context, 'namespace')) or ''
     # The node's logger alone: the middleware's debug messages would bury the node's.
     logger = f'{namespace}/depth_node'.lstrip('/').replace('/', '.')
-    return ['--log-level', f"{logger}:={given(context, 'log_level')}"]
+    return ['--log-level', f'{logger}:={given(context, "log_level")}']
 
 
 def check_installed(context: LaunchContext) -> None:
@@ -175,7 +226,8 @@ def check_installed(context: LaunchContext) -> None:
         raise RuntimeError(
             f"{PACKAGE} is not on AMENT_PREFIX_PATH='{prefixes}': "
             'source install/setup.bash after colcon build; after pip install . in a virtual '
-            'environment: export AMENT_PREFIX_PATH=$VIRTUAL_ENV:$AMENT_PREFIX_PATH') from error
+            'environment: export AMENT_PREFIX_PATH=$VIRTUAL_ENV:$AMENT_PREFIX_PATH'
+        ) from error
 
 
 def given_parameters(context: LaunchContext) -> dict[str, ParameterValue]:
@@ -184,8 +236,9 @@ def given_parameters(context: LaunchContext) -> dict[str, ParameterValue]:
     for name, default in (defaults | {'use_sim_time': False}).items():
         text = given(context, name)
         if text and name not in ('cameras', 'depth_scale'):
-            parameters[name] = ParameterValue(converted(name, text, type(default)),
-                                              value_type=type(default))
+            parameters[name] = ParameterValue(
+                converted(name, text, type(default)), value_type=type(default)
+            )
     if given(context, 'depth_scale'):
         parameters['depth_scale'] = ParameterValue(depth_scale(context), value_type=float)
     if cameras(context):
@@ -211,8 +264,10 @@ def depth_scale(context: LaunchContext) -> float:
     except ValueError:
         scale = 0.0
     if not 0.0 < scale < float('inf'):
-        raise RuntimeError(f"depth_scale '{text}' is not a positive number of metres per unit: "
-                           'write for example depth_scale:=5.4, or leave it out.')
+        raise RuntimeError(
+            f"depth_scale '{text}' is not a positive number of metres per unit: "
+            'write for example depth_scale:=5.4, or leave it out.'
+        )
     return scale
 
 
@@ -234,13 +289,16 @@ def remappings(context: LaunchContext) -> list[tuple[str, str]]:
             raise RuntimeError(
                 f"{argument} '{given(context, argument)}' names {len(topics)} topics for "
                 f'{len(sources)} cameras: give one per camera, in the order of '
-                f"cameras:={','.join(names) or 'front,rear'}.")
+                f'cameras:={",".join(names) or "front,rear"}.'
+            )
         rules += list(zip(sources, topics))
     for _, topic in rules:
         if topic.endswith('/compressed'):
             base = topic.removesuffix('/compressed')
-            raise RuntimeError(f"image '{topic}' ends in /compressed: write image:={base} "
-                               'image_transport:=compressed instead.')
+            raise RuntimeError(
+                f"image '{topic}' ends in /compressed: write image:={base} "
+                'image_transport:=compressed instead.'
+            )
     return rules
 
 
@@ -248,13 +306,15 @@ def start_rviz(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     if given(context, 'rviz') == 'false':
         return []
     frame = given(context, 'rviz_frame')
-    return [Node(
-        package='rviz2',
-        executable='rviz2',
-        name='depth_rviz',
-        namespace=given(context, 'namespace'),
-        arguments=['-d', str(CONFIG / 'depth.rviz'), *(['-f', frame] if frame else [])],
-        parameters=[{'use_sim_time': given(context, 'use_sim_time') == 'true'}],
-        remappings=remappings(context),
-        output='screen',
-    )]
+    return [
+        Node(
+            package='rviz2',
+            executable='rviz2',
+            name='depth_rviz',
+            namespace=given(context, 'namespace'),
+            arguments=['-d', str(CONFIG / 'depth.rviz'), *(['-f', frame] if frame else [])],
+            parameters=[{'use_sim_time': given(context, 'use_sim_time') == 'true'}],
+            remappings=remappings(context),
+            output='screen',
+        )
+    ]

@@ -31,64 +31,91 @@ LAST_FRAME = 2.0  # [s] from the end of the bag to the end of everything
 # Every argument of depth.launch.py is accepted too.
 ARGUMENTS = [
     DeclareLaunchArgument(
-        'bag', description='Bag to play: a ROS 1 .bag file, a ROS 2 bag folder, .mcap or .db3.'),
+        'bag', description='Bag to play: a ROS 1 .bag file, a ROS 2 bag folder, .mcap or .db3.'
+    ),
     DeclareLaunchArgument(
         'image',
         description='Image topic in the bag, such as /camera/image_raw (with '
         'image_transport:=compressed too: without /compressed). With cameras: one topic per '
-        'camera, separated by commas, in the same order.'),
+        'camera, separated by commas, in the same order.',
+    ),
     DeclareLaunchArgument(
-        'topics', default_value='',
+        'topics',
+        default_value='',
         description='Further topics to play, separated by commas, such as /tf,/tf_static. '
-        f'Playing begins when every topic has a reader, after {LONGEST_WAIT:g} s at the latest.'),
+        f'Playing begins when every topic has a reader, after {LONGEST_WAIT:g} s at the latest.',
+    ),
     DeclareLaunchArgument(
-        'rate', default_value='', description='Bag seconds per second, such as 0.5.'),
+        'rate', default_value='', description='Bag seconds per second, such as 0.5.'
+    ),
     DeclareLaunchArgument(
-        'loop', default_value='false', choices=['true', 'false'],
-        description='Start again at the end of the bag; false: stop everything there'),
+        'loop',
+        default_value='false',
+        choices=['true', 'false'],
+        description='Start again at the end of the bag; false: stop everything there',
+    ),
     DeclareLaunchArgument(
-        'clock', default_value='true', choices=['true', 'false'],
-        description="Publish the bag's time on /clock and let node and RViz use it"),
+        'clock',
+        default_value='true',
+        choices=['true', 'false'],
+        description="Publish the bag's time on /clock and let node and RViz use it",
+    ),
     DeclareLaunchArgument(
-        'evaluate', default_value='false', choices=['true', 'false'],
+        'evaluate',
+        default_value='false',
+        choices=['true', 'false'],
         description='Compare the depth with reference while the bag plays: rolling figures on '
-        '/diagnostics and /replay_evaluator/metrics, a table at the end'),
+        '/diagnostics and /replay_evaluator/metrics, a table at the end',
+    ),
     DeclareLaunchArgument(
-        'reference', default_value='',
+        'reference',
+        default_value='',
         description='What to compare with: a topic of the bag with a lidar (PointCloud2) or with '
-        'depth images (32FC1, 16UC1), or a wall at a known distance such as wall:2.0.'),
+        'depth images (32FC1, 16UC1), or a wall at a known distance such as wall:2.0.',
+    ),
     DeclareLaunchArgument(
-        'reference_info', default_value='',
-        description='CameraInfo topic of a reference of depth images.'),
+        'reference_info',
+        default_value='',
+        description='CameraInfo topic of a reference of depth images.',
+    ),
     DeclareLaunchArgument(
-        'extrinsics', default_value='',
+        'extrinsics',
+        default_value='',
         description='YAML file of transforms between camera and reference. Empty: play '
-        'topics:=/tf,/tf_static (tf2_msgs has to be installed).'),
+        'topics:=/tf,/tf_static (tf2_msgs has to be installed).',
+    ),
     DeclareLaunchArgument(
-        'ego_motion', default_value='',
+        'ego_motion',
+        default_value='',
         description='How the camera moved, for flicker: still, a topic of the bag with Odometry '
-        'or poses, or tf:FRAME.'),
+        'or poses, or tf:FRAME.',
+    ),
     DeclareLaunchArgument(
-        'thresholds', default_value='',
+        'thresholds',
+        default_value='',
         description='Limits of the figures, separated by commas, such as '
-        'max_abs_rel=0.2,min_a1=0.8: one that does not hold is an ERROR on /diagnostics.'),
+        'max_abs_rel=0.2,min_a1=0.8: one that does not hold is an ERROR on /diagnostics.',
+    ),
     DeclareLaunchArgument(
-        'evaluation_output', default_value='',
-        description='JSON file to write the figures to.'),
+        'evaluation_output', default_value='', description='JSON file to write the figures to.'
+    ),
 ]
 EVALUATION = ('reference', 'reference_info', 'extrinsics', 'ego_motion')
 
 
 def generate_launch_description() -> LaunchDescription:
     depth_launch = PythonLaunchDescriptionSource(str(Path(__file__).with_name('depth.launch.py')))
-    return LaunchDescription([
-        *ARGUMENTS,
-        OpaqueFunction(function=check_arguments),
-        # First, so that the player inherits the transport profile that it sets.
-        IncludeLaunchDescription(
-            depth_launch, launch_arguments=[('use_sim_time', LaunchConfiguration('clock'))]),
-        OpaqueFunction(function=start),
-    ])
+    return LaunchDescription(
+        [
+            *ARGUMENTS,
+            OpaqueFunction(function=check_arguments),
+            # First, so that the player inherits the transport profile that it sets.
+            IncludeLaunchDescription(
+                depth_launch, launch_arguments=[('use_sim_time', LaunchConfiguration('clock'))]
+            ),
+            OpaqueFunction(function=start),
+        ]
+    )
 
 
 def given(context: LaunchContext, name: str) -> str:
@@ -98,12 +125,16 @@ def given(context: LaunchContext, name: str) -> str:
 def check_arguments(context: LaunchContext) -> None:
     bag = given(context, 'bag')
     if not bag or not Path(bag).exists():
-        raise RuntimeError(f"bag '{bag}' does not exist: give a .bag file, a ROS 2 bag folder, or "
-                           'a .mcap or .db3 file.')
+        raise RuntimeError(
+            f"bag '{bag}' does not exist: give a .bag file, a ROS 2 bag folder, or "
+            'a .mcap or .db3 file.'
+        )
     for topic in played_topics(context):
         if not topic.startswith('/'):
-            raise RuntimeError(f"topic '{topic}' is relative: write it as recorded in the bag, "
-                               'such as /camera/image_raw.')
+            raise RuntimeError(
+                f"topic '{topic}' is relative: write it as recorded in the bag, "
+                'such as /camera/image_raw.'
+            )
     if given(context, 'rate'):
         check_rate(given(context, 'rate'))
     if given(context, 'evaluate') == 'true':
@@ -112,11 +143,14 @@ def check_arguments(context: LaunchContext) -> None:
 
 def check_evaluation(context: LaunchContext) -> None:
     if not given(context, 'reference'):
-        raise RuntimeError('evaluate:=true needs a reference: give reference:=/velodyne_points, a '
-                           'topic of depth images, or a wall such as reference:=wall:2.0.')
+        raise RuntimeError(
+            'evaluate:=true needs a reference: give reference:=/velodyne_points, a '
+            'topic of depth images, or a wall such as reference:=wall:2.0.'
+        )
     if given(context, 'cameras'):
-        raise RuntimeError('evaluate:=true is for one camera: leave out cameras, and give its '
-                           'topic as image.')
+        raise RuntimeError(
+            'evaluate:=true is for one camera: leave out cameras, and give its topic as image.'
+        )
 
 
 def check_rate(text: str) -> None:
@@ -131,11 +165,15 @@ def check_rate(text: str) -> None:
 def played_topics(context: LaunchContext) -> list[str]:
     images = split(given(context, 'image'))
     infos = split(given(context, 'camera_info')) or [
-        f"{image.rpartition('/')[0]}/camera_info" for image in images]
+        f'{image.rpartition("/")[0]}/camera_info' for image in images
+    ]
     if given(context, 'image_transport') == 'compressed':
         images = [f'{image}/compressed' for image in images]
-    return list(dict.fromkeys([*images, *infos, *evaluated_topics(context),
-                               *split(given(context, 'topics'))]))
+    return list(
+        dict.fromkeys(
+            [*images, *infos, *evaluated_topics(context), *split(given(context, 'topics'))]
+        )
+    )
 
 
 def evaluated_topics(context: LaunchContext) -> list[str]:
@@ -170,16 +208,20 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     end = Shutdown(reason='the evaluation has ended')
     return [
         # Nobody plays into an evaluation that is not there yet, or that refused its parameters.
-        RegisterEventHandler(OnProcessIO(
-            target_action=evaluator, on_stdout=when_ready, on_stderr=when_ready)),
+        RegisterEventHandler(
+            OnProcessIO(target_action=evaluator, on_stdout=when_ready, on_stderr=when_ready)
+        ),
         RegisterEventHandler(OnProcessExit(target_action=evaluator, on_exit=[end])),
-        evaluator]
+        evaluator,
+    ]
 
 
 def evaluation_parameters(context: LaunchContext) -> dict[str, Any]:
     parameters: dict[str, Any] = {
         name: ParameterValue(given(context, name), value_type=str)
-        for name in (*EVALUATION, 'image_transport') if given(context, name)}
+        for name in (*EVALUATION, 'image_transport')
+        if given(context, name)
+    }
     parameters['use_sim_time'] = given(context, 'clock') == 'true'
     if given(context, 'evaluation_output'):
         output = str(Path(given(context, 'evaluation_output')).absolute())
@@ -187,7 +229,8 @@ def evaluation_parameters(context: LaunchContext) -> dict[str, Any]:
     if given(context, 'thresholds'):
         texts = List[str]  # noqa: UP006
         parameters['thresholds'] = ParameterValue(
-            split(given(context, 'thresholds')), value_type=texts)
+            split(given(context, 'thresholds')), value_type=texts
+        )
     for name in ('min_depth', 'max_depth'):
         if given(context, name):  # a word that is no number, depth.launch.py has refused
             parameters[name] = ParameterValue(float(given(context, name)), value_type=float)
@@ -202,8 +245,10 @@ def start_player(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         name='replay_bag',
         arguments=[
             given(context, 'bag'),
-            '--topics', *played_topics(context),
-            '--wait-for-subscribers', str(LONGEST_WAIT),
+            '--topics',
+            *played_topics(context),
+            '--wait-for-subscribers',
+            str(LONGEST_WAIT),
             *(['--rate', rate] if rate else []),
             *(['--loop'] if given(context, 'loop') == 'true' else []),
             *(['--clock'] if given(context, 'clock') == 'true' else []),

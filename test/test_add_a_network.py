@@ -44,8 +44,7 @@ def apply_diff(path: Path, text: str) -> None:
 def follow(step: Step, repository: Path) -> str:
     """Do what a step says; return what it printed."""
     if step.kind == 'bash':
-        command = [sys.executable if word == 'python' else word
-                   for word in shlex.split(step.text)]
+        command = [sys.executable if word == 'python' else word for word in shlex.split(step.text)]
         return run(*command, folder=repository, PYTHONPATH=str(repository))
     if step.kind == 'python' and step.path is None:
         command = [sys.executable, '-c', step.text]
@@ -66,8 +65,9 @@ def follow(step: Step, repository: Path) -> str:
 def printed(tmp_path_factory) -> dict[str, str]:
     """What each command of the page printed, by its text, all steps taken in order."""
     repository = copy_source(tmp_path_factory.mktemp('copy') / 'repository')
-    shutil.copytree(ROOT / 'test', repository / 'test',
-                    ignore=shutil.ignore_patterns('__pycache__'))
+    shutil.copytree(
+        ROOT / 'test', repository / 'test', ignore=shutil.ignore_patterns('__pycache__')
+    )
     return {step.text: follow(step, repository) for step in steps()}
 
 
@@ -78,8 +78,18 @@ def output_of(printed: dict[str, str], words: str) -> str:
 
 def test_the_page_has_steps_of_all_kinds():
     assert [step.kind for step in steps()] == [
-        'python', 'diff', 'yaml', 'bash', 'python', 'diff', 'yaml', 'diff', 'bash', 'diff',
-        'bash']
+        'python',
+        'diff',
+        'yaml',
+        'bash',
+        'python',
+        'diff',
+        'yaml',
+        'diff',
+        'bash',
+        'diff',
+        'bash',
+    ]
 
 
 def test_the_new_network_trains_and_the_estimator_runs_its_card(printed):
@@ -91,7 +101,8 @@ def test_the_new_network_is_listed_beside_what_its_paper_prints(printed):
 
     measured, published = (
         next(line for line in table.splitlines() if line.strip().startswith(start)).split()
-        for start in ('plain_depth', 'PlainDepth 1'))
+        for start in ('plain_depth', 'PlainDepth 1')
+    )
     ours, theirs = measured[2:4], published[-11:-9]
     assert ours == theirs == ['0.53', '0.64'] and '0.123' in published
 

@@ -19,12 +19,34 @@ MAY_IMPORT = {
     'visualization': {'messages'},
     'inference': {'networks', 'geometry'},
     'datasets': {'bags', 'geometry', 'messages'},
-    'prediction': {'inference', 'outputs', 'datasets', 'bags', 'messages', 'geometry',
-                   'visualization'},
-    'evaluation': {'inference', 'networks', 'datasets', 'bags', 'outputs', 'geometry', 'messages',
-                   'visualization'},
-    'training': {'networks', 'geometry', 'outputs', 'datasets', 'evaluation', 'inference',
-                 'visualization'},
+    'prediction': {
+        'inference',
+        'outputs',
+        'datasets',
+        'bags',
+        'messages',
+        'geometry',
+        'visualization',
+    },
+    'evaluation': {
+        'inference',
+        'networks',
+        'datasets',
+        'bags',
+        'outputs',
+        'geometry',
+        'messages',
+        'visualization',
+    },
+    'training': {
+        'networks',
+        'geometry',
+        'outputs',
+        'datasets',
+        'evaluation',
+        'inference',
+        'visualization',
+    },
     # datasets: untrained cards are calibrated on the rendered street.
     'ros': {'inference', 'outputs', 'geometry', 'messages', 'bags', 'evaluation', 'datasets'},
     'machine': set(),
@@ -99,8 +121,9 @@ def id_of(path: Path) -> str:
     return '/'.join(parts_of(path))
 
 
-SOURCES = [path for path in sorted(PACKAGE.rglob('*.py'))
-           if path.parent != PACKAGE or path.stem in COMMON]
+SOURCES = [
+    path for path in sorted(PACKAGE.rglob('*.py')) if path.parent != PACKAGE or path.stem in COMMON
+]
 PACKAGES = sorted({path.parent for path in SOURCES if path.parent != PACKAGE})
 
 
@@ -131,8 +154,10 @@ def test_no_imports_within_a_package_go_in_circles(folder: Path):
     for path in folder.rglob('*.py'):
         child = parts_of(path)[depth]
         arrows.setdefault(child, set()).update(
-            name[depth] for name in our_imports_of(path)
-            if name[:depth] == parts_of(folder) and len(name) > depth and name[depth] != child)
+            name[depth]
+            for name in our_imports_of(path)
+            if name[:depth] == parts_of(folder) and len(name) > depth and name[depth] != child
+        )
 
     try:
         TopologicalSorter(arrows).prepare()
@@ -161,8 +186,9 @@ def files_behind(path: Path) -> set[Path]:
     return found
 
 
-@pytest.mark.parametrize('name', ['bag_to_kitti', 'evaluate_bag', 'kitti_to_bag', 'predict_bag',
-                                  'predict_depth'])
+@pytest.mark.parametrize(
+    'name', ['bag_to_kitti', 'evaluate_bag', 'kitti_to_bag', 'predict_bag', 'predict_depth']
+)
 def test_bags_and_files_need_no_ros(name: str):
     files = files_behind(PACKAGE / 'cli' / f'{name}.py')
 
@@ -174,7 +200,8 @@ def test_every_package_is_a_known_one():
     folders = {id_of(path) for path in PACKAGES}
 
     assert folders == {*MAY_IMPORT} - COMMON | {
-        f'{layer}/{room}' for layer, rooms in SIBLINGS.items() for room in rooms}
+        f'{layer}/{room}' for layer, rooms in SIBLINGS.items() for room in rooms
+    }
 
 
 @pytest.mark.parametrize('folder', PACKAGES, ids=id_of)

@@ -20,24 +20,27 @@ COPYLEFT = re.compile(r'\b(A|L)?GPL|General Public Licen', re.IGNORECASE)
 
 
 def requirements(*files: str) -> list[str]:
-    lines = [line for file in files
-             for line in (ROOT / file).read_text(encoding='utf-8').split()]
+    lines = [line for file in files for line in (ROOT / file).read_text(encoding='utf-8').split()]
     return [re.split(r'[<>=!~\[;]', line)[0] for line in lines]
 
 
 def table() -> dict[str, set[str]]:
     text = (ROOT / 'docs' / 'licences.md').read_text(encoding='utf-8')
     rows = re.findall(r'^\| ([\w-]+) \| ([^|]+) \|', text, re.MULTILINE)
-    return {name: set(licence.strip().split(' or ')) for name, licence in rows
-            if name not in ('package', '---')}
+    return {
+        name: set(licence.strip().split(' or '))
+        for name, licence in rows
+        if name not in ('package', '---')
+    }
 
 
 def stated(package: Distribution) -> str:
     """Return what a package's metadata says of its licence; a full text only by its start."""
     data = package.metadata
     classifiers = [line for line in data.get_all('Classifier') or [] if line.startswith('License')]
-    return ' '.join([data.get('License-Expression') or '', (data.get('License') or '')[:100],
-                     *classifiers])
+    return ' '.join(
+        [data.get('License-Expression') or '', (data.get('License') or '')[:100], *classifiers]
+    )
 
 
 def known_licences(text: str) -> set[str]:
@@ -60,8 +63,11 @@ def drawn_in(names: list[str]) -> dict[str, Distribution]:
         if package is None or package.metadata['Name'] in found:
             continue
         found[package.metadata['Name']] = package
-        waiting += [re.split(r'[^\w.-]', need)[0] for need in package.requires or []
-                    if 'extra ==' not in need]
+        waiting += [
+            re.split(r'[^\w.-]', need)[0]
+            for need in package.requires or []
+            if 'extra ==' not in need
+        ]
     return found
 
 
@@ -84,14 +90,19 @@ def test_nothing_that_the_node_needs_is_under_a_copyleft_licence():
     packages = drawn_in(requirements('requirements.txt'))
 
     assert {'torch', 'numpy', 'sympy'} <= set(packages)
-    assert [name for name, package in packages.items()
-            if COPYLEFT.search(stated(package))] == []
+    assert [name for name, package in packages.items() if COPYLEFT.search(stated(package))] == []
 
 
-@pytest.mark.parametrize(('text', 'names'), [
-    ('MPL-2.0 AND MIT', {'MPL-2.0', 'MIT'}), ('MIT-CMU', {'MIT-CMU'}), ('BSD', {'BSD-3-Clause'}),
-    ('License :: OSI Approved :: Apache Software License', {'Apache-2.0'}),
-    ('BSD-2-Clause', set()), ('Proprietary', set()),
-])
+@pytest.mark.parametrize(
+    ('text', 'names'),
+    [
+        ('MPL-2.0 AND MIT', {'MPL-2.0', 'MIT'}),
+        ('MIT-CMU', {'MIT-CMU'}),
+        ('BSD', {'BSD-3-Clause'}),
+        ('License :: OSI Approved :: Apache Software License', {'Apache-2.0'}),
+        ('BSD-2-Clause', set()),
+        ('Proprietary', set()),
+    ],
+)
 def test_spellings_of_licences_are_told_apart(text, names):
     assert known_licences(text) == names

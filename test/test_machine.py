@@ -22,8 +22,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 def cleared_pages(way: str) -> int:
-    done = subprocess.run([sys.executable, '-c', ARRAYS, way], capture_output=True, text=True,
-                          check=True)
+    done = subprocess.run(
+        [sys.executable, '-c', ARRAYS, way], capture_output=True, text=True, check=True
+    )
     return int(done.stdout)
 
 

@@ -57,10 +57,20 @@ def malicious(request, tmp_path) -> Iterator[tuple[Path, Path]]:
 
 
 def card_of(path: Path, weights: str, digest: str = '0' * 64) -> Path:
-    text = '\n'.join([
-        'network: monodepth2_resnet18', f"weights: '{weights}'", f"sha256: '{digest}'",
-        'input_size: [64, 96]', 'min_depth: 0.1', 'max_depth: 100.0', 'depth_unit: relative',
-        'training_data: none', 'license_code: x', 'license_weights: x'])
+    text = '\n'.join(
+        [
+            'network: monodepth2_resnet18',
+            f"weights: '{weights}'",
+            f"sha256: '{digest}'",
+            'input_size: [64, 96]',
+            'min_depth: 0.1',
+            'max_depth: 100.0',
+            'depth_unit: relative',
+            'training_data: none',
+            'license_code: x',
+            'license_weights: x',
+        ]
+    )
     path.write_text(text, encoding='utf-8')
     return path
 
@@ -105,7 +115,7 @@ def test_encoder_weights_in_a_malicious_pickle_are_refused(malicious):
 
 def damaged(data: bytes, count: int) -> Iterator[bytes]:
     for place in range(0, len(data), max(1, len(data) // count)):
-        yield data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1:]
+        yield data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
 
 
 def test_a_damaged_pickle_is_read_or_refused_in_a_sentence(tmp_path):
@@ -123,9 +133,15 @@ def test_a_damaged_pickle_is_read_or_refused_in_a_sentence(tmp_path):
     assert refused > 100
 
 
-@pytest.mark.parametrize('weights', [
-    '../secret.safetensors', 'deeper/../../secret.safetensors', '/etc/hostname',
-    'link.safetensors'])
+@pytest.mark.parametrize(
+    'weights',
+    [
+        '../secret.safetensors',
+        'deeper/../../secret.safetensors',
+        '/etc/hostname',
+        'link.safetensors',
+    ],
+)
 def test_weights_outside_of_the_card_s_folder_are_refused(tmp_path, weights):
     (tmp_path / 'secret.safetensors').write_bytes(b'secret')
     folder = tmp_path / 'models'
@@ -163,7 +179,8 @@ def test_a_card_cannot_build_python_objects(tmp_path):
     write_card(UNTRAINED, path)
     trace = tmp_path / 'trace'
     text = path.read_text(encoding='utf-8').replace(
-        'training_data:', f'training_data: !!python/object/apply:os.mkdir ["{trace}"] #')
+        'training_data:', f'training_data: !!python/object/apply:os.mkdir ["{trace}"] #'
+    )
     path.write_text(text, encoding='utf-8')
 
     with pytest.raises(ValueError, match='not a YAML file'):
@@ -173,9 +190,24 @@ def test_a_card_cannot_build_python_objects(tmp_path):
 
 def test_a_card_that_multiplies_itself_is_refused_in_a_short_sentence(tmp_path):
     lines = ['network: &a0 [x, x, x, x, x, x, x, x, x, x]']
-    lines += [f'{key}: &a{n} [{", ".join([f"*a{n - 1}"] * 10)}]' for n, key in enumerate((
-        'weights', 'sha256', 'seed', 'training_data', 'license_code', 'license_weights',
-        'depth_unit', 'min_depth', 'max_depth', 'input_size'), 1)]
+    lines += [
+        f'{key}: &a{n} [{", ".join([f"*a{n - 1}"] * 10)}]'
+        for n, key in enumerate(
+            (
+                'weights',
+                'sha256',
+                'seed',
+                'training_data',
+                'license_code',
+                'license_weights',
+                'depth_unit',
+                'min_depth',
+                'max_depth',
+                'input_size',
+            ),
+            1,
+        )
+    ]
     path = tmp_path / 'card.yaml'
     path.write_text('\n'.join(lines), encoding='utf-8')
 
@@ -196,8 +228,14 @@ def calls() -> Iterator[tuple[str, ast.Call]]:
 
 
 def keyword(call: ast.Call, name: str) -> object:
-    return next((word.value.value for word in call.keywords
-                 if word.arg == name and isinstance(word.value, ast.Constant)), None)
+    return next(
+        (
+            word.value.value
+            for word in call.keywords
+            if word.arg == name and isinstance(word.value, ast.Constant)
+        ),
+        None,
+    )
 
 
 def is_unsafe(call: ast.Call) -> bool:
@@ -207,17 +245,29 @@ def is_unsafe(call: ast.Call) -> bool:
     if name in ('np.load', 'numpy.load'):
         return keyword(call, 'allow_pickle') is True
     unsafe_yaml = name.startswith('yaml.') and 'load' in name and name != 'yaml.safe_load'
-    return (unsafe_yaml or keyword(call, 'shell') is True or name in ('eval', 'exec', 'os.system')
-            or name.startswith(('torch.hub', 'urllib.request', 'requests.'))
-            or name.split('.')[0] in PICKLES)
+    return (
+        unsafe_yaml
+        or keyword(call, 'shell') is True
+        or name in ('eval', 'exec', 'os.system')
+        or name.startswith(('torch.hub', 'urllib.request', 'requests.'))
+        or name.split('.')[0] in PICKLES
+    )
 
 
-@pytest.mark.parametrize(('text', 'unsafe'), [
-    ('torch.load(p)', True), ('torch.load(p, weights_only=True)', False),
-    ('yaml.load(t)', True), ('yaml.safe_load(t)', False), ('pickle.loads(b)', True),
-    ('np.load(p, allow_pickle=True)', True), ('run(c, shell=True)', True), ('run(c)', False),
-    ('torch.hub.load_state_dict_from_url(u)', True),
-])
+@pytest.mark.parametrize(
+    ('text', 'unsafe'),
+    [
+        ('torch.load(p)', True),
+        ('torch.load(p, weights_only=True)', False),
+        ('yaml.load(t)', True),
+        ('yaml.safe_load(t)', False),
+        ('pickle.loads(b)', True),
+        ('np.load(p, allow_pickle=True)', True),
+        ('run(c, shell=True)', True),
+        ('run(c)', False),
+        ('torch.hub.load_state_dict_from_url(u)', True),
+    ],
+)
 def test_an_unsafe_call_is_told_from_a_safe_one(text, unsafe):
     call = ast.parse(text, mode='eval').body
     assert isinstance(call, ast.Call)

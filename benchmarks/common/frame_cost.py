@@ -53,8 +53,9 @@ class Idle:
         return self.disparity
 
 
-def measure(model: str, backend: str, size: tuple[int, int], outputs: list[str], domain: int,
-            threads: int) -> dict[str, float]:
+def measure(
+    model: str, backend: str, size: tuple[int, int], outputs: list[str], domain: int, threads: int
+) -> dict[str, float]:
     """Return medians [ms]: engine and floors (wall), ours and floors cpu (of the process).
 
     Args:
@@ -66,7 +67,8 @@ def measure(model: str, backend: str, size: tuple[int, int], outputs: list[str],
         threads: CPU threads.
     """
     consumer = multiprocessing.get_context('spawn').Process(
-        target=listen, args=(domain, outputs), daemon=True)
+        target=listen, args=(domain, outputs), daemon=True
+    )
     consumer.start()
     context = Context()
     rclpy.init(context=context, domain_id=domain)
@@ -83,15 +85,22 @@ def listen(domain: int, outputs: list[str]) -> None:
     rclpy.init(context=context, domain_id=domain)
     node = rclpy.create_node('consumer', context=context)
     for output in outputs:
-        node.create_subscription(TOPICS[output], output, lambda message: None,
-                                 QoSProfile(depth=5), raw=True)
+        node.create_subscription(
+            TOPICS[output], output, lambda message: None, QoSProfile(depth=5), raw=True
+        )
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
     executor.spin()
 
 
-def _measured(context: Context, model: str, backend: str, size: tuple[int, int],
-              outputs: list[str], threads: int) -> dict[str, float]:
+def _measured(
+    context: Context,
+    model: str,
+    backend: str,
+    size: tuple[int, int],
+    outputs: list[str],
+    threads: int,
+) -> dict[str, float]:
     node = LifecycleNode('frame_cost', context=context)
     declare_parameters(node)
     config = DepthNodeConfig(depth_scale=10.0)
@@ -102,8 +111,9 @@ def _measured(context: Context, model: str, backend: str, size: tuple[int, int],
     stream.set_kind('scaled', 10.0)
     wait_for_the_consumer(stream, outputs)
     image = np.ascontiguousarray(cv2.resize(gate_images()[0], size[::-1]))
-    estimator = DepthEstimator(load_card(model), backend=backend, threads=threads,
-                               calibration_images=gate_images())
+    estimator = DepthEstimator(
+        load_card(model), backend=backend, threads=threads, calibration_images=gate_images()
+    )
     estimator.warm_up([size])
     engine = estimator.served().engines[1]
     engine_ms = wall(engine.run)
@@ -113,7 +123,7 @@ def _measured(context: Context, model: str, backend: str, size: tuple[int, int],
 
     def ours() -> None:
         ready = prepare_frame(stream, Frame(message, time.monotonic()), 0.0)
-        depth, = estimator.estimate([ready.rgb], [ready.geometry.K_out], 10.0)
+        (depth,) = estimator.estimate([ready.rgb], [ready.geometry.K_out], 10.0)
         publish_depth(replace(ready, kind='scaled'), depth, config)
         publish_geometry(ready)
 
@@ -151,15 +161,23 @@ def wait_for_the_consumer(stream: CameraStream, outputs: list[str]) -> None:
         time.sleep(0.05)
 
 
-def floor_runs(stream: CameraStream, image: np.ndarray, network: tuple[int, int],
-               K: np.ndarray, outputs: list[str]) -> dict[str, Run]:
+def floor_runs(
+    stream: CameraStream,
+    image: np.ndarray,
+    network: tuple[int, int],
+    K: np.ndarray,
+    outputs: list[str],
+) -> dict[str, Run]:
     small, found = np.empty((*network, 3), np.uint8), np.ones(network, np.float32)
     depth = np.ones(image.shape[:2], np.float32)
     enlarged = np.empty_like(depth)
     sources = {DEPTH: depth, CLOUD: np.ones((*depth.shape, 4), np.float32)}
     pairs = [(np.empty_like(sources[name]), sources[name]) for name in outputs if name in sources]
-    prebuilt = {DEPTH: image_message(Header(), depth, '32FC1'),
-                INFO: camera_info_message(Header(), K, depth.shape), CLOUD: PointCloud2()}
+    prebuilt = {
+        DEPTH: image_message(Header(), depth, '32FC1'),
+        INFO: camera_info_message(Header(), K, depth.shape),
+        CLOUD: PointCloud2(),
+    }
     prebuilt[CLOUD].data = array('B', bytes(sources[CLOUD].nbytes))
 
     def copy() -> None:
@@ -172,11 +190,15 @@ def floor_runs(stream: CameraStream, image: np.ndarray, network: tuple[int, int]
 
     return {
         'decoding': lambda: cv2.cvtColor(image, cv2.COLOR_BGR2RGB),
-        'resizing': lambda: cv2.resize(image, network[::-1], dst=small,
-                                       interpolation=cv2.INTER_AREA),
-        'enlarging': lambda: cv2.resize(found, depth.shape[::-1], dst=enlarged,
-                                        interpolation=cv2.INTER_LINEAR),
-        'copying': copy, 'publishing': publish}
+        'resizing': lambda: cv2.resize(
+            image, network[::-1], dst=small, interpolation=cv2.INTER_AREA
+        ),
+        'enlarging': lambda: cv2.resize(
+            found, depth.shape[::-1], dst=enlarged, interpolation=cv2.INTER_LINEAR
+        ),
+        'copying': copy,
+        'publishing': publish,
+    }
 
 
 def cpu(run: Run) -> float:

@@ -14,8 +14,10 @@ def headline(*packages: str) -> str:
     versions = ', '.join(f'{name} {installed(name)}' for name in packages)
     load = os.getloadavg()[0]
     cores = f'{os.cpu_count()} x {processor_name()}'
-    return (f'{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC, {cores}, '
-            f'{graphics()}load {load:.1f}, {versions}{", " if versions else ""}commit {commit()}')
+    return (
+        f'{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC, {cores}, '
+        f'{graphics()}load {load:.1f}, {versions}{", " if versions else ""}commit {commit()}'
+    )
 
 
 def installed(package: str) -> str:
@@ -37,8 +39,9 @@ def graphics() -> str:
 
 def answer_of(*command: str) -> str:
     try:
-        answer = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True,
-                                text=True, check=False)
+        answer = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        )
     except OSError:  # not installed
         return ''
     return answer.stdout.strip() if answer.returncode == 0 else ''

@@ -29,5 +29,6 @@ def bar(what: str, value: float, limit: float, *, at_most: bool = False) -> str:
 
 def sizes(texts: Sequence[str]) -> list[tuple[int, int]]:
     """Read sizes such as 192x640: height x width."""
-    return [(int(height), int(width)) for height, _, width in
-            (text.partition('x') for text in texts)]
+    return [
+        (int(height), int(width)) for height, _, width in (text.partition('x') for text in texts)
+    ]

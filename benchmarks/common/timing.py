@@ -8,8 +8,9 @@ Run = Callable[[], object]
 WARM_RUNS = 3
 
 
-def side_by_side(contenders: Mapping[str, Run], seconds: float, rounds: int = 5
-                 ) -> dict[str, float]:
+def side_by_side(
+    contenders: Mapping[str, Run], seconds: float, rounds: int = 5
+) -> dict[str, float]:
     """Return each contender's median time [ms], taken in turns over some rounds.
 
     Args:

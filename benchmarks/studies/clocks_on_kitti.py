@@ -58,8 +58,14 @@ def write_bag(path: Path, shift: int) -> None:
             image = next((DRIVE / 'image_02' / 'data').glob(f'{index:010}.*'))
             points = read_scan(DRIVE / 'velodyne_points' / 'data' / f'{index:010}.bin')
             bag.write_image('/image', stamp, 'camera', 'rgb8', read_image(image))
-            bag.write_cloud('/velodyne_points', stamp + shift, 'scanner',
-                            points.astype(np.float32), ('x', 'y', 'z'), log_time_ns=stamp)
+            bag.write_cloud(
+                '/velodyne_points',
+                stamp + shift,
+                'scanner',
+                points.astype(np.float32),
+                ('x', 'y', 'z'),
+                log_time_ns=stamp,
+            )
 
 
 if __name__ == '__main__':

@@ -30,8 +30,10 @@ def main() -> None:
         errors.append(np.mean(np.abs(sample.depth_hint - truth)[hinted] / truth[hinted]))
         shares.append(hinted.sum() / compared.sum())
     print(headline('opencv-python-headless'))
-    print(f'{len(data)} frames of {split.stem}: AbsRel of stereo matching {np.mean(errors):.3f}, '
-          f'on {100 * np.mean(shares):.0f} % of the pixels')
+    print(
+        f'{len(data)} frames of {split.stem}: AbsRel of stereo matching {np.mean(errors):.3f}, '
+        f'on {100 * np.mean(shares):.0f} % of the pixels'
+    )
 
 
 if __name__ == '__main__':

@@ -17,8 +17,10 @@ from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.evaluation.protocol.kitti_ground_truth import read_depth
 
 DATA = Path(__file__).resolve().parents[3] / 'shared' / 'data' / 'kitti'
-PUBLISHED, STEREO = ('2011_09_26/2011_09_26_drive_0052_sync',
-                     '2011_09_26/2011_09_26_drive_9015_sync')
+PUBLISHED, STEREO = (
+    '2011_09_26/2011_09_26_drive_0052_sync',
+    '2011_09_26/2011_09_26_drive_9015_sync',
+)
 
 
 def main() -> None:
@@ -27,21 +29,29 @@ def main() -> None:
     entries = entries_of(data / 'test', PUBLISHED)
     pairs = [pair(data / 'test', entry, 'lidar_z', 'projected') for entry in entries]
     difference = 256 * np.concatenate([np.abs(ours - png) for ours, png in pairs])
-    print(f'0052, {len(entries)} frames, {difference.size} pixels in both: our lidar_z and the '
-          f'projected PNGs differ by {difference.max():.2f} of 1/256 m at most')
+    print(
+        f'0052, {len(entries)} frames, {difference.size} pixels in both: our lidar_z and the '
+        f'projected PNGs differ by {difference.max():.2f} of 1/256 m at most'
+    )
     pairs = [pair(data / 'test', entry, 'lidar', 'lidar_z') for entry in entries]
     more = np.concatenate([forward - along for forward, along in pairs])
     share = np.concatenate([forward / along - 1 for forward, along in pairs])
     low, high = np.percentile(more, (5, 95))
-    print(f'0052: forward from the scanner (lidar) is {np.median(more):.3f} m more than along the '
-          f'optical axis (lidar_z) in the median, 5 % to 95 %: {low:.3f} to {high:.3f} m; '
-          f'{np.median(share):.1%} of the depth')
+    print(
+        f'0052: forward from the scanner (lidar) is {np.median(more):.3f} m more than along the '
+        f'optical axis (lidar_z) in the median, 5 % to 95 %: {low:.3f} to {high:.3f} m; '
+        f'{np.median(share):.1%} of the depth'
+    )
     entries = entries_of(data / 'train', STEREO)
-    apart = [np.abs(ours - dense) / dense for ours, dense in
-             (pair(data / 'train', entry, 'lidar_z', 'dense') for entry in entries)]
-    print(f"9015, {len(entries)} frames: our lidar_z and KITTI 2015's depth differ by "
-          f'{np.median(np.concatenate(apart)):.2%} in the median, '
-          f'{max(np.median(frame) for frame in apart):.2%} in that of the worst frame')
+    apart = [
+        np.abs(ours - dense) / dense
+        for ours, dense in (pair(data / 'train', entry, 'lidar_z', 'dense') for entry in entries)
+    ]
+    print(
+        f"9015, {len(entries)} frames: our lidar_z and KITTI 2015's depth differ by "
+        f'{np.median(np.concatenate(apart)):.2%} in the median, '
+        f'{max(np.median(frame) for frame in apart):.2%} in that of the worst frame'
+    )
 
 
 def entries_of(root: Path, drive: str) -> list[SplitEntry]:

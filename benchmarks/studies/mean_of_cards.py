@@ -32,8 +32,10 @@ def main() -> None:
     cards = [load_card(name) for name in counts]
     for split in SPLITS:
         result = evaluate(cards, list(counts.values()), split)
-        print(f'{split}: AbsRel {result.median_scaled.abs_rel:.3f}, '
-              f'unscaled {result.unscaled.abs_rel:.3f}')
+        print(
+            f'{split}: AbsRel {result.median_scaled.abs_rel:.3f}, '
+            f'unscaled {result.unscaled.abs_rel:.3f}'
+        )
 
 
 def evaluate(cards: list[ModelCard], weights: list[int], split: str) -> EvaluationResult:
@@ -44,8 +46,10 @@ def evaluate(cards: list[ModelCard], weights: list[int], split: str) -> Evaluati
 
     def run(images: list[NDArray[np.uint8]]) -> list[NDArray[np.float64]]:
         found = [member.run([member.prepare(image) for image in images]) for member in members]
-        logs = [[np.log(cv2.resize(inverse_depth, size[::-1])) for inverse_depth in of_one]
-                for of_one in found]
+        logs = [
+            [np.log(cv2.resize(inverse_depth, size[::-1])) for inverse_depth in of_one]
+            for of_one in found
+        ]
         return list(np.exp(np.average(logs, axis=0, weights=weights)))
 
     def factor(K: NDArray[np.float64], image_size: tuple[int, int]) -> float:

@@ -32,22 +32,32 @@ def main() -> None:
     data = KittiRaw(DATA / 'test', DATA / 'splits' / 'test_drive0052_all.txt', offsets=())
     images = [data[frame].target for frame in FRAMES]
     start = depths(before(cards[0]), cards[0], images)
-    columns = [('image', [image[..., ::-1] for image in images]),
-               (f'before: {cards[0].name}', start)]
-    columns += [(f'after: {card.name}', depths(load_network(card), card, images))
-                for card in cards]
-    cv2.imwrite(out, np.hstack([column(*named) for named in columns]),
-                [cv2.IMWRITE_JPEG_QUALITY, 88])
+    columns = [
+        ('image', [image[..., ::-1] for image in images]),
+        (f'before: {cards[0].name}', start),
+    ]
+    columns += [
+        (f'after: {card.name}', depths(load_network(card), card, images)) for card in cards
+    ]
+    cv2.imwrite(
+        out, np.hstack([column(*named) for named in columns]), [cv2.IMWRITE_JPEG_QUALITY, 88]
+    )
 
 
 def before(card: ModelCard) -> torch.nn.Module:
     """Return a card's network as a training starts with it: from chance or from ImageNet."""
     starts_from_imagenet = 'lite0' in card.network
     config = TrainConfig(
-        network=card.network, network_options=card.network_options, data='street',
-        supervision='S', input_size=card.input_size, pose_network='none',
+        network=card.network,
+        network_options=card.network_options,
+        data='street',
+        supervision='S',
+        input_size=card.input_size,
+        pose_network='none',
         encoder_weights='package' if starts_from_imagenet else 'none',
-        reading=DataConfig(options={'frames': 1}), loss=LossConfig(levels=1))
+        reading=DataConfig(options={'frames': 1}),
+        loss=LossConfig(levels=1),
+    )
     return assemble(config).objective.depth
 
 
@@ -55,15 +65,16 @@ def depths(network: torch.nn.Module, card: ModelCard, images: list) -> list:
     """Return (H, W, 3) pictures of depth; a network without metres is shown as if it had them."""
     predict = network_predictor(network, card.input_size, card.min_depth, card.max_depth)
     scale = card.depth_scale or 1.0
-    return [colorize_depth((scale / inverse).astype(np.float32), 'turbo', NEAREST, FARTHEST)
-            for inverse in predict(images)]
+    return [
+        colorize_depth((scale / inverse).astype(np.float32), 'turbo', NEAREST, FARTHEST)
+        for inverse in predict(images)
+    ]
 
 
 def column(title: str, pictures: list) -> np.ndarray:
     label = np.full((LABEL_HEIGHT, SIZE[1], 3), 255, np.uint8)
     cv2.putText(label, title, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
-    shown = [cv2.resize(picture, SIZE[::-1], interpolation=cv2.INTER_AREA)
-             for picture in pictures]
+    shown = [cv2.resize(picture, SIZE[::-1], interpolation=cv2.INTER_AREA) for picture in pictures]
     return np.vstack([label, *shown])
 
 

@@ -25,15 +25,19 @@ def main() -> None:
     if not files:
         sys.exit(f"No drive in '{root}' has a {POSES}.")
     print(headline('opencv-python-headless'))
-    print('median, 5 % and 95 % of the steps\n'
-          'drive                   length / true         direction [deg]       rotation [deg]')
+    print(
+        'median, 5 % and 95 % of the steps\n'
+        'drive                   length / true         direction [deg]       rotation [deg]'
+    )
     for file in files:
         found = find_drive_poses(root, str(file.parent.relative_to(root)), CAMERA_HEIGHT).poses
         true = read_poses(file)
         count = min(len(found), len(true))
         measures = compare(steps_of(found[:count]), steps_of(true[:count]))
-        cells = ['{1:.2f} ({0:.2f} to {2:.2f})'.format(*np.percentile(values, (5, 50, 95)))
-                 for values in measures]
+        cells = [
+            '{1:.2f} ({0:.2f} to {2:.2f})'.format(*np.percentile(values, (5, 50, 95)))
+            for values in measures
+        ]
         print(f'{file.parent.name[-15:]:24s}' + ''.join(f'{cell:22s}' for cell in cells))
 
 

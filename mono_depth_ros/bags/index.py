@@ -118,18 +118,25 @@ def find_camera_info(reader: AnyReader, image_topic: str, wanted: str | None) ->
     """
     base = image_topic.removesuffix(COMPRESSED).rpartition('/')[0]
     topic = wanted or f'{base}/camera_info'
-    known = sorted(name for name, info in reader.topics.items()
-                   if info.msgtype == CAMERA_INFO_TYPE)
+    known = sorted(
+        name for name, info in reader.topics.items() if info.msgtype == CAMERA_INFO_TYPE
+    )
     if topic not in known:
         raise ValueError(
             f"'{topic}' is not a camera_info topic of the bag. It holds: "
-            f"{', '.join(known) or 'none'}. Name one with camera_info_topic, or give the "
-            'intrinsics by a YAML file of camera_calibration.')
+            f'{", ".join(known) or "none"}. Name one with camera_info_topic, or give the '
+            'intrinsics by a YAML file of camera_calibration.'
+        )
     return topic
 
 
-def index_bag(reader: AnyReader, image_topics: Sequence[str], info_topics: Sequence[str],
-              odometry_topic: str | None = None, stamps: str = 'header') -> BagIndex:
+def index_bag(
+    reader: AnyReader,
+    image_topics: Sequence[str],
+    info_topics: Sequence[str],
+    odometry_topic: str | None = None,
+    stamps: str = 'header',
+) -> BagIndex:
     """Read stamps, calibrations and positions in one pass, keeping nothing else.
 
     Args:
@@ -192,22 +199,27 @@ def _in_order(topic: str, times: list[tuple[int, int]]) -> tuple[Stamps, NDArray
 
 def _check_order(topic: str, stamps: Stamps) -> None:
     if not stamps.all():
-        raise ValueError(f"Messages on '{topic}' have no stamp (0 in their header). Set "
-                         "stamps='log' to use the times at which they were recorded.")
+        raise ValueError(
+            f"Messages on '{topic}' have no stamp (0 in their header). Set "
+            "stamps='log' to use the times at which they were recorded."
+        )
     steps = np.diff(stamps)
     if steps.size and steps.min() < -LONGEST_STEP_BACK:
         at = int(steps.argmin())
         raise ValueError(
             f"Stamps on '{topic}' run {-steps[at] / NANOSECONDS:.1f} s backwards after message "
             f'{at + 1}: a clock was set, or two recordings share the bag. Split the bag there, or '
-            "set stamps='log'.")
+            "set stamps='log'."
+        )
 
 
 def _check_constant(first: Any, message: Any, topic: str) -> None:
     if first is not message and not same_calibration(first, message):
         seconds = (stamp_of(message) - stamp_of(first)) / NANOSECONDS
-        raise ValueError(f"The calibration on '{topic}' changes {seconds:.1f} s after its first "
-                         'message: a zoom, or two cameras on one topic. Split the bag there.')
+        raise ValueError(
+            f"The calibration on '{topic}' changes {seconds:.1f} s after its first "
+            'message: a zoom, or two cameras on one topic. Split the bag there.'
+        )
 
 
 def same_calibration(first: Any, second: Any) -> bool:
@@ -218,8 +230,18 @@ def same_calibration(first: Any, second: Any) -> bool:
 def _calibration(info: Any) -> tuple[Any, ...]:
     matrices = (np.asarray(_value(info, name), float).tobytes() for name in 'kdrp')
     roi = info.roi
-    return (*matrices, info.width, info.height, info.distortion_model, info.binning_x,
-            info.binning_y, roi.x_offset, roi.y_offset, roi.width, roi.height)
+    return (
+        *matrices,
+        info.width,
+        info.height,
+        info.distortion_model,
+        info.binning_x,
+        info.binning_y,
+        roi.x_offset,
+        roi.y_offset,
+        roi.width,
+        roi.height,
+    )
 
 
 def _value(info: Any, name: str) -> Any:
@@ -234,15 +256,23 @@ def camera_from_info(info: Any, topic: str) -> CameraModel:
         ValueError: there is none, or it cannot be right; names the topic.
     """
     if info is None:
-        raise ValueError(f"Topic '{topic}' has no messages. Give the intrinsics by a YAML file of "
-                         'camera_calibration.')
+        raise ValueError(
+            f"Topic '{topic}' has no messages. Give the intrinsics by a YAML file of "
+            'camera_calibration.'
+        )
     roi = info.roi
     try:
         return camera_model(
-            info.width, info.height, _value(info, 'k'), tuple(_value(info, 'd')),
-            _value(info, 'r'), _value(info, 'p'), info.distortion_model,
+            info.width,
+            info.height,
+            _value(info, 'k'),
+            tuple(_value(info, 'd')),
+            _value(info, 'r'),
+            _value(info, 'p'),
+            info.distortion_model,
             (info.binning_x, info.binning_y),
-            (roi.x_offset, roi.y_offset, roi.width, roi.height))
+            (roi.x_offset, roi.y_offset, roi.width, roi.height),
+        )
     except ValueError as error:
         raise ValueError(f"camera_info on '{topic}': {error}") from error
 

@@ -89,14 +89,20 @@ def undefined_types(reader: AnyReader) -> dict[str, str]:
 
     Bags of Humble and older carry no definitions, so those of a robot's own packages are missing.
     """
-    return {c.topic: c.msgtype for c in reader.connections
-            if c.msgtype not in reader.typestore.fielddefs}
+    return {
+        c.topic: c.msgtype
+        for c in reader.connections
+        if c.msgtype not in reader.typestore.fielddefs
+    }
 
 
 def image_topics(reader: AnyReader) -> dict[str, int]:
     """Return the topics with raw or compressed images, and how many there are on each."""
-    return {topic: info.msgcount for topic, info in reader.topics.items()
-            if info.msgtype in (IMAGE_TYPE, COMPRESSED_TYPE)}
+    return {
+        topic: info.msgcount
+        for topic, info in reader.topics.items()
+        if info.msgtype in (IMAGE_TYPE, COMPRESSED_TYPE)
+    }
 
 
 def rgb_from_bag_message(message: Any) -> NDArray[np.uint8]:
@@ -107,8 +113,13 @@ def rgb_from_bag_message(message: Any) -> NDArray[np.uint8]:
     """
     if message.__msgtype__ == COMPRESSED_TYPE:
         return decode_compressed(message.data)
-    return decode_image(message.data, (message.height, message.width), message.encoding,
-                        message.step, bool(message.is_bigendian))
+    return decode_image(
+        message.data,
+        (message.height, message.width),
+        message.encoding,
+        message.step,
+        bool(message.is_bigendian),
+    )
 
 
 def _storage_of(path: Path) -> Path:

@@ -13,8 +13,9 @@ Indices = NDArray[np.int64]
 NONE = -1
 
 
-def neighbours_in_time(stamps: Stamps, offsets: Sequence[int], interval: int,
-                       tolerance: int) -> Indices:
+def neighbours_in_time(
+    stamps: Stamps, offsets: Sequence[int], interval: int, tolerance: int
+) -> Indices:
     """Find, for every frame, the frames that are `offset * interval` away.
 
     Args:

@@ -29,8 +29,10 @@ from mono_depth_ros.geometry.transforms import Matrix, TransformTree, transform_
 # ROS 1 had two names for it.
 TF_TYPES = ('tf2_msgs/msg/TFMessage', 'tf/msg/tfMessage')
 
-_EXPECTED = ('a YAML file with transforms: a list of {parent, child, translation: [x, y, z], '
-             'rotation: [x, y, z, w]}, or matrix: [16 numbers] in place of the last two')
+_EXPECTED = (
+    'a YAML file with transforms: a list of {parent, child, translation: [x, y, z], '
+    'rotation: [x, y, z, w]}, or matrix: [16 numbers] in place of the last two'
+)
 _ORTHONORMAL = 1e-3
 
 
@@ -61,12 +63,12 @@ def read_extrinsics(path: str | Path, tree: TransformTree) -> None:
     try:
         entries = yaml.safe_load(path.read_text(encoding='utf-8'))['transforms']
         for entry in entries:
-            tree.add_fixed(str(entry['parent']), str(entry['child']), _matrix(entry),
-                           by_hand=True)
+            tree.add_fixed(str(entry['parent']), str(entry['child']), _matrix(entry), by_hand=True)
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         reason = f'{error} is missing' if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"Extrinsics '{path}' cannot be read: {reason}. Expected {_EXPECTED}."
-                         ) from error
+        raise ValueError(
+            f"Extrinsics '{path}' cannot be read: {reason}. Expected {_EXPECTED}."
+        ) from error
 
 
 def _matrix(entry: dict[str, Any]) -> Matrix:
@@ -77,11 +79,16 @@ def _matrix(entry: dict[str, Any]) -> Matrix:
         raise ValueError(f"matrix of '{entry['child']}' has {numbers.size} numbers, not 16")
     matrix = numbers.reshape(4, 4)
     rotation = matrix[:3, :3]
-    is_rigid = (np.abs(rotation @ rotation.T - np.eye(3)).max() < _ORTHONORMAL
-                and np.linalg.det(rotation) > 0 and np.array_equal(matrix[3], (0, 0, 0, 1)))
+    is_rigid = (
+        np.abs(rotation @ rotation.T - np.eye(3)).max() < _ORTHONORMAL
+        and np.linalg.det(rotation) > 0
+        and np.array_equal(matrix[3], (0, 0, 0, 1))
+    )
     if not is_rigid:
-        raise ValueError(f"matrix of '{entry['child']}' is no rigid transform: a rotation, metres "
-                         'in its last column, and 0 0 0 1 in its last row')
+        raise ValueError(
+            f"matrix of '{entry['child']}' is no rigid transform: a rotation, metres "
+            'in its last column, and 0 0 0 1 in its last row'
+        )
     return matrix
 
 

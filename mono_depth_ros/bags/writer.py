@@ -336,6 +336,5 @@ class CameraBagWriter:
         self._writer.write(self._connections[topic], stamp_ns, data)
 
 
-
 def _flat(values: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(values, np.float64).reshape(-1)

@@ -32,8 +32,21 @@ from mono_depth_ros.visualization.comparison_plot import Mark, Panel, draw_plot
 TABLES = ('.csv', '.yaml')
 PLOT = '.svg'
 CLOCKS = {'wall': 'latency [ms]', 'cpu': 'CPU time [ms]'}
-COLUMNS = ('network', 'kind', 'source', 'data', 'scaling', 'height', 'width', 'parameters_m',
-           'operations_g', 'wall_ms', 'cpu_ms', *METRICS, 'notes')
+COLUMNS = (
+    'network',
+    'kind',
+    'source',
+    'data',
+    'scaling',
+    'height',
+    'width',
+    'parameters_m',
+    'operations_g',
+    'wall_ms',
+    'cpu_ms',
+    *METRICS,
+    'notes',
+)
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -65,32 +78,50 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add('names', nargs='*', metavar='NETWORK', help='which networks (default: all)')
-    add('--cards', nargs='+', default=[], metavar='CARD',
-        help='trained model cards, beside those of the package that state metrics')
+    add(
+        '--cards',
+        nargs='+',
+        default=[],
+        metavar='CARD',
+        help='trained model cards, beside those of the package that state metrics',
+    )
     add('--threads', type=int, default=1, metavar='N', help='CPU threads (default: 1)')
-    add('--repetitions', type=int, default=10, metavar='N',
-        help='runs that latency is the median of (default: 10)')
+    add(
+        '--repetitions',
+        type=int,
+        default=10,
+        metavar='N',
+        help='runs that latency is the median of (default: 10)',
+    )
     add('--no-latency', dest='latency', action='store_false', help='measure no latency')
     add('--output', type=Path, metavar='FILE', help='write the table as .csv or .yaml')
     add('--plot', type=Path, metavar='FILE', help='draw accuracy over latency as .svg')
-    add('--clock', choices=tuple(CLOCKS), default='wall',
+    add(
+        '--clock',
+        choices=tuple(CLOCKS),
+        default='wall',
         help='what latency the plot shows; cpu: CPU time, which is what one thread takes on an '
-        'idle machine, for machines with other load (default: wall)')
+        'idle machine, for machines with other load (default: wall)',
+    )
     return parser
 
 
 def _check(chosen: argparse.Namespace) -> None:
     """Refuse before the long run what would fail after it."""
-    for option, path, suffixes in (('--output', chosen.output, TABLES),
-                                   ('--plot', chosen.plot, (PLOT,))):
+    for option, path, suffixes in (
+        ('--output', chosen.output, TABLES),
+        ('--plot', chosen.plot, (PLOT,)),
+    ):
         if path is None:
             continue
         if path.suffix not in suffixes:
-            raise ValueError(f"{option} '{path}' ends with '{path.suffix}'; expected "
-                             f'{" or ".join(suffixes)}.')
+            raise ValueError(
+                f"{option} '{path}' ends with '{path.suffix}'; expected {' or '.join(suffixes)}."
+            )
         if not path.absolute().parent.is_dir():
-            raise FileNotFoundError(f"Folder '{path.parent}' of {option} does not exist. Create "
-                                    'it first.')
+            raise FileNotFoundError(
+                f"Folder '{path.parent}' of {option} does not exist. Create it first."
+            )
     for option, value in (('--threads', chosen.threads), ('--repetitions', chosen.repetitions)):
         if value < 1:
             raise ValueError(f'{option} is {value}; expected 1 or more.')
@@ -106,9 +137,11 @@ def _timing(chosen: argparse.Namespace) -> Timing | None:
 
 def _cards(chosen: argparse.Namespace) -> list[ModelCard]:
     """Return the package's cards that have something to say of the networks, then those given."""
-    shipped = [card for card in map(load_card, list_cards())
-               if card.is_trained and card.metrics and card.network in (chosen.names
-                                                                        or list_networks())]
+    shipped = [
+        card
+        for card in map(load_card, list_cards())
+        if card.is_trained and card.metrics and card.network in (chosen.names or list_networks())
+    ]
     given = [load_card(name) for name in chosen.cards]
     return shipped + [card for card in given if card not in shipped]
 
@@ -118,8 +151,9 @@ def _names(chosen: argparse.Namespace, cards: Sequence[ModelCard]) -> list[str]:
     return list(dict.fromkeys([*names, *(card.network for card in cards)]))
 
 
-def _lines(names: Sequence[str], cards: Sequence[ModelCard],
-           timing: Timing | None) -> list[ComparisonLine]:
+def _lines(
+    names: Sequence[str], cards: Sequence[ModelCard], timing: Timing | None
+) -> list[ComparisonLine]:
     published = load_published()
     lines: list[ComparisonLine] = []
     for name in tqdm(names, unit='network', disable=None):
@@ -147,15 +181,17 @@ def _text(lines: Sequence[ComparisonLine], chosen: argparse.Namespace) -> str:
     notes = list(dict.fromkeys(note for line in lines for note in line.notes))
     labels = [_label(line, notes) for line in lines]
     width = max(map(len, labels))
-    return '\n'.join([
-        _conditions(chosen),
-        'here and cards: as deployed, convolutions only, one image, eager float32; papers: as '
-        f'printed, KITTI Eigen, M, {_by(SIZE)}',
-        f'{"network":{width}}' + ''.join(
-            f'{name:>9}' for name in ('params M', 'G ops', 'ms', 'CPU ms', *METRICS)),
-        *(f'{label:{width}}' + _figures(line) for label, line in zip(labels, lines)),
-        *(f'[{number}] {note}' for number, note in enumerate(notes, 1)),
-    ])
+    return '\n'.join(
+        [
+            _conditions(chosen),
+            'here and cards: as deployed, convolutions only, one image, eager float32; papers: as '
+            f'printed, KITTI Eigen, M, {_by(SIZE)}',
+            f'{"network":{width}}'
+            + ''.join(f'{name:>9}' for name in ('params M', 'G ops', 'ms', 'CPU ms', *METRICS)),
+            *(f'{label:{width}}' + _figures(line) for label, line in zip(labels, lines)),
+            *(f'[{number}] {note}' for number, note in enumerate(notes, 1)),
+        ]
+    )
 
 
 def _label(line: ComparisonLine, notes: Sequence[str]) -> str:
@@ -178,17 +214,22 @@ def _figures(line: ComparisonLine) -> str:
     def write(value: float | None, digits: int) -> str:
         return f'{"-" if value is None else format(value, f".{digits}f"):>9}'
 
-    return (write(line.parameters_m, 2) + write(line.operations_g, 2) + write(line.wall_ms, 0)
-            + write(line.cpu_ms, 0) + ''.join(write(line.metrics.get(name), 3)
-                                              for name in METRICS))
+    return (
+        write(line.parameters_m, 2)
+        + write(line.operations_g, 2)
+        + write(line.wall_ms, 0)
+        + write(line.cpu_ms, 0)
+        + ''.join(write(line.metrics.get(name), 3) for name in METRICS)
+    )
 
 
 def _write(lines: Sequence[ComparisonLine], chosen: argparse.Namespace) -> None:
     rows = [_row(line) for line in lines]
     if chosen.output.suffix == '.yaml':
         report = {'conditions': _conditions(chosen), 'lines': rows}
-        chosen.output.write_text(yaml.safe_dump(report, sort_keys=False, allow_unicode=True),
-                                 encoding='utf-8')
+        chosen.output.write_text(
+            yaml.safe_dump(report, sort_keys=False, allow_unicode=True), encoding='utf-8'
+        )
         return
     with chosen.output.open('w', encoding='utf-8', newline='') as file:
         writer = csv.DictWriter(file, COLUMNS)
@@ -203,8 +244,10 @@ def _row(line: ComparisonLine) -> dict[str, Any]:
 
 
 def _plot(lines: Sequence[ComparisonLine], chosen: argparse.Namespace) -> str:
-    published = Panel(f"as published, on KITTI's Eigen test frames, M, {_by(SIZE)}",
-                      list(_published_marks(lines, chosen.clock)))
+    published = Panel(
+        f"as published, on KITTI's Eigen test frames, M, {_by(SIZE)}",
+        list(_published_marks(lines, chosen.clock)),
+    )
     along = f'{CLOCKS[chosen.clock]} of one image, {processor_name()}, {_threads(chosen)}'
     return draw_plot([published, *_card_panels(lines, chosen.clock)], along)
 
@@ -212,8 +255,11 @@ def _plot(lines: Sequence[ComparisonLine], chosen: argparse.Namespace) -> str:
 def _published_marks(lines: Sequence[ComparisonLine], clock: str) -> Iterable[Mark]:
     """Yield every network that has a published abs_rel, where our latency puts it."""
     for network in (line for line in lines if line.kind == 'measured'):
-        errors = [line.metrics['abs_rel'] for line in lines
-                  if line.kind == 'published' and line.network == network.network]
+        errors = [
+            line.metrics['abs_rel']
+            for line in lines
+            if line.kind == 'published' and line.network == network.network
+        ]
         error = next((error for error in errors if error is not None), None)
         if error is not None:
             yield _mark(network, network.network, error, clock)
@@ -226,7 +272,8 @@ def _card_panels(lines: Sequence[ComparisonLine], clock: str) -> Iterable[Panel]
         error = line.metrics.get('abs_rel') if line.kind == 'card' else None
         if error is not None and line.scaling == MEDIAN_SCALED:
             marks.setdefault(line.data or 'images that the card does not name', []).append(
-                _mark(line, f'{line.source}, {_by(line.size)}', error, clock))
+                _mark(line, f'{line.source}, {_by(line.size)}', error, clock)
+            )
     for split, on_split in marks.items():
         yield Panel(f'of our weights, median-scaled, on {split}', on_split)
 

@@ -56,16 +56,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add('bag', type=Path, help='a .bag file, a ROS 2 bag folder, or a .mcap or .db3 file')
-    add('--model', default=DEFAULT_CARD, metavar='CARD',
-        help='name or path of a model card (default: %(default)s)')
-    add('--reference', required=True, metavar='TOPIC|wall:M',
-        help='PointCloud2 of a lidar, depth images (32FC1, 16UC1), or a wall at a known distance')
+    add(
+        '--model',
+        default=DEFAULT_CARD,
+        metavar='CARD',
+        help='name or path of a model card (default: %(default)s)',
+    )
+    add(
+        '--reference',
+        required=True,
+        metavar='TOPIC|wall:M',
+        help='PointCloud2 of a lidar, depth images (32FC1, 16UC1), or a wall at a known distance',
+    )
     add('--output', type=Path, metavar='FILE', help='write a JSON file, with every frame')
     _add_bag(parser)
     _add_comparison(parser)
     _add_model(parser)
     limits = parser.add_argument_group(
-        'thresholds', 'of metres where depth has any, else of median-scaled depth')
+        'thresholds', 'of metres where depth has any, else of median-scaled depth'
+    )
     for name in NAMES:
         limits.add_argument(f'--{name.replace("_", "-")}', type=float, metavar='X')
     return parser
@@ -79,8 +88,12 @@ def _add_bag(parser: argparse.ArgumentParser) -> None:
     add('--input', default='raw', choices=('raw', 'rectified'), help='what the images are')
     add('--reference-info', metavar='TOPIC', help='default: camera_info beside a depth topic')
     add('--extrinsics', metavar='FILE', help='YAML of transforms, beside /tf_static and /tf')
-    add('--stamps', default='header', choices=('header', 'log'),
-        help='log: the times of recording, where headers have none')
+    add(
+        '--stamps',
+        default='header',
+        choices=('header', 'log'),
+        help='log: the times of recording, where headers have none',
+    )
     add('--start', type=float, default=0.0, metavar='S', help='seconds to skip at the beginning')
     add('--duration', type=float, metavar='S', help='bag seconds to evaluate')
 
@@ -88,17 +101,37 @@ def _add_bag(parser: argparse.ArgumentParser) -> None:
 def _add_comparison(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group('comparison').add_argument
     defaults = EvaluationOptions('wall:1')
-    add('--tolerance', type=float, default=defaults.tolerance, metavar='S',
-        help='how far stamps of frame and reference may be apart (default: %(default)s)')
+    add(
+        '--tolerance',
+        type=float,
+        default=defaults.tolerance,
+        metavar='S',
+        help='how far stamps of frame and reference may be apart (default: %(default)s)',
+    )
     add('--time-offset', type=float, default=0.0, metavar='S', help="added to reference's stamps")
     add('--min-depth', type=float, default=MIN_DEPTH, metavar='M', help='default: %(default)s')
     add('--max-depth', type=float, default=MAX_DEPTH, metavar='M', help='default: %(default)s')
-    add('--min-pixels', type=int, default=defaults.min_pixels, metavar='N',
-        help='with true depth, for a frame to count (default: %(default)s)')
-    add('--region', type=float, nargs=4, default=defaults.region,
-        metavar=('LEFT', 'TOP', 'RIGHT', 'BOTTOM'), help='part that counts, as shares (0 to 1)')
-    add('--ego-motion', default='', metavar='still|TOPIC|tf:FRAME',
-        help='how the camera moved, for flicker and between stamps: Odometry, poses, or /tf')
+    add(
+        '--min-pixels',
+        type=int,
+        default=defaults.min_pixels,
+        metavar='N',
+        help='with true depth, for a frame to count (default: %(default)s)',
+    )
+    add(
+        '--region',
+        type=float,
+        nargs=4,
+        default=defaults.region,
+        metavar=('LEFT', 'TOP', 'RIGHT', 'BOTTOM'),
+        help='part that counts, as shares (0 to 1)',
+    )
+    add(
+        '--ego-motion',
+        default='',
+        metavar='still|TOPIC|tf:FRAME',
+        help='how the camera moved, for flicker and between stamps: Odometry, poses, or /tf',
+    )
     add('--body-frame', default='', metavar='FRAME', help='what the poses of a topic are about')
     add('--camera-frame', default='', metavar='FRAME', help='in place of that of the images')
     add('--reference-frame', default='', metavar='FRAME', help='in place of the recorded one')
@@ -112,49 +145,91 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 
 def _options(chosen: argparse.Namespace) -> EvaluationOptions:
     return EvaluationOptions(
-        chosen.reference, chosen.tolerance, chosen.time_offset, chosen.min_depth,
-        chosen.max_depth, chosen.min_pixels, tuple(chosen.region), chosen.ego_motion,
-        chosen.body_frame, chosen.camera_frame, chosen.reference_frame)
+        chosen.reference,
+        chosen.tolerance,
+        chosen.time_offset,
+        chosen.min_depth,
+        chosen.max_depth,
+        chosen.min_pixels,
+        tuple(chosen.region),
+        chosen.ego_motion,
+        chosen.body_frame,
+        chosen.camera_frame,
+        chosen.reference_frame,
+    )
 
 
-def _evaluate(estimator: DepthEstimator, options: EvaluationOptions, chosen: argparse.Namespace,
-              frames: list[FrameRecord]) -> BagResult:
+def _evaluate(
+    estimator: DepthEstimator,
+    options: EvaluationOptions,
+    chosen: argparse.Namespace,
+    frames: list[FrameRecord],
+) -> BagResult:
     source = BagSource(
-        chosen.image, chosen.camera_info, chosen.intrinsics, chosen.input, chosen.reference_info,
-        chosen.extrinsics, chosen.stamps, chosen.start, chosen.duration)
+        chosen.image,
+        chosen.camera_info,
+        chosen.intrinsics,
+        chosen.input,
+        chosen.reference_info,
+        chosen.extrinsics,
+        chosen.stamps,
+        chosen.start,
+        chosen.duration,
+    )
     estimate = CardEstimate(estimator, chosen.depth_scale, chosen.min_depth, chosen.max_depth)
     with tqdm(total=1.0, disable=None, bar_format='{percentage:3.0f}%|{bar}| {elapsed}') as bar:
-        return evaluate_bag(chosen.bag, estimate, options, source, on_frame=frames.append,
-                            on_progress=lambda share: bar.update(share - bar.n))
+        return evaluate_bag(
+            chosen.bag,
+            estimate,
+            options,
+            source,
+            on_frame=frames.append,
+            on_progress=lambda share: bar.update(share - bar.n),
+        )
 
 
 def _thresholds(chosen: argparse.Namespace) -> list[Threshold]:
-    return [Threshold(name, getattr(chosen, name)) for name in NAMES
-            if getattr(chosen, name) is not None]
+    return [
+        Threshold(name, getattr(chosen, name))
+        for name in NAMES
+        if getattr(chosen, name) is not None
+    ]
 
 
 def _check_output(output: Path | None) -> None:
     if output is not None and not output.absolute().parent.is_dir():
         raise FileNotFoundError(
-            f"Folder '{output.parent}' of --output does not exist. Create it first.")
+            f"Folder '{output.parent}' of --output does not exist. Create it first."
+        )
 
 
 def _text(card: ModelCard, chosen: argparse.Namespace, result: BagResult, verdict: Verdict) -> str:
     state = card.training_data if card.is_trained else 'UNTRAINED: the figures mean nothing'
-    lines = [f'{card.source}: {card.network}, {card.input_size[0]}x{card.input_size[1]}, {state}',
-             f'{chosen.bag}', result.table()]
+    lines = [
+        f'{card.source}: {card.network}, {card.input_size[0]}x{card.input_size[1]}, {state}',
+        f'{chosen.bag}',
+        result.table(),
+    ]
     if _thresholds(chosen) or not verdict.passed:
         lines += ['', verdict.text()]
     return '\n'.join(lines)
 
 
-def _report(card: ModelCard, chosen: argparse.Namespace, result: BagResult, verdict: Verdict,
-            frames: list[FrameRecord]) -> dict[str, Any]:
+def _report(
+    card: ModelCard,
+    chosen: argparse.Namespace,
+    result: BagResult,
+    verdict: Verdict,
+    frames: list[FrameRecord],
+) -> dict[str, Any]:
     return {
-        'model': card.source, 'bag': str(chosen.bag), 'options': asdict(_options(chosen)),
+        'model': card.source,
+        'bag': str(chosen.bag),
+        'options': asdict(_options(chosen)),
         **result.as_dict(),
         'thresholds': {limit.name: limit.limit for limit in _thresholds(chosen)},
-        'passed': verdict.passed, 'failures': list(verdict.failures),
+        'passed': verdict.passed,
+        'failures': list(verdict.failures),
         'per_frame': [frame.as_dict() for frame in frames],
     }
 

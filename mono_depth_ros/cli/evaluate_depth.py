@@ -50,8 +50,11 @@ Arguments = argparse.Namespace
 JSON_NAME, CSV_NAME, REPORT_NAME = 'metrics.json', 'frames.csv', 'report.html'
 
 # What papers measure on, by: of DDAD, split, ground truth.
-_PAPERS = {(False, 'eigen', 'lidar'): 'kitti_eigen', (True, 'val', 'lidar_z'): 'ddad',
-           (False, 'eigen_benchmark', 'dense'): 'kitti_improved'}
+_PAPERS = {
+    (False, 'eigen', 'lidar'): 'kitti_eigen',
+    (True, 'val', 'lidar_z'): 'ddad',
+    (False, 'eigen_benchmark', 'dense'): 'kitti_improved',
+}
 
 
 class _Task(NamedTuple):
@@ -95,88 +98,133 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add('--model', required=True, metavar='CARD', help='name or path of a model card')
     data = parser.add_mutually_exclusive_group(required=True)
-    data.add_argument('--kitti', metavar='ROOT',
-                      help='KITTI raw: holds the folders of the recording days (2011_09_26, …)')
+    data.add_argument(
+        '--kitti',
+        metavar='ROOT',
+        help='KITTI raw: holds the folders of the recording days (2011_09_26, …)',
+    )
     data.add_argument('--ddad', metavar='JSON', help='ddad.json, or one scene JSON')
-    add('--split', required=True, metavar='NAME|FILE',
+    add(
+        '--split',
+        required=True,
+        metavar='NAME|FILE',
         help=f"KITTI: {', '.join(KITTI_SPLITS)}, or a file of lines 'folder index side'; "
-        f'DDAD: {", ".join(DDAD_SPLITS)}')
+        f'DDAD: {", ".join(DDAD_SPLITS)}',
+    )
     _add_comparison(add)
     _add_running(add)
     return parser
 
 
 def _add_comparison(add: Callable[..., object]) -> None:
-    add('--ground-truth', choices=tuple(GROUND_TRUTHS),
+    add(
+        '--ground-truth',
+        choices=tuple(GROUND_TRUTHS),
         help='of KITTI. lidar: velodyne_points, forward from the scanner, as in the tables of '
         'papers; lidar_z: the same along the optical axis; projected: proj_depth/velodyne_raw; '
         'dense: proj_depth/groundtruth, the improved ground truth (default: lidar, and dense for '
-        'eigen_benchmark)')
-    add('--cameras', nargs='+', default=['CAMERA_01'], metavar='NAME',
-        help='of DDAD (default: CAMERA_01, the one in front)')
-    add('--no-median-scaling', dest='median_scaling', action='store_false',
-        help="compare the card's own metres only")
-    add('--depth-scale', type=float, metavar='M',
-        help="fixed metres per unit of the network's depth, in place of the card's")
+        'eigen_benchmark)',
+    )
+    add(
+        '--cameras',
+        nargs='+',
+        default=['CAMERA_01'],
+        metavar='NAME',
+        help='of DDAD (default: CAMERA_01, the one in front)',
+    )
+    add(
+        '--no-median-scaling',
+        dest='median_scaling',
+        action='store_false',
+        help="compare the card's own metres only",
+    )
+    add(
+        '--depth-scale',
+        type=float,
+        metavar='M',
+        help="fixed metres per unit of the network's depth, in place of the card's",
+    )
     add('--flip', action='store_true', help='average with the prediction of the mirrored image')
 
 
 def _add_running(add: Callable[..., object]) -> None:
     add('--device', default='cpu', help='cpu, cuda or cuda:N (default: cpu)')
     add('--batch-size', type=int, default=2, metavar='N', help='images per run (default: 2)')
-    add('--workers', type=int, metavar='N',
+    add(
+        '--workers',
+        type=int,
+        metavar='N',
         help='threads that read, predict and compare a batch each (default: one per core, '
-        f'{MOST_WORKERS} at most)')
-    add('--skip-broken', action='store_true',
-        help='count frames that are missing or broken instead of ending with the first of them')
-    add('--output', type=Path, metavar='FOLDER',
-        help='gets the results (default: evaluation/CARD_SPLIT_GROUND-TRUTH)')
+        f'{MOST_WORKERS} at most)',
+    )
+    add(
+        '--skip-broken',
+        action='store_true',
+        help='count frames that are missing or broken instead of ending with the first of them',
+    )
+    add(
+        '--output',
+        type=Path,
+        metavar='FOLDER',
+        help='gets the results (default: evaluation/CARD_SPLIT_GROUND-TRUTH)',
+    )
     add('--afresh', action='store_true', help='throw away what --output holds already')
 
 
 def _task(chosen: Arguments) -> _Task:
     """Refuse before the long run what would fail after it."""
     card = load_card(chosen.model)
-    knows_metres = (card.depth_unit == 'metric' or card.depth_scale is not None
-                    or chosen.depth_scale is not None)
+    knows_metres = (
+        card.depth_unit == 'metric'
+        or card.depth_scale is not None
+        or chosen.depth_scale is not None
+    )
     if chosen.depth_scale is not None and not chosen.depth_scale > 0:
-        raise ValueError(f'--depth-scale is {chosen.depth_scale}; expected metres per unit of '
-                         'depth, above 0.')
+        raise ValueError(
+            f'--depth-scale is {chosen.depth_scale}; expected metres per unit of depth, above 0.'
+        )
     if not chosen.median_scaling and not knows_metres:
         raise ValueError(
             f'{card.source}: relative depth without depth_scale has no metres to compare. Leave '
             'out --no-median-scaling, or give a measured --depth-scale.'
         )
     frames, split = _open_frames(chosen)
-    ways = (*(['median_scaled'] if chosen.median_scaling else []),
-            *(['unscaled'] if knows_metres else []))
+    ways = (
+        *(['median_scaled'] if chosen.median_scaling else []),
+        *(['unscaled'] if knows_metres else []),
+    )
     name = f'{card.name}_{Path(split).stem}_{frames.rules.ground_truth}'
     folder = chosen.output or Path('evaluation') / name
     subject = _subject(card, frames, split, chosen)
     factor = partial(card_factor, card, depth_scale=chosen.depth_scale)
     data_set = _PAPERS.get((bool(chosen.ddad), split, frames.rules.ground_truth))
-    papers = {} if data_set is None else printed_for(
-        load_published(), card.network, data_set, card.input_size)
+    papers = (
+        {}
+        if data_set is None
+        else printed_for(load_published(), card.network, data_set, card.input_size)
+    )
     return _Task(card, factor, frames, split, papers, ways, subject, folder.expanduser())
 
 
-def _subject(
-    card: ModelCard, frames: Frames, split: str, chosen: Arguments
-) -> dict[str, Any]:
+def _subject(card: ModelCard, frames: Frames, split: str, chosen: Arguments) -> dict[str, Any]:
     """Return all that the figures depend on, by the names that the report shows."""
     subject = {
-        'model': card.name, 'network': card.network,
+        'model': card.name,
+        'network': card.network,
         'network options': dict(card.network_options) or None,
         'weights': card.sha256 or f'none, seed {card.seed}',
         'network size': f'{card.input_size[0]}x{card.input_size[1]}',
         'depth of the network': f'{card.min_depth:g} to {card.max_depth:g}, {card.depth_unit}',
         'depth_scale': chosen.depth_scale or card.depth_scale,
         'depth_scale given': chosen.depth_scale is not None or None,
-        'training_K': card.training_K, 'split': split,
+        'training_K': card.training_K,
+        'split': split,
         'data': str(Path(chosen.kitti or chosen.ddad).expanduser().resolve()),
         'cameras': ' '.join(chosen.cameras) if chosen.ddad else None,
-        'frames': len(frames.names), 'first and last': [frames.names[0], frames.names[-1]],
-        'ground truth': frames.rules.ground_truth, 'limits [m]': list(frames.rules.limits),
+        'frames': len(frames.names),
+        'first and last': [frames.names[0], frames.names[-1]],
+        'ground truth': frames.rules.ground_truth,
+        'limits [m]': list(frames.rules.limits),
         'flip post-processing': chosen.flip,
     }
     return {name: value for name, value in subject.items() if value is not None}
@@ -187,7 +235,8 @@ def _open_frames(chosen: Arguments) -> tuple[Frames, str]:
         if chosen.ground_truth:
             raise ValueError(
                 f"--ground-truth {chosen.ground_truth} is KITTI's; DDAD has its lidar. Leave it "
-                'out.')
+                'out.'
+            )
         return DdadFrames(chosen.ddad, chosen.cameras, chosen.split), chosen.split
     path, entries = open_split(chosen.kitti, chosen.split)
     usual = KITTI_SPLITS[chosen.split][1] if chosen.split in KITTI_SPLITS else 'lidar'
@@ -200,8 +249,10 @@ def _evaluate(task: _Task, predict: Predictor, chosen: Arguments) -> EvaluationR
     total = len(task.frames.names)
     known = sum(name in journal.results for name in task.frames.names)
     if known:
-        print(f'{task.folder}: {known} of {total} frames are known from before (--afresh '
-              'evaluates all again)')
+        print(
+            f'{task.folder}: {known} of {total} frames are known from before (--afresh '
+            'evaluates all again)'
+        )
     skipped = 0
     with tqdm(total=total, initial=known, unit='image', disable=None) as bar:
 
@@ -215,9 +266,16 @@ def _evaluate(task: _Task, predict: Predictor, chosen: Arguments) -> EvaluationR
             bar.update()
 
         return evaluate_frames(
-            task.frames, predict, depth_factor=task.factor, flip=chosen.flip,
-            batch_size=chosen.batch_size, workers=chosen.workers, skip_broken=chosen.skip_broken,
-            known=journal.results, on_image=on_image)
+            task.frames,
+            predict,
+            depth_factor=task.factor,
+            flip=chosen.flip,
+            batch_size=chosen.batch_size,
+            workers=chosen.workers,
+            skip_broken=chosen.skip_broken,
+            known=journal.results,
+            on_image=on_image,
+        )
 
 
 def _text(task: _Task, result: EvaluationResult) -> str:
@@ -225,23 +283,31 @@ def _text(task: _Task, result: EvaluationResult) -> str:
     title, mean = next(iter(means.items()))
     rows = {name: row_of(value) for name, value in means.items()}
     rows |= {label: published_row(row) for label, row in task.papers.items()}
-    return '\n'.join([
-        f'{task.card.name}: {_state(task, result)}',
-        *(f'Note: {sentence}' for sentence in _advice(task, result)),
-        '', *table(rows),
-        '', f'{title}, by range of true depth:', *table(range_rows(mean)),
-        '', f'true / predicted median depth: {result.scale:.4g}, relative spread over images '
-        f'{result.scale_spread:.3f}',
-    ])
+    return '\n'.join(
+        [
+            f'{task.card.name}: {_state(task, result)}',
+            *(f'Note: {sentence}' for sentence in _advice(task, result)),
+            '',
+            *table(rows),
+            '',
+            f'{title}, by range of true depth:',
+            *table(range_rows(mean)),
+            '',
+            f'true / predicted median depth: {result.scale:.4g}, relative spread over images '
+            f'{result.scale_spread:.3f}',
+        ]
+    )
 
 
 def _state(task: _Task, result: EvaluationResult) -> str:
     skipped = f' ({len(result.skipped)} skipped)' if result.skipped else ''
     flip = ', flip post-processing' if task.subject['flip post-processing'] else ''
     low, high = result.rules.limits
-    return (f'{task.split}: {len(result.images)} images{skipped}, ground truth '
-            f'{result.ground_truth}, {low:g} to {high:g} m{flip}, network size '
-            f'{task.subject["network size"]}')
+    return (
+        f'{task.split}: {len(result.images)} images{skipped}, ground truth '
+        f'{result.ground_truth}, {low:g} to {high:g} m{flip}, network size '
+        f'{task.subject["network size"]}'
+    )
 
 
 def _advice(task: _Task, result: EvaluationResult) -> list[str]:
@@ -252,11 +318,13 @@ def _advice(task: _Task, result: EvaluationResult) -> list[str]:
     if result.skipped:
         advice.append(
             f'{len(result.skipped)} of {len(task.frames.names)} frames were skipped: these are '
-            f"not the split's figures. The first: {result.skipped[0].reason}")
+            f"not the split's figures. The first: {result.skipped[0].reason}"
+        )
     if result.ground_truth == 'lidar' and 'unscaled' in task.ways:
         advice.append(
             'lidar depth is the way forward from the scanner, about 0.27 m more than along the '
-            "camera's axis: judge metres by lidar_z, projected or dense.")
+            "camera's axis: judge metres by lidar_z, projected or dense."
+        )
     return advice
 
 
@@ -265,14 +333,26 @@ def _write(task: _Task, result: EvaluationResult, predict: Predictor, flip: bool
     subject, way = task.subject, task.ways[0]
     content = {'subject': subject, **as_json(result, task.ways)}
     (task.folder / JSON_NAME).write_text(
-        json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + '\n', 'utf-8')
+        json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + '\n', 'utf-8'
+    )
     (task.folder / CSV_NAME).write_text(as_csv(result, task.ways), 'utf-8')
     worst, best = (
         show_frames(shown, task.frames, predict, task.factor, way, flip)
-        for shown in worst_and_best(result, way))
-    page = write_page(Report(
-        task.card.name, _state(task, result), result, task.ways, task.papers,
-        _advice(task, result), subject, worst, best))
+        for shown in worst_and_best(result, way)
+    )
+    page = write_page(
+        Report(
+            task.card.name,
+            _state(task, result),
+            result,
+            task.ways,
+            task.papers,
+            _advice(task, result),
+            subject,
+            worst,
+            best,
+        )
+    )
     (task.folder / REPORT_NAME).write_text(page, 'utf-8')
     print(f'{task.folder}: {JSON_NAME}, {CSV_NAME} and {REPORT_NAME}')
 

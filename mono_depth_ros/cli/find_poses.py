@@ -28,22 +28,27 @@ def main(args: Sequence[str] | None = None) -> int:
 def _run(chosen: argparse.Namespace) -> None:
     root = Path(chosen.root).expanduser()
     drives = find_drives(root)
-    wanted = [drive for drive in drives
-              if any(fnmatch(drive, pattern) for pattern in chosen.only)]
+    wanted = [drive for drive in drives if any(fnmatch(drive, pattern) for pattern in chosen.only)]
     if not wanted:
-        raise ValueError(f"None of {len(drives)} drives in '{root}' is called "
-                         f"{' or '.join(chosen.only)}. They are: {', '.join(drives[:5])}"
-                         f"{', …' if len(drives) > 5 else ''}.")
+        raise ValueError(
+            f"None of {len(drives)} drives in '{root}' is called "
+            f'{" or ".join(chosen.only)}. They are: {", ".join(drives[:5])}'
+            f'{", …" if len(drives) > 5 else ""}.'
+        )
     known = [drive for drive in wanted if (root / drive / POSES).exists()]
     if known and not chosen.overwrite:
-        raise ValueError(f"{', '.join(known)} in '{root}' has a {POSES} already, which may be "
-                         'better. Leave it out (--only), or give --overwrite.')
+        raise ValueError(
+            f"{', '.join(known)} in '{root}' has a {POSES} already, which may be "
+            'better. Leave it out (--only), or give --overwrite.'
+        )
     for drive in tqdm(wanted, desc='Finding motion', unit=' drives', disable=None):
         found = find_drive_poses(root, drive, chosen.camera_height)
         found.write(root / drive / POSES)
         tqdm.write(str(found))
-    print("train with: train_depth --data kitti_raw --supervision M --pose_network none "
-          f"--reading.options.known_poses true --root '{root}' --split …")
+    print(
+        'train with: train_depth --data kitti_raw --supervision M --pose_network none '
+        f"--reading.options.known_poses true --root '{root}' --split …"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,8 +61,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add('root', help='holds the folders of the recording days (2011_09_26, …)')
-    add('--camera-height', type=_metres, required=True, metavar='M',
-        help="of the camera's middle above the road (KITTI: 1.65)")
+    add(
+        '--camera-height',
+        type=_metres,
+        required=True,
+        metavar='M',
+        help="of the camera's middle above the road (KITTI: 1.65)",
+    )
     add('--only', nargs='+', default=['*'], metavar='PATTERN', help='take these drives only')
     add('--overwrite', action='store_true', help='replace a poses.txt that is there')
     return parser

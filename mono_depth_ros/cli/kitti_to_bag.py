@@ -36,8 +36,10 @@ def main(args: Sequence[str] | None = None) -> int:
         print(f'{count:7}  {topic}')
     for note in report.notes:
         print(f'note: {note}')
-    print(f"{output}: play it with 'ros2 bag play' or replay_bag, open it in Foxglove, or train "
-          f"with train_depth --data rosbag --root '{output}'")
+    print(
+        f"{output}: play it with 'ros2 bag play' or replay_bag, open it in Foxglove, or train "
+        f"with train_depth --data rosbag --root '{output}'"
+    )
     return 0
 
 
@@ -46,16 +48,32 @@ def _parser() -> argparse.ArgumentParser:
         prog='kitti_to_bag',
         description='Write one drive of KITTI raw as a bag: rectified images, camera_info, '
         'velodyne_points, tf, tf_static, and imu, gps and odom where the drive has oxts '
-        '(docs/bags_and_files.md).')
+        '(docs/bags_and_files.md).',
+    )
     add = parser.add_argument
     add('drive', help='…/2011_09_26/2011_09_26_drive_0052_sync, calib_*.txt in the folder above')
     add('output', help='folder of the new bag')
-    add('--cameras', type=int, nargs='+', default=(), choices=(0, 1, 2, 3), metavar='N',
-        help='gray left 0 and right 1, colour left 2 and right 3 (default: all there are)')
-    add('--images', choices=IMAGE_FORMS, default=KittiBagOptions.images,
-        help='raw, or compressed images; a file of that form keeps its bytes (default: raw)')
-    add('--rate', type=float, metavar='HZ',
-        help='frames a second, for a drive without timestamps.txt: its stamps are made up')
+    add(
+        '--cameras',
+        type=int,
+        nargs='+',
+        default=(),
+        choices=(0, 1, 2, 3),
+        metavar='N',
+        help='gray left 0 and right 1, colour left 2 and right 3 (default: all there are)',
+    )
+    add(
+        '--images',
+        choices=IMAGE_FORMS,
+        default=KittiBagOptions.images,
+        help='raw, or compressed images; a file of that form keeps its bytes (default: raw)',
+    )
+    add(
+        '--rate',
+        type=float,
+        metavar='HZ',
+        help='frames a second, for a drive without timestamps.txt: its stamps are made up',
+    )
     add('--storage', choices=tuple(STORAGES), default=KittiBagOptions.storage)
     return parser
 

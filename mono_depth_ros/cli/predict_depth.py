@@ -46,8 +46,10 @@ def main(args: Sequence[str] | None = None) -> int:
 def _check_output(output: Path, clips: Sequence[Clip]) -> None:
     folders = {file.resolve().parent for clip in clips for file in clip.files}
     if output.resolve() in folders:
-        raise ValueError(f"--output '{output}' is a folder of inputs: its pictures would be read "
-                         'as images the next time. Choose another one.')
+        raise ValueError(
+            f"--output '{output}' is a folder of inputs: its pictures would be read "
+            'as images the next time. Choose another one.'
+        )
 
 
 def _check_units(predictor: Predictor, chosen: argparse.Namespace) -> None:
@@ -56,12 +58,13 @@ def _check_units(predictor: Predictor, chosen: argparse.Namespace) -> None:
     kind, _ = predictor.kind(size)
     check_formats(chosen.write, kind, predictor.camera is not None)
     if predictor.lacks_metres:
-        print('note: without --intrinsics nobody knows the focal length, so the depth is relative '
-              'and has no metres')
+        print(
+            'note: without --intrinsics nobody knows the focal length, so the depth is relative '
+            'and has no metres'
+        )
 
 
-def _finish(report: Report, predictor: Predictor, output: Path,
-            chosen: argparse.Namespace) -> int:
+def _finish(report: Report, predictor: Predictor, output: Path, chosen: argparse.Namespace) -> int:
     card = predictor.estimator.card
     path = output / 'depth.yaml'
     _write_description(path, report, predictor, chosen)
@@ -72,8 +75,10 @@ def _finish(report: Report, predictor: Predictor, output: Path,
     if len(report.faults) > _NOTES:
         print(f"left out: {len(report.faults) - _NOTES} more, see '{path}'")
     if not report.predicted:
-        print(f'predict_depth: error: none of {len(report.faults)} images could be used',
-              file=sys.stderr)
+        print(
+            f'predict_depth: error: none of {len(report.faults)} images could be used',
+            file=sys.stderr,
+        )
         return 1
     units = '; '.join(describe(card, kind) for kind in sorted(report.kinds))
     print(f'{report.predicted} images, {len(report.faults)} left out; {units}')
@@ -83,19 +88,26 @@ def _finish(report: Report, predictor: Predictor, output: Path,
     return 0
 
 
-def _write_description(path: Path, report: Report, predictor: Predictor,
-                       chosen: argparse.Namespace) -> None:
+def _write_description(
+    path: Path, report: Report, predictor: Predictor, chosen: argparse.Namespace
+) -> None:
     """Say beside the files what their numbers are."""
     card, camera = predictor.estimator.card, predictor.camera
     content = {
-        'model': card.name, 'trained': card.is_trained, 'depth_kind': sorted(report.kinds),
-        'license_weights': card.license_weights, 'min_depth': chosen.min_depth,
-        'max_depth': chosen.max_depth, 'images': report.predicted,
+        'model': card.name,
+        'trained': card.is_trained,
+        'depth_kind': sorted(report.kinds),
+        'license_weights': card.license_weights,
+        'min_depth': chosen.min_depth,
+        'max_depth': chosen.max_depth,
+        'images': report.predicted,
         'formats': {form: FORMATS[form] for form in chosen.write},
         'K': camera.geometry.K_out.ravel().tolist() if camera else None,
-        'left_out': report.faults}
-    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None,
-                          width=99)
+        'left_out': report.faults,
+    }
+    text = yaml.safe_dump(
+        content, sort_keys=False, allow_unicode=True, default_flow_style=None, width=99
+    )
     path.write_text(text, encoding='utf-8')
 
 
@@ -103,13 +115,20 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='predict_depth',
         description='Predict the depth of images, folders of images and videos, and write it as '
-        'pictures or as numbers (docs/bags_and_files.md).')
+        'pictures or as numbers (docs/bags_and_files.md).',
+    )
     add = parser.add_argument
     add('inputs', nargs='+', help='images, folders of images, videos')
     add('--output', required=True, metavar='FOLDER', help='gets the files')
-    add('--write', nargs='+', choices=tuple(FORMATS), default=['picture'], metavar='FORMAT',
+    add(
+        '--write',
+        nargs='+',
+        choices=tuple(FORMATS),
+        default=['picture'],
+        metavar='FORMAT',
         help='; '.join(f'{form}: {text}' for form, text in FORMATS.items())
-        + ' (default: picture)')
+        + ' (default: picture)',
+    )
     add_estimator_options(parser)
     return parser
 

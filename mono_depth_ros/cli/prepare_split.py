@@ -44,38 +44,56 @@ def _run_kitti(chosen: Arguments) -> None:
         return choose_kitti(root, drive, offsets, chosen.stereo, chosen.sides, chosen.min_motion)
 
     _write(chosen, find_drives(root), choose)
-    print(f"train with: train_depth --data kitti_raw --root '{root}' --split "
-          f"'{Path(chosen.output) / 'train.txt'}'")
+    print(
+        f"train with: train_depth --data kitti_raw --root '{root}' --split "
+        f"'{Path(chosen.output) / 'train.txt'}'"
+    )
 
 
 def _run_bags(chosen: Arguments) -> None:
     root = Path(chosen.root).expanduser()
     options = BagOptions(
-        image_topic=chosen.image_topic, camera_info_topic=chosen.camera_info_topic,
-        intrinsics=chosen.intrinsics, input=chosen.input, offsets=tuple(chosen.offsets),
-        frame_interval=chosen.frame_interval, tolerance=chosen.tolerance,
-        min_motion=chosen.min_motion, stereo_topic=chosen.stereo_topic,
-        stereo_info_topic=chosen.stereo_info_topic, stamps=chosen.stamps)
+        image_topic=chosen.image_topic,
+        camera_info_topic=chosen.camera_info_topic,
+        intrinsics=chosen.intrinsics,
+        input=chosen.input,
+        offsets=tuple(chosen.offsets),
+        frame_interval=chosen.frame_interval,
+        tolerance=chosen.tolerance,
+        min_motion=chosen.min_motion,
+        stereo_topic=chosen.stereo_topic,
+        stereo_info_topic=chosen.stereo_info_topic,
+        stamps=chosen.stamps,
+    )
     _write(chosen, find_bags(root), lambda name: choose_bag(root, name, options))
-    print(f"train with: train_depth --data rosbag --root '{root}' --split "
-          f"'{Path(chosen.output) / 'train.txt'}', and the same topics and intervals")
+    print(
+        f"train with: train_depth --data rosbag --root '{root}' --split "
+        f"'{Path(chosen.output) / 'train.txt'}', and the same topics and intervals"
+    )
 
 
 def _run_check(chosen: Arguments) -> None:
     entries = check_known_split(chosen.file, chosen.name)
-    print(f'{chosen.file} is {chosen.name}: {len(entries)} lines, '
-          f'{len({entry.folder for entry in entries})} drives')
+    print(
+        f'{chosen.file} is {chosen.name}: {len(entries)} lines, '
+        f'{len({entry.folder for entry in entries})} drives'
+    )
 
 
 def _write(chosen: Arguments, names: Sequence[str], choose: Callable[[str], Chosen]) -> None:
     """Choose the targets of each drive or bag, report, and write the two files."""
     left_out = _folders(chosen.leave_out)
-    wanted = [name for name in names if name not in left_out
-              and any(fnmatch(name, pattern) for pattern in chosen.only)]
+    wanted = [
+        name
+        for name in names
+        if name not in left_out and any(fnmatch(name, pattern) for pattern in chosen.only)
+    ]
     if not wanted:
-        raise ValueError(f"None of {len(names)} recordings in '{chosen.root}' is left by --only "
-                         f"{' '.join(chosen.only)} and --leave-out. They are: "
-                         f"{', '.join(names[:5])}{', …' if len(names) > 5 else ''}.")
+        raise ValueError(
+            f"None of {len(names)} recordings in '{chosen.root}' is left by --only "
+            f'{" ".join(chosen.only)} and --leave-out. They are: '
+            f'{", ".join(names[:5])}{", …" if len(names) > 5 else ""}.'
+        )
     found = []
     for name in tqdm(wanted, desc='Looking through', unit=' recordings', disable=None):
         found.append(choose(name))
@@ -94,8 +112,10 @@ def _folders(path: str | None) -> set[str]:
 def _write_part(path: Path, entries: Sequence[SplitEntry]) -> None:
     if entries:
         write_split(path, entries)
-        print(f'{path}: {len(entries)} lines of {len({entry.folder for entry in entries})} '
-              'recordings')
+        print(
+            f'{path}: {len(entries)} lines of {len({entry.folder for entry in entries})} '
+            'recordings'
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,14 +139,30 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     add('--output', default='.', metavar='FOLDER', help='gets train.txt and val.txt')
     add('--only', nargs='+', default=['*'], metavar='PATTERN', help='take these recordings only')
     add('--leave-out', metavar='FILE', help='a test split whose recordings are not to be used')
-    add('--val', type=float, default=0.1, metavar='SHARE',
-        help='of validation: whole recordings; the end of it if there is only one (default: 0.1)')
+    add(
+        '--val',
+        type=float,
+        default=0.1,
+        metavar='SHARE',
+        help='of validation: whole recordings; the end of it if there is only one (default: 0.1)',
+    )
     add('--seed', type=int, default=0, help='another choice of recordings for validation')
-    add('--offsets', type=int, nargs='*', default=[-1, 1], metavar='N',
-        help='neighbours that a frame must have (default: -1 1)')
-    add('--min-motion', type=float, default=MIN_MOTION, metavar='PIXELS',
+    add(
+        '--offsets',
+        type=int,
+        nargs='*',
+        default=[-1, 1],
+        metavar='N',
+        help='neighbours that a frame must have (default: -1 1)',
+    )
+    add(
+        '--min-motion',
+        type=float,
+        default=MIN_MOTION,
+        metavar='PIXELS',
         help='least median optical flow to each neighbour in an image of 160 pixels width; '
-        f'0 keeps a standing camera (default: {MIN_MOTION})')
+        f'0 keeps a standing camera (default: {MIN_MOTION})',
+    )
 
 
 def _add_kitti(parser: argparse.ArgumentParser) -> None:

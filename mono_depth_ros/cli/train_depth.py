@@ -27,9 +27,11 @@ def main(args: Sequence[str] | None = None) -> int:
         from mono_depth_ros.training.config.parse import parse_config
         from mono_depth_ros.training.train import TrainingDiverged, train
     except ModuleNotFoundError as error:
-        print(f'train_depth: error: {error.name} is not installed; training needs more packages '
-              "than the node: pip install -r requirements-train.txt, or the extra '[train]'.",
-              file=sys.stderr)
+        print(
+            f'train_depth: error: {error.name} is not installed; training needs more packages '
+            "than the node: pip install -r requirements-train.txt, or the extra '[train]'.",
+            file=sys.stderr,
+        )
         return 1
     stopped = _stopped_by_signals()
     watchers: list[Watcher] = []

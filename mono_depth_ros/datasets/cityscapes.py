@@ -58,12 +58,20 @@ class Cityscapes:
             remain.
     """
 
-    def __init__(self, root: str | Path, split: str = 'train', offsets: Sequence[int] = (-1, 1),
-                 step: int = 2, stereo: bool = False, keep_rows: float = 0.75) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        split: str = 'train',
+        offsets: Sequence[int] = (-1, 1),
+        step: int = 2,
+        stereo: bool = False,
+        keep_rows: float = 0.75,
+    ) -> None:
         if not 0 < keep_rows <= 1 or step < 1 or 0 in offsets:
             raise ValueError(
                 f'keep_rows is {keep_rows}, step {step}, offsets {tuple(offsets)}; expected a '
-                'share above 0 and up to 1, a step of 1 or more, offsets without 0.')
+                'share above 0 and up to 1, a step of 1 or more, offsets without 0.'
+            )
         self.root, self.split = Path(root).expanduser(), split
         self.offsets, self.step, self.stereo = tuple(offsets), step, stereo
         self.keep_rows = keep_rows
@@ -77,7 +85,8 @@ class Cityscapes:
             raise ValueError(
                 f"No training samples in '{self._left / split}': none of {len(self._endings)} "
                 f'images has its neighbours {self.offsets} x {step} frames away. Expected whole '
-                'snippets (leftImg8bit_sequence), or offsets=() with stereo.')
+                'snippets (leftImg8bit_sequence), or offsets=() with stereo.'
+            )
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -94,8 +103,10 @@ class Cityscapes:
         K, baseline = _read_camera(path)
         target = self._read(self._path(frame))
         check_principal_point(K, (target.shape[0], target.shape[1]), f"'{path}' (bonnet cut off)")
-        sources = [Source(self._read(self._path(self._moved(frame, offset))), offset)
-                   for offset in self.offsets]
+        sources = [
+            Source(self._read(self._path(self._moved(frame, offset))), offset)
+            for offset in self.offsets
+        ]
         if self.stereo:
             sources.append(self._partner(frame, baseline))
         return TrainingSample(target, tuple(sources), K, str(self._path(frame)))
@@ -104,8 +115,10 @@ class Cityscapes:
         kind = self._left.name.replace(LEFT, RIGHT)
         path = self.root / kind / self.split / frame.file(RIGHT, self._endings[frame])
         if not path.is_file():
-            raise FileNotFoundError(f"Image '{path}' does not exist; stereo needs {kind} "
-                                    f'({kind}_trainvaltest.zip), unpacked in {self.root}.')
+            raise FileNotFoundError(
+                f"Image '{path}' does not exist; stereo needs {kind} "
+                f'({kind}_trainvaltest.zip), unpacked in {self.root}.'
+            )
         pose: Matrix = np.eye(4)
         pose[0, 3] = -baseline
         return Source(self._read(path), 0, pose, baseline)
@@ -121,7 +134,7 @@ class Cityscapes:
 
     def _read(self, path: Path) -> Image:
         image = read_image(path)
-        return np.ascontiguousarray(image[:round(self.keep_rows * len(image))])
+        return np.ascontiguousarray(image[: round(self.keep_rows * len(image))])
 
     def _camera_file(self, frame: _Frame) -> Path:
         known = self._cameras.get((frame.city, frame.sequence), np.zeros(0, np.int64))
@@ -130,7 +143,8 @@ class Cityscapes:
             raise FileNotFoundError(
                 f"'{self._path(frame).name}' has no camera file of its snippet in "
                 f"'{self.root / 'camera' / self.split}'; unpack camera_trainvaltest.zip in "
-                f"'{self.root}'.")
+                f"'{self.root}'."
+            )
         nearest = frame._replace(number=int(known[distances.argmin()]))
         return self.root / 'camera' / self.split / nearest.file('camera', '.json')
 
@@ -140,8 +154,10 @@ def _image_folder(root: Path, kind: str, needs_sequence: bool) -> Path:
     for name in names:
         if (root / name).is_dir():
             return root / name
-    raise FileNotFoundError(f"Cityscapes' root '{root}' has no {' or '.join(names)}; unpack "
-                            f'{names[0]}_trainvaltest.zip there.')
+    raise FileNotFoundError(
+        f"Cityscapes' root '{root}' has no {' or '.join(names)}; unpack "
+        f'{names[0]}_trainvaltest.zip there.'
+    )
 
 
 def _find_images(folder: Path, kind: str) -> dict[_Frame, str]:
@@ -152,8 +168,10 @@ def _find_images(folder: Path, kind: str) -> dict[_Frame, str]:
         if path.suffix in ('.png', '.jpg'):
             found[_Frame(city, sequence, int(number))] = path.suffix
     if not found:
-        raise FileNotFoundError(f"'{folder}' has no images <city>/*_{kind}.png. Splits of "
-                                f"Cityscapes are 'train', 'val' and 'test'.")
+        raise FileNotFoundError(
+            f"'{folder}' has no images <city>/*_{kind}.png. Splits of "
+            f"Cityscapes are 'train', 'val' and 'test'."
+        )
     return found
 
 
@@ -172,10 +190,13 @@ def _read_camera(path: Path) -> tuple[Matrix, float]:
     content = read_json(path, _CAMERA)
     with expecting(path, _CAMERA):
         values = content['intrinsic']
-        K = np.array([[values['fx'], 0, values['u0']], [0, values['fy'], values['v0']],
-                      [0, 0, 1]], float)
+        K = np.array(
+            [[values['fx'], 0, values['u0']], [0, values['fy'], values['v0']], [0, 0, 1]], float
+        )
         baseline = float(content['extrinsic']['baseline'])
     if not (K[0, 0] > 0 and K[1, 1] > 0 and baseline > 0):
-        raise ValueError(f"'{path}': focal lengths {K[0, 0]:g} and {K[1, 1]:g} and baseline "
-                         f'{baseline:g} must be positive. Unpack camera_trainvaltest.zip again.')
+        raise ValueError(
+            f"'{path}': focal lengths {K[0, 0]:g} and {K[1, 1]:g} and baseline "
+            f'{baseline:g} must be positive. Unpack camera_trainvaltest.zip again.'
+        )
     return K, baseline

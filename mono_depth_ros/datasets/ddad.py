@@ -87,9 +87,14 @@ class Ddad:
         FileNotFoundError, ValueError: a file or a camera is missing or wrong; no samples remain.
     """
 
-    def __init__(self, path: str | Path, cameras: Sequence[str] = ('CAMERA_01',),
-                 split: str = 'train', offsets: Sequence[int] = (-1, 1),
-                 min_distance: float = 0.1) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        cameras: Sequence[str] = ('CAMERA_01',),
+        split: str = 'train',
+        offsets: Sequence[int] = (-1, 1),
+        min_distance: float = 0.1,
+    ) -> None:
         if 0 in offsets:
             raise ValueError(f'offsets are {tuple(offsets)}; expected neighbours, none of them 0.')
         self.offsets = tuple(offsets)
@@ -106,7 +111,8 @@ class Ddad:
             raise ValueError(
                 f"No training samples in '{path}' ({split}): {self.static} dropped because the "
                 f'camera moves less than {min_distance} m. Samples need neighbours at '
-                f'{self.offsets} and a moving camera; min_distance=0 keeps all.')
+                f'{self.offsets} and a moving camera; min_distance=0 keeps all.'
+            )
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -119,18 +125,24 @@ class Ddad:
             FileNotFoundError, ValueError: an image is missing, broken or of another size.
         """
         target, *others = self._rows[index]
-        sources = tuple(Source(read_dgp_image(other), offset, distance=_distance(target, other))
-                        for offset, other in zip(self.offsets, others))
+        sources = tuple(
+            Source(read_dgp_image(other), offset, distance=_distance(target, other))
+            for offset, other in zip(self.offsets, others)
+        )
         return TrainingSample(read_dgp_image(target), sources, target.K, str(target.path))
 
     def _complete(self, frames: list[DgpFrame]) -> list[tuple[DgpFrame, ...]]:
         steps = (0, *self.offsets)
-        return [tuple(frames[index + step] for step in steps) for index in range(len(frames))
-                if all(0 <= index + step < len(frames) for step in steps)]
+        return [
+            tuple(frames[index + step] for step in steps)
+            for index in range(len(frames))
+            if all(0 <= index + step < len(frames) for step in steps)
+        ]
 
 
-def lidar_frames(path: str | Path, cameras: Sequence[str],
-                 split: str) -> list[tuple[DgpFrame, DgpScan]]:
+def lidar_frames(
+    path: str | Path, cameras: Sequence[str], split: str
+) -> list[tuple[DgpFrame, DgpScan]]:
     """List the images of cameras with the lidar's points of the same samples.
 
     Args:
@@ -149,7 +161,8 @@ def lidar_frames(path: str | Path, cameras: Sequence[str],
                 if scan is None:
                     raise ValueError(
                         f"Sample of '{frame.name}' in '{scene}' has no point cloud of a lidar; "
-                        'true depth comes from it. Take scenes with their lidar.')
+                        'true depth comes from it. Take scenes with their lidar.'
+                    )
                 pairs.append((frame, scan))
     if not pairs:
         raise ValueError(f"'{path}' has no images of {', '.join(cameras) or 'no camera'}.")
@@ -164,9 +177,11 @@ def read_dgp_image(frame: DgpFrame) -> Image:
     """
     image = read_image(frame.path)
     if image.shape[:2] != frame.size:
-        raise ValueError(f"Image '{frame.path}' is {image.shape[1]}x{image.shape[0]}, but its "
-                         f'scene says {frame.size[1]}x{frame.size[0]}. Use the original images: '
-                         'the calibration is theirs.')
+        raise ValueError(
+            f"Image '{frame.path}' is {image.shape[1]}x{image.shape[0]}, but its "
+            f'scene says {frame.size[1]}x{frame.size[0]}. Use the original images: '
+            'the calibration is theirs.'
+        )
     return image
 
 
@@ -185,8 +200,10 @@ def read_points(path: Path) -> Matrix:
             if points.ndim != 2 or points.shape[1] < 3 or not np.isfinite(points).all():
                 raise ValueError(f'shape {points.shape}')
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise ValueError(f"Points '{path}' are no npz whose 'data' is (N, 3 or more) finite "
-                         f'numbers ({error}). Copy the file again.') from error
+        raise ValueError(
+            f"Points '{path}' are no npz whose 'data' is (N, 3 or more) finite "
+            f'numbers ({error}). Copy the file again.'
+        ) from error
     return np.asarray(points[:, :3], np.float64)
 
 
@@ -201,21 +218,25 @@ def _scenes(path: Path, split: str) -> list[Path]:
         names = known[SPLITS[split]]['filenames'] if SPLITS[split] in known else []
     if not names:
         held = [name for name, key in SPLITS.items() if key in known]
-        raise ValueError(f"'{path}' has no scenes of split '{split}'. It holds: "
-                         f"{', '.join(held) or 'none'}.")
+        raise ValueError(
+            f"'{path}' has no scenes of split '{split}'. It holds: {', '.join(held) or 'none'}."
+        )
     return [path.parent / name for name in names]
 
 
-def _frames(scene: Path, content: dict[str, Any],
-            camera: str) -> list[tuple[DgpFrame, DgpScan | None]]:
+def _frames(
+    scene: Path, content: dict[str, Any], camera: str
+) -> list[tuple[DgpFrame, DgpScan | None]]:
     """Return the images of one camera in the order of the scene's samples, with their scans."""
     with expecting(scene, _SCENE):
         data = {datum['key']: datum for datum in content['data']}
-        cameras = sorted({datum['id']['name'] for datum in data.values()
-                          if 'image' in datum['datum']})
+        cameras = sorted(
+            {datum['id']['name'] for datum in data.values() if 'image' in datum['datum']}
+        )
         if camera not in cameras:
-            raise ValueError(f"'{scene}' has no camera '{camera}'. It holds: "
-                             f"{', '.join(cameras)}.")
+            raise ValueError(
+                f"'{scene}' has no camera '{camera}'. It holds: {', '.join(cameras)}."
+            )
         intrinsics: dict[str, Matrix] = {}
         frames = []
         for sample in content['samples']:
@@ -229,7 +250,8 @@ def _frames(scene: Path, content: dict[str, Any],
                     continue
                 if calibration not in intrinsics:
                     intrinsics[calibration] = _intrinsics(
-                        scene.parent / 'calibration' / f'{calibration}.json', camera)
+                        scene.parent / 'calibration' / f'{calibration}.json', camera
+                    )
                 image = datum['datum']['image']
                 frames.append((_frame(scene, image, intrinsics[calibration]), scan))
     return frames
@@ -238,8 +260,13 @@ def _frames(scene: Path, content: dict[str, Any],
 def _frame(scene: Path, image: dict[str, Any], K: Matrix) -> DgpFrame:
     size = (int(image['height']), int(image['width']))
     check_principal_point(K, size, f"Calibration of '{scene}'")
-    return DgpFrame(scene.parent / image['filename'], size, K, _pose(scene, image['pose']),
-                    f'{scene.parent.name}/{image["filename"]}')
+    return DgpFrame(
+        scene.parent / image['filename'],
+        size,
+        K,
+        _pose(scene, image['pose']),
+        f'{scene.parent.name}/{image["filename"]}',
+    )
 
 
 def _scan(scene: Path, cloud: dict[str, Any]) -> DgpScan:
@@ -260,17 +287,28 @@ def _intrinsics(path: Path, camera: str) -> Matrix:
     content = read_json(path, _CALIBRATION)
     with expecting(path, _CALIBRATION):
         if camera not in content['names']:
-            raise ValueError(f"'{path}' has no camera '{camera}'. It holds: "
-                             f"{', '.join(content['names'])}.")
+            raise ValueError(
+                f"'{path}' has no camera '{camera}'. It holds: {', '.join(content['names'])}."
+            )
         values = content['intrinsics'][content['names'].index(camera)]
-        K = np.array([[values['fx'], values.get('skew', 0), values['cx']],
-                      [0, values['fy'], values['cy']], [0, 0, 1]], float)
+        K = np.array(
+            [
+                [values['fx'], values.get('skew', 0), values['cx']],
+                [0, values['fy'], values['cy']],
+                [0, 0, 1],
+            ],
+            float,
+        )
     if not (K[0, 0] > 0 and K[1, 1] > 0):
-        raise ValueError(f"'{path}': focal lengths of {camera} are {K[0, 0]:g} and {K[1, 1]:g}; "
-                         'expected positive pixels. Take the official calibration.')
+        raise ValueError(
+            f"'{path}': focal lengths of {camera} are {K[0, 0]:g} and {K[1, 1]:g}; "
+            'expected positive pixels. Take the official calibration.'
+        )
     if any(values.get(name) for name in DISTORTION):
-        raise ValueError(f"'{path}': {camera} is distorted. Expected rectified images; rectify "
-                         'them and their calibration first.')
+        raise ValueError(
+            f"'{path}': {camera} is distorted. Expected rectified images; rectify "
+            'them and their calibration first.'
+        )
     return K
 
 

@@ -23,8 +23,9 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR) if is_whole else None
     except cv2.error as error:  # more pixels than OpenCV takes
-        raise ValueError(f"Image '{path}' cannot be decoded: {error.err}. Expected at most 2^30 "
-                         'pixels.') from error
+        raise ValueError(
+            f"Image '{path}' cannot be decoded: {error.err}. Expected at most 2^30 pixels."
+        ) from error
     if image is None:
         raise ValueError(
             f"Image '{path}' ({path.stat().st_size} bytes) cannot be decoded: the file is empty, "
@@ -47,11 +48,13 @@ def read_label_map(path: Path) -> NDArray[np.uint8]:
             mode, labels = image.mode, np.asarray(image)
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise ValueError(
-            f"Label map '{path}' cannot be decoded: {error}. Copy it again.") from error
+            f"Label map '{path}' cannot be decoded: {error}. Copy it again."
+        ) from error
     if mode not in ('L', 'P'):
         raise ValueError(
             f"Label map '{path}' is an image of mode {mode}; expected one class number of 8 bits "
-            'per pixel (gray, or with a palette). Colours have to be turned into numbers first.')
+            'per pixel (gray, or with a palette). Colours have to be turned into numbers first.'
+        )
     return labels.astype(np.uint8)
 
 

@@ -62,12 +62,20 @@ class ImageSequence:
             remain.
     """
 
-    def __init__(self, path: str | Path, intrinsics: str | Path, input: str = 'raw',
-                 offsets: Sequence[int] = (-1, 1), step: int = 1,
-                 min_motion: float = MIN_MOTION) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        intrinsics: str | Path,
+        input: str = 'raw',
+        offsets: Sequence[int] = (-1, 1),
+        step: int = 1,
+        min_motion: float = MIN_MOTION,
+    ) -> None:
         if 0 in offsets or step < 1:
-            raise ValueError(f'offsets are {tuple(offsets)} and step is {step}; expected offsets '
-                             'none of which is 0, and a step of 1 or more.')
+            raise ValueError(
+                f'offsets are {tuple(offsets)} and step is {step}; expected offsets '
+                'none of which is 0, and a step of 1 or more.'
+            )
         self.path, self.offsets = Path(path).expanduser(), tuple(offsets)
         self._frames = _open_frames(self.path)
         self._intrinsics = intrinsics
@@ -78,11 +86,15 @@ class ImageSequence:
         rows = _neighbours(len(self._frames), np.multiply(self.offsets, step))
         self._rows = rows[is_moving(rows, self.read, min_motion)]
         self.static = len(rows) - len(self._rows)
-        self.summary = (f'{self.path.name}: {len(self._frames)} images; {len(rows)} with '
-                        f'neighbours; {self.static} dropped because the camera stands still')
+        self.summary = (
+            f'{self.path.name}: {len(self._frames)} images; {len(rows)} with '
+            f'neighbours; {self.static} dropped because the camera stands still'
+        )
         if not len(self._rows):
-            raise ValueError(f"No training samples in '{path}': {self.summary}. Record longer "
-                             'with a moving camera, raise step, or set min_motion lower.')
+            raise ValueError(
+                f"No training samples in '{path}': {self.summary}. Record longer "
+                'with a moving camera, raise step, or set min_motion lower.'
+            )
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -97,10 +109,12 @@ class ImageSequence:
         target, *others = self._rows[index].tolist()
         # In order of time: a video is decoded forwards.
         images = {frame: self.read(frame) for frame in sorted([target, *others])}
-        sources = tuple(Source(images[other], offset)
-                        for offset, other in zip(self.offsets, others))
-        return TrainingSample(images[target], sources, self._geometry.K_out,
-                              self._frames.name(target))
+        sources = tuple(
+            Source(images[other], offset) for offset, other in zip(self.offsets, others)
+        )
+        return TrainingSample(
+            images[target], sources, self._geometry.K_out, self._frames.name(target)
+        )
 
     def read(self, index: int) -> Image:
         """Read one image (H, W, 3) uint8 RGB, rectified where that is needed."""
@@ -110,7 +124,8 @@ class ImageSequence:
             raise ValueError(
                 f"'{self._frames.name(index)}' is {image.shape[1]}x{image.shape[0]}, but "
                 f"'{self._intrinsics}' is for {width}x{height}. Calibrate at the size of the "
-                'images; all of them must have one size.')
+                'images; all of them must have one size.'
+            )
         return rectify_image(image, self._geometry)
 
 
@@ -118,11 +133,13 @@ class ImageFolder:
     """The images of one folder in the order of their names."""
 
     def __init__(self, path: Path) -> None:
-        self._files = sorted(file for file in path.iterdir()
-                             if file.suffix.lower() in IMAGE_ENDINGS)
+        self._files = sorted(
+            file for file in path.iterdir() if file.suffix.lower() in IMAGE_ENDINGS
+        )
         if not self._files:
-            raise FileNotFoundError(f"Folder '{path}' holds no images "
-                                    f"({', '.join(IMAGE_ENDINGS)}).")
+            raise FileNotFoundError(
+                f"Folder '{path}' holds no images ({', '.join(IMAGE_ENDINGS)})."
+            )
 
     def __len__(self) -> int:
         return len(self._files)
@@ -151,8 +168,10 @@ class Video:
         self._times = np.array(times)
         announced = int(open_video(path).get(cv2.CAP_PROP_FRAME_COUNT))
         if len(times) < 0.9 * announced:
-            raise ValueError(f"Video '{path}' breaks off after {len(times)} of {announced} "
-                             'frames: copy it again.')
+            raise ValueError(
+                f"Video '{path}' breaks off after {len(times)} of {announced} "
+                'frames: copy it again.'
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open file behind: another process opens its own."""
@@ -180,7 +199,8 @@ class Video:
             self._capture = None
             raise ValueError(
                 f"Frame {index} of video '{self.path}' cannot be reached. Write its frames as "
-                f"images (ffmpeg -i '{self.path.name}' frames/%06d.png) and train from those.")
+                f"images (ffmpeg -i '{self.path.name}' frames/%06d.png) and train from those."
+            )
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
     def _capture_before(self, index: int) -> Any:
@@ -196,8 +216,9 @@ class Video:
 
 def _open_frames(path: Path) -> _Frames:
     if not path.exists():
-        raise FileNotFoundError(f"'{path}' does not exist. Expected a folder of images or a "
-                                'video file.')
+        raise FileNotFoundError(
+            f"'{path}' does not exist. Expected a folder of images or a video file."
+        )
     return ImageFolder(path) if path.is_dir() else Video(path)
 
 
@@ -209,9 +230,11 @@ def open_video(path: Path) -> Any:
     """
     capture = cv2.VideoCapture(str(path))
     if not capture.isOpened():
-        raise ValueError(f"'{path}' ({path.stat().st_size} bytes) is no video that OpenCV can "
-                         'decode, or it is cut off. Expected e.g. mp4 or avi; ffmpeg converts '
-                         'others, or writes the frames as images into a folder.')
+        raise ValueError(
+            f"'{path}' ({path.stat().st_size} bytes) is no video that OpenCV can "
+            'decode, or it is cut off. Expected e.g. mp4 or avi; ffmpeg converts '
+            'others, or writes the frames as images into a folder.'
+        )
     return capture
 
 

@@ -21,13 +21,16 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
         ValueError: it holds no JSON object, e.g. because it is cut off.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"'{path}' does not exist; expected {what}. Check the path, or "
-                                'unpack the archive it comes in.')
+        raise FileNotFoundError(
+            f"'{path}' does not exist; expected {what}. Check the path, or "
+            'unpack the archive it comes in.'
+        )
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"'{path}' is damaged or cut off ({error}); expected {what}. Copy it "
-                         'again.') from error
+        raise ValueError(
+            f"'{path}' is damaged or cut off ({error}); expected {what}. Copy it again."
+        ) from error
     if not isinstance(content, dict):
         raise ValueError(f"'{path}' holds no JSON object; expected {what}.")
     return content

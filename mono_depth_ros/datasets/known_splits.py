@@ -31,9 +31,11 @@ class KnownSplit:
 KNOWN_SPLITS = {
     'eigen_test': KnownSplit('test frames of Eigen et al. 2014', 697, 28, 'l'),
     'eigen_benchmark_test': KnownSplit(
-        'those of eigen_test that have improved ground truth (Uhrig et al. 2017)', 652, 28, 'l'),
+        'those of eigen_test that have improved ground truth (Uhrig et al. 2017)', 652, 28, 'l'
+    ),
     'eigen_zhou_train': KnownSplit(
-        "Eigen's training drives without static frames (Zhou et al. 2017)", 39_810, 32, 'lr'),
+        "Eigen's training drives without static frames (Zhou et al. 2017)", 39_810, 32, 'lr'
+    ),
     'eigen_zhou_val': KnownSplit('the validation part of the same', 4_424, 31, 'lr'),
 }
 
@@ -55,8 +57,10 @@ def check_known_split(path: str | Path, name: str) -> list[SplitEntry]:
     entries = read_split(path)
     strange = next((entry for entry in entries if not _FOLDER.fullmatch(entry.folder)), None)
     if strange:
-        raise ValueError(f"Split '{path}', line '{strange}': the folder is not of the form "
-                         "'2011_09_26/2011_09_26_drive_0002_sync'.")
+        raise ValueError(
+            f"Split '{path}', line '{strange}': the folder is not of the form "
+            "'2011_09_26/2011_09_26_drive_0002_sync'."
+        )
     found = {
         'lines': (len(entries), known.lines),
         'different lines': (len(set(entries)), known.lines),
@@ -65,8 +69,10 @@ def check_known_split(path: str | Path, name: str) -> list[SplitEntry]:
     }
     for what, (is_, should) in found.items():
         if is_ != should:
-            raise ValueError(f"Split '{path}' is not {name} ({known.what}): it has {is_} {what}, "
-                             f'expected {should}. Copy the list again.')
+            raise ValueError(
+                f"Split '{path}' is not {name} ({known.what}): it has {is_} {what}, "
+                f'expected {should}. Copy the list again.'
+            )
     return entries
 
 
@@ -83,5 +89,7 @@ def check_apart(training: list[SplitEntry], test: list[SplitEntry], names: str) 
     """
     shared = sorted({entry.folder for entry in training} & {entry.folder for entry in test})
     if shared:
-        raise ValueError(f'{names} share {len(shared)} drives, the first is {shared[0]}: what was '
-                         'trained on is no test. Leave them out of one list.')
+        raise ValueError(
+            f'{names} share {len(shared)} drives, the first is {shared[0]}: what was '
+            'trained on is no test. Leave them out of one list.'
+        )

@@ -44,8 +44,10 @@ class Chosen:
     reach: int
 
     def __str__(self) -> str:
-        return (f'{self.name}: {self.images} images, {self.incomplete} that lack a source, '
-                f'{self.static} of a standing camera, {len(self.entries)} chosen')
+        return (
+            f'{self.name}: {self.images} images, {self.incomplete} that lack a source, '
+            f'{self.static} of a standing camera, {len(self.entries)} chosen'
+        )
 
 
 def find_drives(root: Path) -> list[str]:
@@ -55,11 +57,17 @@ def find_drives(root: Path) -> list[str]:
         FileNotFoundError: there are none.
     """
     cameras = [f'image_{camera:02}' for camera in (*COLOUR.values(), *GRAY.values())]
-    drives = sorted({str(folder.parent.relative_to(root)) for camera in cameras
-                     for folder in root.glob(f'*/*_drive_*/{camera}')})
+    drives = sorted(
+        {
+            str(folder.parent.relative_to(root))
+            for camera in cameras
+            for folder in root.glob(f'*/*_drive_*/{camera}')
+        }
+    )
     if not drives:
-        raise FileNotFoundError(f"'{root}' holds no drives such as "
-                                '2011_09_26/2011_09_26_drive_0001_sync/image_02.')
+        raise FileNotFoundError(
+            f"'{root}' holds no drives such as 2011_09_26/2011_09_26_drive_0001_sync/image_02."
+        )
     return drives
 
 
@@ -74,17 +82,27 @@ def find_bags(root: Path) -> list[str]:
         raise FileNotFoundError(f"Folder '{root}' does not exist; expected one that holds bags.")
     bags = [path.name for path in sorted(root.iterdir()) if _is_bag(path)]
     if not bags:
-        raise FileNotFoundError(f"'{root}' holds no bags: ROS 1 files (.bag), ROS 2 folders with "
-                                'metadata.yaml, .mcap or .db3 files.')
+        raise FileNotFoundError(
+            f"'{root}' holds no bags: ROS 1 files (.bag), ROS 2 folders with "
+            'metadata.yaml, .mcap or .db3 files.'
+        )
     for name in bags:
         if len(name.split()) > 1:
-            raise ValueError(f"Bag '{name}' has a space in its name, and words of a split file "
-                             'are parted by spaces. Rename it.')
+            raise ValueError(
+                f"Bag '{name}' has a space in its name, and words of a split file "
+                'are parted by spaces. Rename it.'
+            )
     return bags
 
 
-def choose_kitti(root: Path, drive: str, offsets: Sequence[int] = (-1, 1), stereo: bool = False,
-                 sides: str = 'l', min_motion: float = 0.0) -> Chosen:
+def choose_kitti(
+    root: Path,
+    drive: str,
+    offsets: Sequence[int] = (-1, 1),
+    stereo: bool = False,
+    sides: str = 'l',
+    min_motion: float = 0.0,
+) -> Chosen:
     """Choose the frames of a drive that have all their sources on disk.
 
     Args:
@@ -102,16 +120,25 @@ def choose_kitti(root: Path, drive: str, offsets: Sequence[int] = (-1, 1), stere
     entries, images, complete_count = [], 0, 0
     for side in sides:
         own, other = files[side], files[OTHER[side]]
-        complete = [number for number in sorted(own)
-                    if all(number + offset in own for offset in offsets)
-                    and (not stereo or number in other)]
+        complete = [
+            number
+            for number in sorted(own)
+            if all(number + offset in own for offset in offsets)
+            and (not stereo or number in other)
+        ]
         images, complete_count = images + len(own), complete_count + len(complete)
         rows = np.array(complete, np.int64)[:, None] + np.array([0, *offsets], np.int64)
         rows = rows[is_moving(rows, partial(_read_number, own), min_motion)]
         entries += [SplitEntry(drive, number, side) for number in rows[:, 0].tolist()]
     entries.sort(key=lambda entry: (entry.index, entry.side))
-    return Chosen(drive, tuple(entries), images, images - complete_count,
-                  complete_count - len(entries), _reach(offsets) * len(sides))
+    return Chosen(
+        drive,
+        tuple(entries),
+        images,
+        images - complete_count,
+        complete_count - len(entries),
+        _reach(offsets) * len(sides),
+    )
 
 
 def choose_bag(root: Path, name: str, options: BagOptions) -> Chosen:
@@ -126,13 +153,19 @@ def choose_bag(root: Path, name: str, options: BagOptions) -> Chosen:
     recording.close()
     stamps = recording.stamps[rows[moving, 0]].tolist()
     period = float(np.median(np.diff(recording.stamps))) if len(recording.stamps) > 1 else 1.0
-    return Chosen(name, tuple(SplitEntry(name, stamp, 'l') for stamp in stamps),
-                  len(recording.stamps), len(recording.stamps) - len(rows), int((~moving).sum()),
-                  round(_reach(options.offsets) * recording.interval / period))
+    return Chosen(
+        name,
+        tuple(SplitEntry(name, stamp, 'l') for stamp in stamps),
+        len(recording.stamps),
+        len(recording.stamps) - len(rows),
+        int((~moving).sum()),
+        round(_reach(options.offsets) * recording.interval / period),
+    )
 
 
-def part(chosen: Iterable[Chosen], share: float,
-         seed: int = 0) -> tuple[list[SplitEntry], list[SplitEntry]]:
+def part(
+    chosen: Iterable[Chosen], share: float, seed: int = 0
+) -> tuple[list[SplitEntry], list[SplitEntry]]:
     """Part targets into training and validation by whole drives or bags.
 
     The same names and seed give the same parts. Of a single drive its end is for validation, and
@@ -151,8 +184,10 @@ def part(chosen: Iterable[Chosen], share: float,
     found = [one for one in chosen if one.entries]
     drives = [one.entries for one in found]
     if not drives:
-        raise ValueError('No frame was chosen: every image lacks neighbours or shows a standing '
-                         'camera. Check offsets and intervals, or set min_motion to 0.')
+        raise ValueError(
+            'No frame was chosen: every image lacks neighbours or shows a standing '
+            'camera. Check offsets and intervals, or set min_motion to 0.'
+        )
     if share == 0:
         return [entry for drive in drives for entry in drive], []
     if len(drives) == 1:
@@ -168,17 +203,20 @@ def part(chosen: Iterable[Chosen], share: float,
     drawn = drawn or {min(order, key=len)[0].folder}
     training, validation = (
         [entry for drive in drives if (drive[0].folder in drawn) == held for entry in drive]
-        for held in (False, True))
+        for held in (False, True)
+    )
     return training, validation
 
 
 def _cut(one: Chosen, share: float) -> tuple[list[SplitEntry], list[SplitEntry]]:
     entries = list(one.entries)
     start = len(entries) - max(1, round(share * len(entries)))
-    training = entries[:max(0, start - one.reach)]
+    training = entries[: max(0, start - one.reach)]
     if not training:
-        raise ValueError(f"'{one.name}' alone has only {len(entries)} targets: too few to part. "
-                         'Give more drives, or 0 as the share of validation.')
+        raise ValueError(
+            f"'{one.name}' alone has only {len(entries)} targets: too few to part. "
+            'Give more drives, or 0 as the share of validation.'
+        )
     return training, entries[start:]
 
 
@@ -208,20 +246,26 @@ def _files_of(folder: Path) -> dict[str, dict[int, Path]]:
         ValueError: a file is empty.
     """
     for kind in (COLOUR, GRAY):
-        files = {side: _numbered(folder / f'image_{camera:02}' / 'data')
-                 for side, camera in kind.items()}
+        files = {
+            side: _numbered(folder / f'image_{camera:02}' / 'data')
+            for side, camera in kind.items()
+        }
         if files['l'] or files['r']:
             for side, camera in kind.items():
                 if files[side]:
                     read_camera(folder.parent / FILE_NAME, camera)
             return files
-    raise FileNotFoundError(f"Drive '{folder}' has no images in image_02/data or image_00/data; "
-                            'unpack its zip again.')
+    raise FileNotFoundError(
+        f"Drive '{folder}' has no images in image_02/data or image_00/data; unpack its zip again."
+    )
 
 
 def _numbered(folder: Path) -> dict[int, Path]:
-    files = {int(path.stem): path for path in folder.glob('*')
-             if path.suffix in ENDINGS and path.stem.isdigit()}
+    files = {
+        int(path.stem): path
+        for path in folder.glob('*')
+        if path.suffix in ENDINGS and path.stem.isdigit()
+    }
     empty = next((path for path in files.values() if not path.stat().st_size), None)
     if empty:
         raise ValueError(f"Image '{empty}' is empty; unpack its drive again.")

@@ -40,8 +40,9 @@ def read_split(path: str | Path) -> list[SplitEntry]:
         )
     # A file that is no text fails at its first line, by name.
     lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
-    entries = [_entry(line, f'{path}:{number}') for number, line in enumerate(lines, 1)
-               if line.strip()]
+    entries = [
+        _entry(line, f'{path}:{number}') for number, line in enumerate(lines, 1) if line.strip()
+    ]
     if not entries:
         raise ValueError(f"Split file '{path}' is empty; expected lines 'folder index side'.")
     return entries

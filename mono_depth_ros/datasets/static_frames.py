@@ -34,8 +34,9 @@ def motion_between(first: Image, second: Image) -> float:
     return float(np.median(np.hypot(flow[..., 0], flow[..., 1])))
 
 
-def is_moving(frames: NDArray[np.int64], read: Callable[[int], Image],
-              min_motion: float = MIN_MOTION) -> Mask:
+def is_moving(
+    frames: NDArray[np.int64], read: Callable[[int], Image], min_motion: float = MIN_MOTION
+) -> Mask:
     """Say which samples show motion between the target and each of its sources.
 
     Args:
@@ -49,8 +50,12 @@ def is_moving(frames: NDArray[np.int64], read: Callable[[int], Image],
     """
     if not min_motion > 0:
         return np.ones(len(frames), bool)
-    pairs = np.unique(np.sort(np.stack([
-        np.repeat(frames[:, 0], frames.shape[1] - 1), frames[:, 1:].ravel()], axis=1)), axis=0)
+    pairs = np.unique(
+        np.sort(
+            np.stack([np.repeat(frames[:, 0], frames.shape[1] - 1), frames[:, 1:].ravel()], axis=1)
+        ),
+        axis=0,
+    )
     # A frame's small image is kept until the last pair it opens: never more than a short window.
     last_use = dict(pairs.tolist())
     by_later: dict[int, list[int]] = {}
@@ -60,10 +65,18 @@ def is_moving(frames: NDArray[np.int64], read: Callable[[int], Image],
     still = set()
     for index in np.unique(pairs).tolist():
         small = small_gray(read(index))
-        still |= {(earlier, index) for earlier in by_later.get(index, ())
-                  if motion_between(window[earlier], small) < min_motion}
+        still |= {
+            (earlier, index)
+            for earlier in by_later.get(index, ())
+            if motion_between(window[earlier], small) < min_motion
+        }
         window = {known: kept for known, kept in window.items() if last_use[known] > index}
         if index in last_use:
             window[index] = small
-    return np.array([not any((min(row[0], other), max(row[0], other)) in still
-                             for other in row[1:]) for row in frames.tolist()], bool)
+    return np.array(
+        [
+            not any((min(row[0], other), max(row[0], other)) in still for other in row[1:])
+            for row in frames.tolist()
+        ],
+        bool,
+    )

@@ -101,12 +101,14 @@ def find_step(first: Image, second: Image, K: Matrix) -> Step:
     if len(before) < _FEWEST_TRACKS:
         raise ValueError(
             f'only {len(before)} of their points can be tracked, expected {_FEWEST_TRACKS} or '
-            'more. Take images closer in time, and leave out what is black or blurred.')
+            'more. Take images closer in time, and leave out what is black or blurred.'
+        )
     flow = np.linalg.norm(after - before, axis=1)
     if np.median(flow) < _STANDS * width:
         return Step(np.eye(4), np.nan)
-    essential, _ = cv2.findEssentialMat(before, after, K, method=cv2.RANSAC, prob=0.9999,
-                                        threshold=_OFF_LINE)
+    essential, _ = cv2.findEssentialMat(
+        before, after, K, method=cv2.RANSAC, prob=0.9999, threshold=_OFF_LINE
+    )
     if essential is None or essential.shape != (3, 3):
         raise ValueError(f'no motion of a camera explains how {len(before)} of their points move.')
     motion = np.eye(4)
@@ -121,9 +123,12 @@ def find_step(first: Image, second: Image, K: Matrix) -> Step:
 
 def _tracks(first: Image, second: Image, road: Mask) -> tuple[Points, Points]:
     """Track corners from one image to the other and back: (N, 2) and (N, 2) [px]."""
-    corners = [cv2.goodFeaturesToTrack(first, _CORNERS, _QUALITY, _APART),
-               cv2.goodFeaturesToTrack(first, _ROAD_CORNERS, _ROAD_QUALITY, _APART,
-                                       mask=road.astype(np.uint8))]
+    corners = [
+        cv2.goodFeaturesToTrack(first, _CORNERS, _QUALITY, _APART),
+        cv2.goodFeaturesToTrack(
+            first, _ROAD_CORNERS, _ROAD_QUALITY, _APART, mask=road.astype(np.uint8)
+        ),
+    ]
     found = [some.reshape(-1, 1, 2) for some in corners if some is not None]
     if not found:
         return np.empty((0, 2)), np.empty((0, 2))
@@ -136,8 +141,9 @@ def _tracks(first: Image, second: Image, road: Mask) -> tuple[Points, Points]:
 
 def _followed(first: Image, second: Image, points: Points) -> tuple[Points, Mask]:
     """Return where points (N, 1, 2) of one image are in the other, and which were found."""
-    moved, found, _ = cv2.calcOpticalFlowPyrLK(first, second, points, np.empty_like(points),
-                                               winSize=(21, 21), maxLevel=4)
+    moved, found, _ = cv2.calcOpticalFlowPyrLK(
+        first, second, points, np.empty_like(points), winSize=(21, 21), maxLevel=4
+    )
     return np.asarray(moved, np.float32), np.asarray(found)[:, 0] == 1
 
 
@@ -169,7 +175,8 @@ def _lengths(steps: list[Step], camera_height: float) -> Matrix:
     if np.isnan(found[~at_rest]).all() and not at_rest.all():
         raise ValueError(
             f'None of {len(steps)} steps shows enough road below the camera to say how long it '
-            'is. Expected a camera that looks along its way, not far above it.')
+            'is. Expected a camera that looks along its way, not far above it.'
+        )
     return np.where(at_rest, 0.0, _smoothed(found))
 
 
@@ -179,8 +186,8 @@ def _smoothed(values: Matrix) -> Matrix:
     if not len(known):
         return np.zeros_like(values)
     places = np.arange(len(values))
-    medians = np.array([
-        np.median(values[known[np.abs(known - place) <= _MEDIAN_REACH]])
-        for place in known])
+    medians = np.array(
+        [np.median(values[known[np.abs(known - place) <= _MEDIAN_REACH]]) for place in known]
+    )
     filled = np.pad(np.interp(places, known, medians), _MEAN_REACH, mode='edge')
     return np.convolve(filled, np.full(2 * _MEAN_REACH + 1, 1 / (2 * _MEAN_REACH + 1)), 'valid')

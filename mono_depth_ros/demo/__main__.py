@@ -119,7 +119,9 @@ def record(
         recorder = _start_recorder(stack, clip, folder / 'recording')
         _wait_until_active(node, recorder)
         player = Child(
-            'mono_depth_ros.cli.replay_bag', _replay_command(clip, chosen), environment,
+            'mono_depth_ros.cli.replay_bag',
+            _replay_command(clip, chosen),
+            environment,
             folder / 'replay_bag.log',
         )
         stack.callback(player.stop)
@@ -131,8 +133,14 @@ def record(
             f'Its log: {node.log}'
         )
     return DemoResult(
-        clip, card, depth_scale, folder / 'recording', recorder.counts, recorder.depths,
-        recorder.frame_rate, recorder.status,
+        clip,
+        card,
+        depth_scale,
+        folder / 'recording',
+        recorder.counts,
+        recorder.depths,
+        recorder.frame_rate,
+        recorder.status,
     )
 
 
@@ -153,8 +161,16 @@ def node_command(clip: DemoClip, model: str, depth_scale: float | None) -> list[
 def _replay_command(clip: DemoClip, chosen: argparse.Namespace) -> list[str]:
     duration = ['--duration', str(chosen.duration)] if chosen.duration else []
     return [
-        str(clip.bag), '--topics', *clip.topics, '--clock', str(CLOCK_HZ), *duration,
-        '--wait-for-subscribers', str(MATCH_SECONDS), '--subscribers', str(READERS),
+        str(clip.bag),
+        '--topics',
+        *clip.topics,
+        '--clock',
+        str(CLOCK_HZ),
+        *duration,
+        '--wait-for-subscribers',
+        str(MATCH_SECONDS),
+        '--subscribers',
+        str(READERS),
     ]
 
 
@@ -225,15 +241,25 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add('--bag', help='your own bag: ROS 1 .bag, ROS 2 folder, .mcap or .db3')
     add('--image-topic', help='image topic of your bag, where it has several')
-    add('--duration', type=float, metavar='S',
-        help=f'play only the first seconds (of your bag: {OWN_BAG_SECONDS:.0f})')
+    add(
+        '--duration',
+        type=float,
+        metavar='S',
+        help=f'play only the first seconds (of your bag: {OWN_BAG_SECONDS:.0f})',
+    )
     add('--model', default=DepthNodeConfig().model, help='model card (default: %(default)s)')
     add('--depth-scale', type=float, metavar='M', help="metres per unit of the network's depth")
     add('--data', default='../shared/data', help='folder that may hold kitti/ (%(default)s)')
     add('--street', action='store_true', help='the synthetic street, even where KITTI is at hand')
     add('--street-frames', type=int, default=60, help='length of the street clip (%(default)s)')
-    add('--street-size', type=int, nargs=2, default=(320, 1024), metavar=('H', 'W'),
-        help='size of the street images (320 1024)')
+    add(
+        '--street-size',
+        type=int,
+        nargs=2,
+        default=(320, 1024),
+        metavar=('H', 'W'),
+        help='size of the street images (320 1024)',
+    )
     add('--output', default='demo', help='folder for out/, preview.png, preview.mp4 (%(default)s)')
     add('--domain-id', type=int, help='ROS domain (default: one that is free here)')
     return parser

@@ -58,8 +58,7 @@ def read_frames(recording: Path, image_topic: str) -> Iterator[DemoFrame]:
             parts[connection.topic] = message
             if len(parts) == len(wanted):
                 del waiting[stamp]
-                yield _frame(stamp, parts[image_topic], parts[depth_topic],
-                             parts.get(CLOUD_TOPIC))
+                yield _frame(stamp, parts[image_topic], parts[depth_topic], parts.get(CLOUD_TOPIC))
             while len(waiting) > PATIENCE:
                 del waiting[next(iter(waiting))]
 

@@ -72,7 +72,10 @@ def render_film(result: DemoResult, output: Path) -> DemoResult:
     count, scale, rate = _survey(result)
     caption = caption_of(result)
     frames = tqdm(
-        read_frames(result.recording, topic), total=count, desc='Rendering', unit=' frames',
+        read_frames(result.recording, topic),
+        total=count,
+        desc='Rendering',
+        unit=' frames',
         disable=None,
     )
     pictures = (render_picture(frame, scale, caption) for frame in frames)
@@ -111,9 +114,11 @@ def closing_table(result: DemoResult) -> str:
         ('clouds recorded', f'{result.counts.get(CLOUD_TOPIC, 0)}{stride}'),
         ('frames dropped', drops),
         ('rate', f'{result.frame_rate:.1f} depth images/s'),
-        ('age p50 / p95',
-         f'{status.number("age_p50_ms"):.0f} / {status.number("age_p95_ms"):.0f} ms '
-         f'from reception to publication'),
+        (
+            'age p50 / p95',
+            f'{status.number("age_p50_ms"):.0f} / {status.number("age_p95_ms"):.0f} ms '
+            f'from reception to publication',
+        ),
         ('recording', str(result.recording)),
         ('pictures', ', '.join(str(file) for file in result.files)),
     ]

@@ -47,14 +47,25 @@ def untrained_network(name: str, size: tuple[int, int]) -> DepthNetwork:
 
 def untrained_card(name: str, size: tuple[int, int]) -> ModelCard:
     """Return a card of a network at a size (height, width), without weights."""
-    return ModelCard(name=name, network=name, weights=None, seed=0, input_size=size,
-                     min_depth=0.1, max_depth=100.0, depth_unit='relative', training_data='none',
-                     license_code='Apache-2.0', license_weights='none')
+    return ModelCard(
+        name=name,
+        network=name,
+        weights=None,
+        seed=0,
+        input_size=size,
+        min_depth=0.1,
+        max_depth=100.0,
+        depth_unit='relative',
+        training_data='none',
+        license_code='Apache-2.0',
+        license_weights='none',
+    )
 
 
 @torch.inference_mode()
-def measure_latency(network: DepthNetwork, size: tuple[int, int], threads: int,
-                    repetitions: int) -> Latency:
+def measure_latency(
+    network: DepthNetwork, size: tuple[int, int], threads: int, repetitions: int
+) -> Latency:
     """Time a network on one image, in PyTorch as it is (eager, float32).
 
     Args:

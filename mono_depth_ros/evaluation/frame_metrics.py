@@ -177,7 +177,9 @@ def compare_depth(
     if not pixels:
         raise ValueError(
             f'No pixel is left to compare: {missing} have true depth, but none of them a '
-            'prediction (finite, above 0).' if missing else 'No pixel has true depth (finite, '
+            'prediction (finite, above 0).'
+            if missing
+            else 'No pixel has true depth (finite, '
             'above 0, within mask and limits) to compare with.'
         )
     boundary_f1 = boundary_counts(d, t, both).f1
@@ -237,8 +239,14 @@ class RunningMean:
         Raises:
             ValueError: its ranges are others than those of the frames before.
         """
-        values = np.array([*frame.errors, frame.silog, frame.boundary_f1,
-                           *(value for part in frame.ranges for value in part.errors)])
+        values = np.array(
+            [
+                *frame.errors,
+                frame.silog,
+                frame.boundary_f1,
+                *(value for part in frame.ranges for value in part.errors),
+            ]
+        )
         if not self._count:
             self._sums, self._counts = np.zeros(values.size), np.zeros(values.size, np.int64)
             self._ranges = [part._replace(pixels=0, frames=0) for part in frame.ranges]
@@ -267,11 +275,16 @@ class RunningMean:
         means = np.full(self._sums.size, np.nan)
         np.divide(self._sums, self._counts, out=means, where=self._counts > 0)
         width = len(DepthMetrics._fields)
-        rows = [DepthMetrics(*(float(value) for value in means[start : start + width]))
-                for start in (0, *range(width + 2, means.size, width))]
+        rows = [
+            DepthMetrics(*(float(value) for value in means[start : start + width]))
+            for start in (0, *range(width + 2, means.size, width))
+        ]
         return FrameMetrics(
-            rows[0], float(means[width]), float(means[width + 1]),
-            tuple(part._replace(errors=row) for part, row in zip(self._ranges, rows[1:])))
+            rows[0],
+            float(means[width]),
+            float(means[width + 1]),
+            tuple(part._replace(errors=row) for part, row in zip(self._ranges, rows[1:])),
+        )
 
 
 def mean_frames(frames: Iterable[FrameMetrics]) -> FrameMetrics:

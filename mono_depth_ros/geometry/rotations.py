@@ -36,24 +36,30 @@ def matrix_from_quaternion(quaternion: ArrayLike) -> Array:
     given = np.asarray(quaternion, float)
     length = float(np.linalg.norm(given))
     if not abs(length - 1) < _UNIT_TOLERANCE:
-        raise ValueError(f'Quaternion (x, y, z, w) = {given.tolist()} has length {length:g}, '
-                         'expected 1. Check who publishes it.')
+        raise ValueError(
+            f'Quaternion (x, y, z, w) = {given.tolist()} has length {length:g}, '
+            'expected 1. Check who publishes it.'
+        )
     x, y, z, w = given / length
-    return np.array([
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ])
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
 
 
 def matrix_from_euler(roll: float, pitch: float, yaw: float) -> Array:
     """Return the rotation (3, 3) Rz(yaw) Ry(pitch) Rx(roll) [rad]: the fixed axes of REP 103."""
     (sr, sp, sy), (cr, cp, cy) = np.sin([roll, pitch, yaw]), np.cos([roll, pitch, yaw])
-    return np.array([
-        [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
-        [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
-        [-sp, cp * sr, cp * cr],
-    ])
+    return np.array(
+        [
+            [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
+            [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
+            [-sp, cp * sr, cp * cr],
+        ]
+    )
 
 
 def rigid(rotation: ArrayLike, translation: ArrayLike) -> Array:

@@ -67,7 +67,8 @@ class Trajectory:
         pose = np.array(translation, float), np.array(rotation, float)
         self._poses.insert(place, pose)
         self._is_constant = self._is_constant and all(
-            np.allclose(now, then, atol=_STILL) for now, then in zip(pose, self._poses[0]))
+            np.allclose(now, then, atol=_STILL) for now, then in zip(pose, self._poses[0])
+        )
 
     def forget(self, before: int) -> None:
         """Drop the poses before a stamp, but the last of them."""
@@ -90,9 +91,10 @@ class Trajectory:
         if end - start > LONGEST_GAP:
             return None
         share = (stamp - start) / (end - start)
-        (place, turn), (next_place, next_turn) = self._poses[after - 1:after + 1]
-        return transform_matrix((1 - share) * place + share * next_place,
-                                _slerp(turn, next_turn, share))
+        (place, turn), (next_place, next_turn) = self._poses[after - 1 : after + 1]
+        return transform_matrix(
+            (1 - share) * place + share * next_place, _slerp(turn, next_turn, share)
+        )
 
 
 class TransformTree:
@@ -107,8 +109,9 @@ class TransformTree:
         """The names of all frames, sorted."""
         return sorted({*self._parents, *(parent for parent, _ in self._parents.values())})
 
-    def add_fixed(self, parent: str, child: str, parent_from_child: Matrix,
-                  by_hand: bool = False) -> None:
+    def add_fixed(
+        self, parent: str, child: str, parent_from_child: Matrix, by_hand: bool = False
+    ) -> None:
         """Add a transform (4, 4) that never changes.
 
         A later one of the same child replaces it, but never one that was given by hand.
@@ -119,8 +122,14 @@ class TransformTree:
         if by_hand or child not in self._given:
             self._parents[child] = parent, parent_from_child
 
-    def add(self, parent: str, child: str, stamp: int, translation: Sequence[float],
-            rotation: Sequence[float]) -> None:
+    def add(
+        self,
+        parent: str,
+        child: str,
+        stamp: int,
+        translation: Sequence[float],
+        rotation: Sequence[float],
+    ) -> None:
         """Add where a child was at one time; a fixed transform of the same child wins."""
         parent, child = _plain(parent), _plain(child)
         known = self._parents.get(child)
@@ -191,7 +200,8 @@ class TransformTree:
             raise TransformUnknownError(
                 f"Frames '{target}' and '{source}' are not connected: their trees end in "
                 f"'{to_target[-1]}' and '{to_source[-1]}'. Record /tf and /tf_static from the "
-                'start, or give the transform in an extrinsics file.')
+                'start, or give the transform in an extrinsics file.'
+            )
         return common
 
     def _climb(self, frame: str, ancestor: str, stamp: int | None) -> Matrix:
@@ -201,13 +211,16 @@ class TransformTree:
             parent, link = self._parents[frame]
             step = _pose(link, stamp)
             if step is None and stamp is None:
-                raise TransformUnknownError(f"'{frame}' moves in '{parent}'; a transform that is "
-                                            'the same at all times is needed.')
+                raise TransformUnknownError(
+                    f"'{frame}' moves in '{parent}'; a transform that is "
+                    'the same at all times is needed.'
+                )
             if step is None:
                 raise TransformUnknownError(
                     f"Where '{frame}' is in '{parent}' is not known at "
                     f'{(stamp or 0) / NANOSECONDS:.3f} s: /tf has nothing close enough around '
-                    'it.')
+                    'it.'
+                )
             matrix = step @ matrix
             frame = parent
         return matrix
@@ -218,7 +231,8 @@ class TransformTree:
             parent = self._parents[line[-1]][0]
             if parent in line:
                 raise TransformUnknownError(
-                    f"Frames {' → '.join([*line, parent])} form a loop. Check who publishes /tf.")
+                    f'Frames {" → ".join([*line, parent])} form a loop. Check who publishes /tf.'
+                )
             line.append(parent)
         return line
 
@@ -227,13 +241,16 @@ class TransformTree:
         if frame in known:
             return
         if not known:
-            raise TransformUnknownError(f"Frame '{frame}' is not known: there is no /tf_static. "
-                                        'Record it, or give the transform in an extrinsics file.')
+            raise TransformUnknownError(
+                f"Frame '{frame}' is not known: there is no /tf_static. "
+                'Record it, or give the transform in an extrinsics file.'
+            )
         near = get_close_matches(frame, known, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ''
         raise TransformUnknownError(
             f"Frame '{frame}' is not known.{hint} Known: {', '.join(known)}. Record "
-            '/tf_static, or give the transform in an extrinsics file.')
+            '/tf_static, or give the transform in an extrinsics file.'
+        )
 
 
 def _pose(link: Matrix | Trajectory, stamp: int | None) -> Matrix | None:
@@ -259,4 +276,5 @@ def _slerp(first: Matrix, second: Matrix, share: float) -> Matrix:
     if angle < 1e-6:
         return first
     return np.asarray(
-        (np.sin((1 - share) * angle) * first + np.sin(share * angle) * second) / np.sin(angle))
+        (np.sin((1 - share) * angle) * first + np.sin(share * angle) * second) / np.sin(angle)
+    )

@@ -19,8 +19,9 @@ def load(images: Sequence[Image], batch: Tensor) -> None:
         resize_into(image, place)
 
 
-def unload(disparity: Tensor, sizes: Sequence[Size], lines: Sequence[InverseDepthLine]
-           ) -> list[Depth]:
+def unload(
+    disparity: Tensor, sizes: Sequence[Size], lines: Sequence[InverseDepthLine]
+) -> list[Depth]:
     """Turn disparity into depth at the sizes of the cameras.
 
     Disparity is resized and only then inverted: inverse depth is linear on a plane.
@@ -33,8 +34,7 @@ def unload(disparity: Tensor, sizes: Sequence[Size], lines: Sequence[InverseDept
     Returns:
         (H, W) float32 per camera, each with memory of its own.
     """
-    return [_depth(each, size, *line)
-            for each, size, line in zip(disparity.numpy(), sizes, lines)]
+    return [_depth(each, size, *line) for each, size, line in zip(disparity.numpy(), sizes, lines)]
 
 
 def _depth(disparity: Depth, size: Size, offset: float, slope: float) -> Depth:

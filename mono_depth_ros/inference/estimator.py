@@ -171,8 +171,16 @@ class DepthEstimator:
             _forget_oldest(self._served)
             _forget_oldest(self._refused)
             job = EngineJob(
-                self._network, self._fingerprint, size, 1, self.device, self._precision,
-                torch.get_num_threads(), cache_folder(), self._report)
+                self._network,
+                self._fingerprint,
+                size,
+                1,
+                self.device,
+                self._precision,
+                torch.get_num_threads(),
+                cache_folder(),
+                self._report,
+            )
             depth_range = self.card.min_depth, self.card.max_depth
             try:
                 self._served[size] = serve(self._backends, job, self._batches, depth_range)

@@ -31,8 +31,9 @@ def resize_into(image: Tensor, place: Tensor) -> None:
     """Resize an image (H, W, 3) uint8 to the size of its place (h, w, 3), as OpenCV does."""
     from_size, to_size = _size(image), _size(place)
     averages = is_shrunk(from_size, to_size)
-    rows, columns = (resampling_matrix(*extents, averages, image.device)
-                     for extents in zip(from_size, to_size))
+    rows, columns = (
+        resampling_matrix(*extents, averages, image.device) for extents in zip(from_size, to_size)
+    )
     height, width = to_size
     fewer_rows = (rows @ image.flatten(1).float()).view(height, -1, 3)
     # One product for all rows and colours: (h, 3, W) by (W, w).
@@ -64,13 +65,15 @@ def resampling_matrix(extent: int, wanted: int, averages: bool, device: torch.de
     return torch.from_numpy(weights.astype(np.float32)).to(device)
 
 
-def unload(disparity: Tensor, sizes: Sequence[Size], lines: Sequence[InverseDepthLine]
-           ) -> list[Depth]:
+def unload(
+    disparity: Tensor, sizes: Sequence[Size], lines: Sequence[InverseDepthLine]
+) -> list[Depth]:
     """Turn disparity into depth at the sizes of the cameras, see cpu_io.unload."""
     pinned = []
     for each, size, (offset, slope) in zip(disparity, sizes, lines):
-        inverse = F.interpolate((each * slope + offset)[None, None], size, mode='bilinear',
-                                align_corners=False)
+        inverse = F.interpolate(
+            (each * slope + offset)[None, None], size, mode='bilinear', align_corners=False
+        )
         pinned.append(torch.empty(size, pin_memory=disparity.is_cuda))
         pinned[-1].copy_(inverse[0, 0].reciprocal_(), non_blocking=True)
     if disparity.is_cuda:

@@ -38,15 +38,17 @@ class BatchLimit:
         clock: steady time [s].
     """
 
-    def __init__(self, grow_after: float = GROW_AFTER_S,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, grow_after: float = GROW_AFTER_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.limit: int | None = None
         self._grow_after = grow_after
         self._clock = clock
         self._changed = 0.0
 
-    def run(self, work: Callable[[Sequence[Given]], list[Result]], batch: Sequence[Given]
-            ) -> list[Result]:
+    def run(
+        self, work: Callable[[Sequence[Given]], list[Result]], batch: Sequence[Given]
+    ) -> list[Result]:
         """Return what `work` makes of a batch, in order, run in parts if need be.
 
         Raises:
@@ -55,7 +57,7 @@ class BatchLimit:
         self._grow(len(batch))
         results: list[Result] = []
         while len(results) < len(batch):
-            part = batch[len(results):len(results) + (self.limit or len(batch))]
+            part = batch[len(results) : len(results) + (self.limit or len(batch))]
             done = _attempt(work, part)
             if done is None and len(part) == 1:
                 done = _attempt(work, part)  # with the caches empty
@@ -69,7 +71,8 @@ class BatchLimit:
         if failed == 1:
             raise MemoryExhaustedError(
                 'memory ran out for a single image: end what else uses the device, or take a '
-                'smaller model')
+                'smaller model'
+            )
 
     def _grow(self, wanted: int) -> None:
         if self.limit is None or self._clock() - self._changed < self._grow_after:
@@ -78,8 +81,9 @@ class BatchLimit:
         self.limit, self._changed = doubled if doubled < wanted else None, self._clock()
 
 
-def _attempt(work: Callable[[Sequence[Given]], list[Result]], part: Sequence[Given]
-             ) -> list[Result] | None:
+def _attempt(
+    work: Callable[[Sequence[Given]], list[Result]], part: Sequence[Given]
+) -> list[Result] | None:
     """Run a part; None when memory ran out, with all given back that the attempt held."""
     try:
         return work(part)

@@ -30,9 +30,11 @@ from mono_depth_ros.messages.camera_info import (
 
 Matrix = NDArray[np.float64]
 
-_EXPECTED = ('the YAML file that camera_calibration writes: image_width, image_height, '
-             'camera_matrix: {data: [9 numbers]}, distortion_model, '
-             'distortion_coefficients: {data: […]}')
+_EXPECTED = (
+    'the YAML file that camera_calibration writes: image_width, image_height, '
+    'camera_matrix: {data: [9 numbers]}, distortion_model, '
+    'distortion_coefficients: {data: […]}'
+)
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
@@ -49,20 +51,24 @@ def read_calibration_file(path: str | Path) -> CameraModel:
     try:
         content = yaml.safe_load(path.read_text(encoding='utf-8'))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"Calibration '{path}' is no YAML: {error}. Expected {_EXPECTED}."
-                         ) from error
+        raise ValueError(
+            f"Calibration '{path}' is no YAML: {error}. Expected {_EXPECTED}."
+        ) from error
     try:
         return camera_model(
-            int(content['image_width']), int(content['image_height']),
+            int(content['image_width']),
+            int(content['image_height']),
             _numbers(content, 'camera_matrix', 9),
             _numbers(content, 'distortion_coefficients', default=()).tolist(),
             _numbers(content, 'rectification_matrix', 9, _IDENTITY),
             _numbers(content, 'projection_matrix', 12, (0.0,) * 12),
-            str(content.get('distortion_model', 'plumb_bob')))
+            str(content.get('distortion_model', 'plumb_bob')),
+        )
     except (KeyError, TypeError) as error:
         reason = f'{error} is missing' if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"Calibration '{path}' cannot be read: {reason}. Expected {_EXPECTED}."
-                         ) from error
+        raise ValueError(
+            f"Calibration '{path}' cannot be read: {reason}. Expected {_EXPECTED}."
+        ) from error
     except ValueError as error:
         raise ValueError(f"Calibration '{path}': {error}") from error
 
@@ -98,11 +104,16 @@ def check_principal_point(K: Matrix, size: tuple[int, int], where: str) -> None:
         raise ValueError(
             f'{where}: the principal point ({K[0, 2]:.1f}, {K[1, 2]:.1f}) lies outside the image '
             f'of {width}x{height}. The calibration belongs to images of another size: calibrate '
-            'at this size, or scale fx, fy, cx and cy with the image.')
+            'at this size, or scale fx, fy, cx and cy with the image.'
+        )
 
 
-def _numbers(content: dict[str, Any], key: str, count: int | None = None,
-             default: tuple[float, ...] | None = None) -> Matrix:
+def _numbers(
+    content: dict[str, Any],
+    key: str,
+    count: int | None = None,
+    default: tuple[float, ...] | None = None,
+) -> Matrix:
     if default is not None and key not in content:
         return np.asarray(default, float)
     values = np.asarray(content[key]['data'], float).ravel()

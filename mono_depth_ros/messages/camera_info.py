@@ -13,8 +13,11 @@ Mask = NDArray[np.bool_]
 Maps = tuple[NDArray[Any], NDArray[Any]]
 
 # How many coefficients each distortion model may have; none at all means no distortion.
-_COEFFICIENTS = {'plumb_bob': (4, 5), 'rational_polynomial': (4, 5, 8, 12, 14),
-                 'equidistant': (4,)}
+_COEFFICIENTS = {
+    'plumb_bob': (4, 5),
+    'rational_polynomial': (4, 5, 8, 12, 14),
+    'equidistant': (4,),
+}
 _EQUIDISTANT = 'equidistant'
 # What no lens comes near; beyond, float32 and the distortion's polynomials overflow.
 _FOCAL_LENGTHS = (1e-2, 1e7)  # [px]
@@ -74,9 +77,17 @@ class ImageGeometry:
     valid: Mask | None = None
 
 
-def camera_model(width: int, height: int, K: ArrayLike, D: Sequence[float], R: ArrayLike,
-                 P: ArrayLike, distortion_model: str, binning: tuple[int, int] = (0, 0),
-                 roi: tuple[int, int, int, int] = (0, 0, 0, 0)) -> CameraModel:
+def camera_model(
+    width: int,
+    height: int,
+    K: ArrayLike,
+    D: Sequence[float],
+    R: ArrayLike,
+    P: ArrayLike,
+    distortion_model: str,
+    binning: tuple[int, int] = (0, 0),
+    roi: tuple[int, int, int, int] = (0, 0, 0, 0),
+) -> CameraModel:
     """Read the fields of a CameraInfo message.
 
     Args:
@@ -98,21 +109,24 @@ def camera_model(width: int, height: int, K: ArrayLike, D: Sequence[float], R: A
     _check_intrinsics(K_full, P_full)
     coefficients = tuple(float(value) for value in D)
     if not np.isfinite([*coefficients, *rotation.ravel()]).all():
-        raise ValueError(f'D = {coefficients} and R = {rotation.ravel().tolist()} must be finite; '
-                         f'run camera_calibration again.')
+        raise ValueError(
+            f'D = {coefficients} and R = {rotation.ravel().tolist()} must be finite; '
+            f'run camera_calibration again.'
+        )
     if any(abs(value) > _MAX_ENTRY for value in coefficients):
-        raise ValueError(f'D = {coefficients} has entries beyond {_MAX_ENTRY:g}; '
-                         f'run camera_calibration again.')
+        raise ValueError(
+            f'D = {coefficients} has entries beyond {_MAX_ENTRY:g}; run camera_calibration again.'
+        )
     _check_coefficients(distortion_model, coefficients)
     rotation = rotation if rotation.any() else np.eye(3)
     size = _checked_size(width, height, binning, roi)
     to_image = _roi_and_binning(binning, roi)
-    return CameraModel(size, to_image @ K_full, coefficients, rotation, to_image @ P_full,
-                       distortion_model)
+    return CameraModel(
+        size, to_image @ K_full, coefficients, rotation, to_image @ P_full, distortion_model
+    )
 
 
-def image_geometry_for(model: CameraModel, input: str,
-                       rectify: bool) -> ImageGeometry:
+def image_geometry_for(model: CameraModel, input: str, rectify: bool) -> ImageGeometry:
     """Decide on the intrinsics of a camera's images, and on how to rectify them.
 
     Args:
@@ -148,8 +162,10 @@ def rectify_image(image: NDArray[np.uint8], geometry: ImageGeometry) -> NDArray[
         return image
     expected = geometry.maps[0].shape[:2]
     if image.shape[:2] != expected:
-        raise ValueError(f'Image is {image.shape[1]}x{image.shape[0]}, but its camera_info is for '
-                         f'{expected[1]}x{expected[0]}.')
+        raise ValueError(
+            f'Image is {image.shape[1]}x{image.shape[0]}, but its camera_info is for '
+            f'{expected[1]}x{expected[0]}.'
+        )
     return np.asarray(cv2.remap(image, *geometry.maps, cv2.INTER_LINEAR), np.uint8)
 
 
@@ -158,14 +174,17 @@ def _geometry_of_rectified(model: CameraModel) -> ImageGeometry:
         raise ValueError(
             'The images are declared rectified, but P in camera_info is all zero and D is not, '
             'so nobody knows the intrinsics of the rectified image. Set input:=raw if the images '
-            'are raw, or publish a camera_info with P.')
+            'are raw, or publish a camera_info with P.'
+        )
     return ImageGeometry(model.rectified_K)
 
 
 def _check_intrinsics(K: Matrix, P: Matrix) -> None:
     if not K.any():
-        raise ValueError('The camera is not calibrated: K is all zero. Run camera_calibration, '
-                         'or remap camera_info to a topic that has a calibration.')
+        raise ValueError(
+            'The camera is not calibrated: K is all zero. Run camera_calibration, '
+            'or remap camera_info to a topic that has a calibration.'
+        )
     for name, matrix in (('K', K), ('P', P)):
         if matrix is P and not P.any():
             continue
@@ -173,36 +192,44 @@ def _check_intrinsics(K: Matrix, P: Matrix) -> None:
         if not np.isfinite(matrix).all():
             raise ValueError(f'{text} has values that are not finite; calibrate the camera again.')
         if not all(_FOCAL_LENGTHS[0] <= matrix[i, i] <= _FOCAL_LENGTHS[1] for i in (0, 1)):
-            raise ValueError(f'{text} has focal lengths {matrix[0, 0]:g} and {matrix[1, 1]:g}; '
-                             f'they must be positive, {_FOCAL_LENGTHS[0]:g} to '
-                             f'{_FOCAL_LENGTHS[1]:g} pixels. Calibrate the camera again.')
+            raise ValueError(
+                f'{text} has focal lengths {matrix[0, 0]:g} and {matrix[1, 1]:g}; '
+                f'they must be positive, {_FOCAL_LENGTHS[0]:g} to '
+                f'{_FOCAL_LENGTHS[1]:g} pixels. Calibrate the camera again.'
+            )
         if np.abs(matrix).max() > _MAX_ENTRY:
-            raise ValueError(f'{text} has entries beyond {_MAX_ENTRY:g} pixels. '
-                             f'Calibrate the camera again.')
+            raise ValueError(
+                f'{text} has entries beyond {_MAX_ENTRY:g} pixels. Calibrate the camera again.'
+            )
         if not np.array_equal(matrix[2, :3], (0, 0, 1)):
-            raise ValueError(f'{text} must have 0 0 1 in its last row. '
-                             f'Check who publishes camera_info.')
+            raise ValueError(
+                f'{text} must have 0 0 1 in its last row. Check who publishes camera_info.'
+            )
 
 
 def _check_coefficients(distortion_model: str, coefficients: tuple[float, ...]) -> None:
     allowed = _COEFFICIENTS.get(distortion_model)
     if allowed is None or not coefficients or len(coefficients) in allowed:
         return
-    raise ValueError(f"D has {len(coefficients)} coefficients; distortion model "
-                     f"'{distortion_model}' has {' or '.join(map(str, allowed))}. "
-                     f'Check who publishes camera_info.')
+    raise ValueError(
+        f'D has {len(coefficients)} coefficients; distortion model '
+        f"'{distortion_model}' has {' or '.join(map(str, allowed))}. "
+        f'Check who publishes camera_info.'
+    )
 
 
 def _check_model(model: CameraModel) -> None:
     if model.is_distorted and model.distortion_model not in _COEFFICIENTS:
         raise ValueError(
             f"Distortion model '{model.distortion_model}' cannot be rectified. Supported: "
-            f"{', '.join(_COEFFICIENTS)}. Rectify the images elsewhere and set input:=rectified, "
-            f'or set rectify:=false to use K as it is.')
+            f'{", ".join(_COEFFICIENTS)}. Rectify the images elsewhere and set input:=rectified, '
+            f'or set rectify:=false to use K as it is.'
+        )
 
 
-def image_size(width: int, height: int, binning: tuple[int, int],
-               roi: tuple[int, int, int, int]) -> tuple[int, int]:
+def image_size(
+    width: int, height: int, binning: tuple[int, int], roi: tuple[int, int, int, int]
+) -> tuple[int, int]:
     """Return the (height, width) of the images that a CameraInfo means, usable or not [px].
 
     The arguments are those of `camera_model`; a side that the ROI leaves 0 is the sensor's.
@@ -210,30 +237,42 @@ def image_size(width: int, height: int, binning: tuple[int, int],
     return ((roi[3] or height) // max(1, binning[1]), (roi[2] or width) // max(1, binning[0]))
 
 
-def _checked_size(width: int, height: int, binning: tuple[int, int],
-                  roi: tuple[int, int, int, int]) -> tuple[int, int]:
+def _checked_size(
+    width: int, height: int, binning: tuple[int, int], roi: tuple[int, int, int, int]
+) -> tuple[int, int]:
     if any(roi) and not (roi[2] > 0 and roi[3] > 0):
-        raise ValueError(f'roi has offset ({roi[0]}, {roi[1]}) but size {roi[2]}x{roi[3]}; '
-                         f'expected its width and height, or zeros for the full image.')
+        raise ValueError(
+            f'roi has offset ({roi[0]}, {roi[1]}) but size {roi[2]}x{roi[3]}; '
+            f'expected its width and height, or zeros for the full image.'
+        )
     size = image_size(width, height, binning, roi)
     if min(size) <= 0:
-        raise ValueError(f'camera_info is for an image of {size[1]}x{size[0]} (width {width}, '
-                         f'height {height}, roi {roi}, binning {binning}); it must have pixels.')
+        raise ValueError(
+            f'camera_info is for an image of {size[1]}x{size[0]} (width {width}, '
+            f'height {height}, roi {roi}, binning {binning}); it must have pixels.'
+        )
     return size
 
 
 def _roi_and_binning(binning: tuple[int, int], roi: tuple[int, int, int, int]) -> Matrix:
     """Return (3, 3) image_from_sensor: subtract the offset, then divide, as image_geometry."""
     columns, rows = max(1, binning[0]), max(1, binning[1])
-    return np.array([[1 / columns, 0, -roi[0] / columns], [0, 1 / rows, -roi[1] / rows],
-                     [0, 0, 1]])
+    return np.array(
+        [[1 / columns, 0, -roi[0] / columns], [0, 1 / rows, -roi[1] / rows], [0, 0, 1]]
+    )
 
 
 def _source_pixels(model: CameraModel) -> tuple[Matrix, Matrix]:
     """Return, for each rectified pixel, its place x, y in the raw image, both (H, W)."""
     height, width = model.size
-    arguments = (model.K, np.array(_opencv_coefficients(model)), model.R, model.rectified_K,
-                 (width, height), cv2.CV_32FC1)
+    arguments = (
+        model.K,
+        np.array(_opencv_coefficients(model)),
+        model.R,
+        model.rectified_K,
+        (width, height),
+        cv2.CV_32FC1,
+    )
     if model.is_distorted and model.distortion_model == _EQUIDISTANT:
         x, y = cv2.fisheye.initUndistortRectifyMap(*arguments)
     else:
@@ -274,8 +313,12 @@ def _opencv_coefficients(model: CameraModel) -> tuple[float, ...]:
 
 def _is_inside(x: Matrix, y: Matrix) -> Mask:
     height, width = x.shape
-    return np.asarray((x >= -_TOLERANCE) & (x <= width - 1 + _TOLERANCE)
-                      & (y >= -_TOLERANCE) & (y <= height - 1 + _TOLERANCE))
+    return np.asarray(
+        (x >= -_TOLERANCE)
+        & (x <= width - 1 + _TOLERANCE)
+        & (y >= -_TOLERANCE)
+        & (y <= height - 1 + _TOLERANCE)
+    )
 
 
 def _remap_tables(x: Matrix, y: Matrix, valid: Mask) -> Maps:
@@ -291,14 +334,19 @@ def _distortion_note(model: CameraModel) -> str:
     if not model.is_distorted:
         return ''
     if model.distortion_model not in _COEFFICIENTS:
-        return (f"The image is distorted by '{model.distortion_model}' and stays so; K is used as "
-                f'it is, depth and cloud are wrong towards the corners.')
+        return (
+            f"The image is distorted by '{model.distortion_model}' and stays so; K is used as "
+            f'it is, depth and cloud are wrong towards the corners.'
+        )
     height, width = model.size
     corners = np.array([[x, y, 1.0] for x in (0, width - 1) for y in (0, height - 1)])
     rays = corners @ np.linalg.inv(model.K).T
-    project = (cv2.fisheye.projectPoints if model.distortion_model == _EQUIDISTANT
-               else cv2.projectPoints)
+    project = (
+        cv2.fisheye.projectPoints if model.distortion_model == _EQUIDISTANT else cv2.projectPoints
+    )
     pixels, _ = project(rays[None], np.zeros(3), np.zeros(3), model.K, np.array(model.D))
     off = np.linalg.norm(pixels.reshape(4, 2) - corners[:, :2], axis=1).max()
-    return (f'The image is distorted and stays so: with K alone its corners are off by up to '
-            f'{off:.0f} px, and so are depth and cloud. Set rectify:=true to rectify it.')
+    return (
+        f'The image is distorted and stays so: with K alone its corners are off by up to '
+        f'{off:.0f} px, and so are depth and cloud. Set rectify:=true to rectify it.'
+    )

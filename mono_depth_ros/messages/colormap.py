@@ -17,8 +17,9 @@ COLORMAPS = {
 _SAMPLES = 40_000
 
 
-def colorize_depth(depth: NDArray[np.float32], colormap: str, min_depth: float,
-                   max_depth: float) -> NDArray[np.uint8]:
+def colorize_depth(
+    depth: NDArray[np.float32], colormap: str, min_depth: float, max_depth: float
+) -> NDArray[np.uint8]:
     """Colour depth by its logarithm, so that near and far both show detail.
 
     Args:
@@ -33,8 +34,10 @@ def colorize_depth(depth: NDArray[np.float32], colormap: str, min_depth: float,
     if colormap not in COLORMAPS:
         raise ValueError(f"Unknown colormap '{colormap}'. Available: {', '.join(COLORMAPS)}.")
     if not 0 < min_depth < max_depth:
-        raise ValueError(f'The range of colours is {min_depth} m to {max_depth} m; '
-                         f'expected 0 < min_depth < max_depth.')
+        raise ValueError(
+            f'The range of colours is {min_depth} m to {max_depth} m; '
+            f'expected 0 < min_depth < max_depth.'
+        )
     known = depth > 0
     nearness = np.full(depth.shape, max_depth, np.float32)
     np.clip(depth, min_depth, max_depth, out=nearness, where=known)

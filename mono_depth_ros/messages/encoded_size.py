@@ -47,8 +47,9 @@ def _read_jpeg(data: bytes) -> EncodedSize | None:
         if marker in _FRAMES:
             if data.rfind(_JPEG_END) <= data.rfind(_JPEG_SCAN):
                 return None
-            return EncodedSize(_number(data, place + 5, 2), _number(data, place + 7, 2),
-                               data.count(_JPEG_SCAN))
+            return EncodedSize(
+                _number(data, place + 5, 2), _number(data, place + 7, 2), data.count(_JPEG_SCAN)
+            )
         if marker == 0xFF:  # markers may be padded
             place += 1
         elif marker in _LONE_MARKERS:
@@ -59,4 +60,4 @@ def _read_jpeg(data: bytes) -> EncodedSize | None:
 
 
 def _number(data: bytes, place: int, length: int) -> int:
-    return int.from_bytes(data[place:place + length], 'big')
+    return int.from_bytes(data[place : place + length], 'big')

@@ -38,8 +38,12 @@ class _Layout:
 
 
 # OpenCV 4 and 5 name a mosaic by its second row, ROS by its first: ROS's RGGB is OpenCV's BG.
-_MOSAICS = {'rggb': cv2.COLOR_BayerBG2RGB, 'bggr': cv2.COLOR_BayerRG2RGB,
-            'gbrg': cv2.COLOR_BayerGR2RGB, 'grbg': cv2.COLOR_BayerGB2RGB}
+_MOSAICS = {
+    'rggb': cv2.COLOR_BayerBG2RGB,
+    'bggr': cv2.COLOR_BayerRG2RGB,
+    'gbrg': cv2.COLOR_BayerGR2RGB,
+    'grbg': cv2.COLOR_BayerGB2RGB,
+}
 _LAYOUTS = {
     'rgb8': _Layout(3, None),
     'bgr8': _Layout(3, cv2.COLOR_BGR2RGB),
@@ -66,8 +70,14 @@ _DEPTH_TYPES = {'32FC1': 'f4', '16UC1': 'u2'}
 _DEPTH_HEADER, _PNG = 12, b'\x89PNG'
 
 
-def decode_image(data: Buffer, size: tuple[int, int], encoding: str, step: int,
-                 is_bigendian: bool, max_pixels: int = MAX_PIXELS) -> Pixels:
+def decode_image(
+    data: Buffer,
+    size: tuple[int, int],
+    encoding: str,
+    step: int,
+    is_bigendian: bool,
+    max_pixels: int = MAX_PIXELS,
+) -> Pixels:
     """Decode the data of an image message.
 
     Args:
@@ -90,7 +100,8 @@ def decode_image(data: Buffer, size: tuple[int, int], encoding: str, step: int,
     if layout is None:
         raise UnsupportedEncodingError(
             f"Image encoding '{encoding}' is not supported. "
-            f"Supported: {', '.join(SUPPORTED_ENCODINGS)}.")
+            f'Supported: {", ".join(SUPPORTED_ENCODINGS)}.'
+        )
     _check_pixels(f'{encoding} image', size, max_pixels)
     rows = _pixel_rows(np.frombuffer(data, np.uint8), size, encoding, step, layout)
     pixels: NDArray[Any] = rows.reshape(len(rows), size[1], -1)
@@ -123,8 +134,10 @@ def decode_compressed(data: Buffer, max_pixels: int = MAX_PIXELS) -> Pixels:
         raise _undecodable(encoded)
     _check_pixels('Compressed image', promised[:2], max_pixels)
     if promised.scans > _MAX_SCANS:
-        raise TooLargeError(f'Compressed image has {promised.scans} scans; expected at most '
-                            f'{_MAX_SCANS}. It is damaged, or made to take the decoder hours.')
+        raise TooLargeError(
+            f'Compressed image has {promised.scans} scans; expected at most '
+            f'{_MAX_SCANS}. It is damaged, or made to take the decoder hours.'
+        )
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     pixels = cv2.imdecode(encoded, flags)
     if pixels is None:
@@ -167,7 +180,8 @@ def decode_compressed_depth(data: Buffer, format_: str) -> NDArray[np.float32]:
     if encoding not in _DEPTH_TYPES or 'rvl' in compression:
         raise UnsupportedEncodingError(
             f"Compressed depth of format '{format_}' is not supported. Supported: 16UC1 and "
-            "32FC1 as PNG, such as '16UC1; compressedDepth png'.")
+            "32FC1 as PNG, such as '16UC1; compressedDepth png'."
+        )
     stored = np.frombuffer(data, np.uint8)
     has_header = stored[:4].tobytes() != _PNG
     png = stored[_DEPTH_HEADER:] if has_header else stored
@@ -176,16 +190,18 @@ def decode_compressed_depth(data: Buffer, format_: str) -> NDArray[np.float32]:
         _check_pixels('Compressed depth', promised[:2], MAX_PIXELS)
     values = cv2.imdecode(png, cv2.IMREAD_UNCHANGED) if promised else None
     if values is None or values.dtype != np.uint16 or values.ndim != 2:
-        raise ValueError(f'Compressed depth of {stored.size} bytes holds no whole 16-bit gray '
-                         'PNG.')
+        raise ValueError(
+            f'Compressed depth of {stored.size} bytes holds no whole 16-bit gray PNG.'
+        )
     if encoding == '16UC1':
         metres = values.astype(np.float32) / np.float32(1000)
     elif has_header:
         a, b = stored[4:_DEPTH_HEADER].copy().view('<f4')
         metres = a / (np.maximum(values, 1).astype(np.float32) - b)
     else:
-        raise ValueError("Compressed depth of format '32FC1' lacks the 12 bytes that say what its "
-                         'numbers mean.')
+        raise ValueError(
+            "Compressed depth of format '32FC1' lacks the 12 bytes that say what its numbers mean."
+        )
     return np.asarray(np.where(values > 0, metres, np.float32(np.nan)), np.float32)
 
 
@@ -200,8 +216,9 @@ def depth_as_uint16(depth: NDArray[np.float32], per_metre: int) -> NDArray[np.ui
     return np.where(known, values, 0).astype('<u2')
 
 
-def decode_depth(data: Buffer, size: tuple[int, int], encoding: str, step: int,
-                 is_bigendian: bool) -> NDArray[np.float32]:
+def decode_depth(
+    data: Buffer, size: tuple[int, int], encoding: str, step: int, is_bigendian: bool
+) -> NDArray[np.float32]:
     """Decode the data of a depth image message, the inverse of `encode_depth`.
 
     Args:
@@ -221,7 +238,8 @@ def decode_depth(data: Buffer, size: tuple[int, int], encoding: str, step: int,
     if encoding not in _DEPTH_TYPES:
         raise UnsupportedEncodingError(
             f"Depth encoding '{encoding}' is not supported. Supported: 32FC1 (metres), 16UC1 "
-            '(millimetres).')
+            '(millimetres).'
+        )
     kind = np.dtype(_DEPTH_TYPES[encoding]).newbyteorder('>' if is_bigendian else '<')
     layout = _Layout(1, None, kind.itemsize)
     rows = _pixel_rows(np.frombuffer(data, np.uint8), size, encoding, step, layout)
@@ -232,8 +250,9 @@ def decode_depth(data: Buffer, size: tuple[int, int], encoding: str, step: int,
     return np.asarray(np.where(values > 0, metres, np.float32(np.nan)), np.float32)
 
 
-def _pixel_rows(data: Pixels, size: tuple[int, int], encoding: str, step: int,
-                layout: _Layout) -> Pixels:
+def _pixel_rows(
+    data: Pixels, size: tuple[int, int], encoding: str, step: int, layout: _Layout
+) -> Pixels:
     """Return a view (rows, bytes of a row) of the data without the padding, after checks."""
     height, width = size
     what = f'{encoding} image of {width}x{height}'
@@ -247,23 +266,28 @@ def _pixel_rows(data: Pixels, size: tuple[int, int], encoding: str, step: int,
         raise ValueError(f'{what}: step {step} is smaller than a row of {row} bytes.')
     rows = height * 3 // 2 if layout.chroma_rows else height
     if data.size < rows * step:
-        raise ValueError(f'{what}: data holds {data.size} bytes, but {rows} rows of step {step} '
-                         f'need {rows * step}.')
-    return data[:rows * step].reshape(rows, step)[:, :row]
+        raise ValueError(
+            f'{what}: data holds {data.size} bytes, but {rows} rows of step {step} '
+            f'need {rows * step}.'
+        )
+    return data[: rows * step].reshape(rows, step)[:, :row]
 
 
 def _check_pixels(what: str, size: tuple[int, int], max_pixels: int) -> None:
     height, width = size
     if height * width > max_pixels:
-        raise TooLargeError(f'{what} of {width}x{height} has more than {max_pixels} pixels: '
-                            f'check who publishes it, or raise max_pixels.')
+        raise TooLargeError(
+            f'{what} of {width}x{height} has more than {max_pixels} pixels: '
+            f'check who publishes it, or raise max_pixels.'
+        )
 
 
 def _undecodable(encoded: Pixels) -> ValueError:
     return ValueError(
         f'Compressed image of {encoded.size} bytes cannot be decoded: its data '
         f'{_describe_format(encoded)}. Expected a whole JPEG or PNG; the compressedDepth '
-        f'transport is not an image.')
+        f'transport is not an image.'
+    )
 
 
 def _eight_bits(pixels: NDArray[Any]) -> Pixels:

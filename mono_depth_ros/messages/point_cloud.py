@@ -8,7 +8,11 @@ from numpy.typing import NDArray
 
 FLOAT32 = 7  # sensor_msgs/PointField.FLOAT32
 POINT_FIELDS: tuple[tuple[str, int, int, int], ...] = (
-    ('x', 0, FLOAT32, 1), ('y', 4, FLOAT32, 1), ('z', 8, FLOAT32, 1), ('rgb', 12, FLOAT32, 1))
+    ('x', 0, FLOAT32, 1),
+    ('y', 4, FLOAT32, 1),
+    ('z', 8, FLOAT32, 1),
+    ('rgb', 12, FLOAT32, 1),
+)
 POINT_STEP = 16  # [bytes]
 
 # sensor_msgs/PointField's datatypes.
@@ -37,14 +41,17 @@ def pack_cloud(points: NDArray[np.float32], rgb: NDArray[np.uint8]) -> NDArray[n
     return np.asarray(cv2.merge([*planes, colors[..., 0]]), np.float32)
 
 
-def unpack_cloud(data: Any, height: int,
-                 width: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+def unpack_cloud(
+    data: Any, height: int, width: int
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Return points (H, W, 3) [m] and colours (H, W, 3) uint8 RGB of a packed cloud."""
     values = np.frombuffer(data, np.uint8)
     expected = height * width * POINT_STEP
     if values.size != expected:
-        raise ValueError(f'A cloud of {width}x{height} points holds {expected} bytes at '
-                         f'{POINT_STEP} a point, not {values.size}.')
+        raise ValueError(
+            f'A cloud of {width}x{height} points holds {expected} bytes at '
+            f'{POINT_STEP} a point, not {values.size}.'
+        )
     cells = values.reshape(height, width, POINT_STEP)
     points = cells[..., :12].copy().view('<f4')
     return points, np.ascontiguousarray(cells[..., 14:11:-1])
@@ -62,8 +69,9 @@ def read_cloud(message: Any) -> tuple[NDArray[np.float32], NDArray[np.float32] |
     """
     fields = {field.name: field for field in message.fields}
     if not {'x', 'y', 'z'} <= fields.keys():
-        raise ValueError(f'The cloud has the fields {", ".join(fields) or "none"}; expected '
-                         'x, y, z.')
+        raise ValueError(
+            f'The cloud has the fields {", ".join(fields) or "none"}; expected x, y, z.'
+        )
     intensity = next((name for name in _INTENSITIES if name in fields), None)
     records = _records(message, [fields[name] for name in ('x', 'y', 'z', intensity) if name])
     points = np.stack([records[name].astype(np.float32) for name in 'xyz'], axis=-1)
@@ -77,8 +85,15 @@ def ply_bytes(points: NDArray[np.float32], rgb: NDArray[np.uint8], comment: str)
     vertices['xyz'], vertices['rgb'] = points, rgb
     properties = [f'property float {name}' for name in 'xyz']
     properties += [f'property uchar {name}' for name in ('red', 'green', 'blue')]
-    header = ['ply', 'format binary_little_endian 1.0', f'comment {comment}',
-              f'element vertex {len(points)}', *properties, 'end_header', '']
+    header = [
+        'ply',
+        'format binary_little_endian 1.0',
+        f'comment {comment}',
+        f'element vertex {len(points)}',
+        *properties,
+        'end_header',
+        '',
+    ]
     return '\n'.join(header).encode('ascii', 'replace') + vertices.tobytes()
 
 
@@ -87,17 +102,24 @@ def _records(message: Any, fields: list[Any]) -> NDArray[Any]:
     height, width, step = message.height, message.width, message.point_step
     order = '>' if message.is_bigendian else '<'
     try:
-        layout = np.dtype({
-            'names': [field.name for field in fields],
-            'formats': [order + _DATATYPES[field.datatype] for field in fields],
-            'offsets': [field.offset for field in fields], 'itemsize': step})
+        layout = np.dtype(
+            {
+                'names': [field.name for field in fields],
+                'formats': [order + _DATATYPES[field.datatype] for field in fields],
+                'offsets': [field.offset for field in fields],
+                'itemsize': step,
+            }
+        )
     except (KeyError, ValueError) as error:
-        raise ValueError(f'The cloud has fields that do not fit into a point of {step} bytes: '
-                         f'{error}.') from error
+        raise ValueError(
+            f'The cloud has fields that do not fit into a point of {step} bytes: {error}.'
+        ) from error
     data = np.frombuffer(message.data, np.uint8)
     row_step = message.row_step or step * width
     if data.size < height * row_step or row_step < step * width:
-        raise ValueError(f'A cloud of {width}x{height} points at {step} bytes a point and '
-                         f'{row_step} a row needs {height * row_step} bytes, not {data.size}.')
-    rows = data[:height * row_step].reshape(height, row_step)[:, :step * width]
+        raise ValueError(
+            f'A cloud of {width}x{height} points at {step} bytes a point and '
+            f'{row_step} a row needs {height * row_step} bytes, not {data.size}.'
+        )
+    rows = data[: height * row_step].reshape(height, row_step)[:, : step * width]
     return np.ascontiguousarray(rows).reshape(-1).view(layout)

@@ -86,8 +86,7 @@ class DepthNetwork(nn.Module):
 
     def check_input_size(self, height: int, width: int) -> None:
         """Raise a ValueError that names the nearest legal size if this one is not."""
-        legal = tuple(nearest_multiple(extent, self.size_multiple)
-                      for extent in (height, width))
+        legal = tuple(nearest_multiple(extent, self.size_multiple) for extent in (height, width))
         if legal != (height, width):
             raise ValueError(
                 f'Input size {height}x{width} (height x width) is not a multiple of '

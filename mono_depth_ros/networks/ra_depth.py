@@ -56,9 +56,7 @@ class ExchangeColumn(nn.Module):
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         """Return the maps without the coarsest."""
         refined = [conv(x) for conv, x in zip(self.refine, maps)]
-        return [
-            _sum_with_coarser(lifts, refined[level:]) for level, lifts in enumerate(self.lift)
-        ]
+        return [_sum_with_coarser(lifts, refined[level:]) for level, lifts in enumerate(self.lift)]
 
 
 class RADepth(DepthNetwork):

@@ -12,8 +12,13 @@ IN_METRES = {DEPTH, CLOUD}
 MIN_DEPTH, MAX_DEPTH = 0.1, 80.0  # [m]
 
 
-def limit_depth(depth: NDArray[np.float32], kind: str, valid: NDArray[np.bool_] | None,
-                min_depth: float, max_depth: float) -> NDArray[np.float32]:
+def limit_depth(
+    depth: NDArray[np.float32],
+    kind: str,
+    valid: NDArray[np.bool_] | None,
+    min_depth: float,
+    max_depth: float,
+) -> NDArray[np.float32]:
     """Mark, in place, what is no estimate (NaN) and what is beyond range (+inf), as in REP 117.
 
     Args:
@@ -32,8 +37,9 @@ def limit_depth(depth: NDArray[np.float32], kind: str, valid: NDArray[np.bool_] 
     return depth
 
 
-def color_range(depth: NDArray[np.float32], kind: str, min_depth: float,
-                max_depth: float) -> tuple[float, float]:
+def color_range(
+    depth: NDArray[np.float32], kind: str, min_depth: float, max_depth: float
+) -> tuple[float, float]:
     """Return the nearest and farthest depth that have a colour: fixed for metres."""
     if kind == 'relative':
         return robust_range(depth)

@@ -104,8 +104,10 @@ class BagDepthOptions:
 
     def __post_init__(self) -> None:
         if not _NAMESPACE.fullmatch(self.namespace):
-            raise ValueError(f"namespace is '{self.namespace}'; expected names of letters, digits "
-                             "and underscores such as /mono_depth, or '/'.")
+            raise ValueError(
+                f"namespace is '{self.namespace}'; expected names of letters, digits "
+                "and underscores such as /mono_depth, or '/'."
+            )
 
     def topic(self, output: str) -> str:
         """Return the topic of an output of depth_node, in the namespace."""
@@ -158,8 +160,11 @@ class _Calibrations:
         Raises:
             ValueError: there is none of this size, or it cannot be used.
         """
-        fitting = [index for index, (_, model) in enumerate(self._models)
-                   if isinstance(model, CameraModel) and model.size == size]
+        fitting = [
+            index
+            for index, (_, model) in enumerate(self._models)
+            if isinstance(model, CameraModel) and model.size == size
+        ]
         if not fitting:
             raise ValueError(self._mismatch(size))
         earlier = [index for index in fitting if self._models[index][0] <= log_time]
@@ -179,8 +184,13 @@ class _Calibrations:
         return f'the image is {size[1]}x{size[0]}, but camera_info describes {known}'
 
 
-def add_depth(bag: Path, output: Path, estimator: DepthEstimator, options: BagDepthOptions,
-              on_message: Progress = lambda done, total: None) -> BagDepthReport:
+def add_depth(
+    bag: Path,
+    output: Path,
+    estimator: DepthEstimator,
+    options: BagDepthOptions,
+    on_message: Progress = lambda done, total: None,
+) -> BagDepthReport:
     """Write a copy of a bag that has depth as well; every message and stamp of it is kept.
 
     Args:
@@ -221,9 +231,14 @@ def add_depth(bag: Path, output: Path, estimator: DepthEstimator, options: BagDe
 class _Batch:
     """Messages in the order of time that wait until a batch of images is full."""
 
-    def __init__(self, writer: CameraBagWriter, copy: Callable[..., None],
-                 estimator: DepthEstimator, options: BagDepthOptions,
-                 report: BagDepthReport) -> None:
+    def __init__(
+        self,
+        writer: CameraBagWriter,
+        copy: Callable[..., None],
+        estimator: DepthEstimator,
+        options: BagDepthOptions,
+        report: BagDepthReport,
+    ) -> None:
         self._writer, self._copy, self._estimator = writer, copy, estimator
         self._options, self._report = options, report
         self._waiting: list[tuple[Any, ...] | _Frame] = []
@@ -236,8 +251,9 @@ class _Batch:
         if self._bytes > _MOST_WAITING:
             self.flush()
 
-    def add_image(self, read: Callable[[], Any], log_time: int,
-                  calibrations: _Calibrations) -> None:
+    def add_image(
+        self, read: Callable[[], Any], log_time: int, calibrations: _Calibrations
+    ) -> None:
         """Decode and rectify an image; one that cannot become depth is counted."""
         try:
             message = read()
@@ -247,17 +263,28 @@ class _Batch:
         except (ValueError, cv2.error, AnyReaderError) as error:
             self._report.skipped[str(error)] += 1
             return
-        self._waiting.append(_Frame(stamp_of(message), log_time, message.header.frame_id,
-                                    rectify_image(rgb, geometry), geometry))
+        self._waiting.append(
+            _Frame(
+                stamp_of(message),
+                log_time,
+                message.header.frame_id,
+                rectify_image(rgb, geometry),
+                geometry,
+            )
+        )
         if sum(isinstance(item, _Frame) for item in self._waiting) >= self._options.batch_size:
             self.flush()
 
     def flush(self) -> None:
         """Run the network on the waiting images, and write everything in order."""
         frames = [item for item in self._waiting if isinstance(item, _Frame)]
-        depths = iter(self._estimator.estimate(
-            [frame.rgb for frame in frames], [frame.geometry.K_out for frame in frames],
-            self._options.depth_scale))
+        depths = iter(
+            self._estimator.estimate(
+                [frame.rgb for frame in frames],
+                [frame.geometry.K_out for frame in frames],
+                self._options.depth_scale,
+            )
+        )
         for item in self._waiting:
             if isinstance(item, _Frame):
                 self._write_depth(item, next(depths))
@@ -285,22 +312,40 @@ class _Batch:
             self._image(COLOR, frame, 'bgr8', colorize_depth(depth, options.colormap, *limits))
         if 'info' in options.outputs:
             self._writer.write_camera_info(
-                self._counted(INFO), frame.stamp, frame.frame_id, size, frame.geometry.K_out,
-                D=[0.0] * 5, log_time_ns=frame.log_time)
+                self._counted(INFO),
+                frame.stamp,
+                frame.frame_id,
+                size,
+                frame.geometry.K_out,
+                D=[0.0] * 5,
+                log_time_ns=frame.log_time,
+            )
         if 'rectified' in options.outputs and frame.geometry.maps is not None:
             self._image(RECTIFIED, frame, 'rgb8', frame.rgb)
 
     def _image(self, output: str, frame: _Frame, encoding: str, pixels: NDArray[Any]) -> None:
-        self._writer.write_image(self._counted(output), frame.stamp, frame.frame_id, encoding,
-                                 pixels, log_time_ns=frame.log_time)
+        self._writer.write_image(
+            self._counted(output),
+            frame.stamp,
+            frame.frame_id,
+            encoding,
+            pixels,
+            log_time_ns=frame.log_time,
+        )
 
     def _cloud(self, frame: _Frame, depth: Depth) -> None:
         stride = self._options.cloud_stride
         K = torch.from_numpy(frame.geometry.K_out.astype(np.float32))
         points = backproject(torch.from_numpy(depth), K, stride).numpy()
         cloud = pack_cloud(points, frame.rgb[::stride, ::stride])
-        self._writer.write_cloud(self._counted(CLOUD), frame.stamp, frame.frame_id, cloud,
-                                 _CLOUD_NAMES, log_time_ns=frame.log_time)
+        self._writer.write_cloud(
+            self._counted(CLOUD),
+            frame.stamp,
+            frame.frame_id,
+            cloud,
+            _CLOUD_NAMES,
+            log_time_ns=frame.log_time,
+        )
 
     def _counted(self, output: str) -> str:
         topic = self._options.topic(output)
@@ -308,8 +353,9 @@ class _Batch:
         return topic
 
 
-def _read_calibrations(reader: AnyReader, image_topic: str,
-                       options: BagDepthOptions) -> _Calibrations:
+def _read_calibrations(
+    reader: AnyReader, image_topic: str, options: BagDepthOptions
+) -> _Calibrations:
     if options.intrinsics:
         return _Calibrations([(0, read_calibration_file(options.intrinsics))], options.input)
     topic = find_camera_info(reader, image_topic, options.camera_info_topic)
@@ -333,16 +379,23 @@ def _check_topics(reader: AnyReader, options: BagDepthOptions) -> None:
     new = {options.topic(output) for output in (*OUTPUTS.values(), RELATIVE)}
     taken = sorted(new & set(reader.topics))
     if taken:
-        raise ValueError(f"The bag holds '{taken[0]}' already. Put the new topics elsewhere, with "
-                         '--namespace /mono_depth for instance.')
+        raise ValueError(
+            f"The bag holds '{taken[0]}' already. Put the new topics elsewhere, with "
+            '--namespace /mono_depth for instance.'
+        )
 
 
-def _describe(writer: CameraBagWriter, estimator: DepthEstimator, image_topic: str,
-              report: BagDepthReport) -> None:
+def _describe(
+    writer: CameraBagWriter, estimator: DepthEstimator, image_topic: str, report: BagDepthReport
+) -> None:
     """Keep in the bag's metadata what its depth is worth."""
     card = estimator.card
-    notes = {'model': card.name, 'trained': str(card.is_trained).lower(), 'image': image_topic,
-             'depth_kind': ', '.join(sorted(report.kinds)) or 'none',
-             'license_weights': card.license_weights}
+    notes = {
+        'model': card.name,
+        'trained': str(card.is_trained).lower(),
+        'image': image_topic,
+        'depth_kind': ', '.join(sorted(report.kinds)) or 'none',
+        'license_weights': card.license_weights,
+    }
     for key, value in notes.items():
         writer.note(f'mono_depth_ros.{key}', value)

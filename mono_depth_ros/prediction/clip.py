@@ -75,8 +75,9 @@ class Predictor:
         self._limits = chosen.min_depth, chosen.max_depth
         card = self.estimator.card
         # Without intrinsics a metric card's depth has no metres; its shape is as good as ever.
-        self.lacks_metres = (card.depth_unit == 'metric' and self.camera is None
-                             and chosen.depth_scale is None)
+        self.lacks_metres = (
+            card.depth_unit == 'metric' and self.camera is None and chosen.depth_scale is None
+        )
         self._depth_scale = 1.0 if self.lacks_metres else chosen.depth_scale
 
     def kind(self, size: tuple[int, int]) -> tuple[str, str]:
@@ -96,8 +97,11 @@ class Predictor:
             return frame
         height, width = self.camera.model.size
         if size != (height, width):
-            return Frame(frame.stem, None, f"'{frame.stem}' is {size[1]}x{size[0]}, but "
-                         f'--intrinsics is for {width}x{height}')
+            return Frame(
+                frame.stem,
+                None,
+                f"'{frame.stem}' is {size[1]}x{size[0]}, but --intrinsics is for {width}x{height}",
+            )
         return Frame(frame.stem, rectify_image(frame.image, self.camera.geometry))
 
     def predict(self, frames: Sequence[Frame]) -> list[Prediction]:
@@ -114,8 +118,14 @@ class Predictor:
         return predictions
 
 
-def predict_clip(clip: Clip, predictor: Predictor, output: Path, chosen: argparse.Namespace,
-                 report: Report, bar: tqdm) -> None:
+def predict_clip(
+    clip: Clip,
+    predictor: Predictor,
+    output: Path,
+    chosen: argparse.Namespace,
+    report: Report,
+    bar: tqdm,
+) -> None:
     """Predict the images of a clip in batches, and write each as soon as it is there.
 
     Args:
@@ -131,7 +141,8 @@ def predict_clip(clip: Clip, predictor: Predictor, output: Path, chosen: argpars
         film = None
         if clip.rate is not None and 'picture' in chosen.write:
             film = stack.enter_context(
-                Film(output / f'{clip.files[0].stem}_picture.mp4', clip.rate))
+                Film(output / f'{clip.files[0].stem}_picture.mp4', clip.rate)
+            )
             report.files['picture'] += 1
         for batch in _batches(clip, predictor, chosen.batch_size, report, bar):
             predictions = predictor.predict(batch)
@@ -144,8 +155,9 @@ def predict_clip(clip: Clip, predictor: Predictor, output: Path, chosen: argpars
             bar.update(len(batch))
 
 
-def _batches(clip: Clip, predictor: Predictor, most: int, report: Report,
-             bar: tqdm) -> Iterator[list[Frame]]:
+def _batches(
+    clip: Clip, predictor: Predictor, most: int, report: Report, bar: tqdm
+) -> Iterator[list[Frame]]:
     """Collect images that can be used, and count those that cannot."""
     batch: list[Frame] = []
     pixels = 0
@@ -163,8 +175,15 @@ def _batches(clip: Clip, predictor: Predictor, most: int, report: Report,
         yield batch
 
 
-def _write(prediction: Prediction, scale: Scale, film: Film | None, predictor: Predictor,
-           output: Path, chosen: argparse.Namespace, report: Report) -> None:
+def _write(
+    prediction: Prediction,
+    scale: Scale,
+    film: Film | None,
+    predictor: Predictor,
+    output: Path,
+    chosen: argparse.Namespace,
+    report: Report,
+) -> None:
     size = prediction.depth.shape[0], prediction.depth.shape[1]
     report.predicted += 1
     report.kinds.add(prediction.kind)
@@ -175,8 +194,9 @@ def _write(prediction: Prediction, scale: Scale, film: Film | None, predictor: P
         return
     card = predictor.estimator.card
     warning = 'untrained' if not card.is_trained else ''
-    caption = Caption(describe(card, prediction.kind), warning,
-                      f'{prediction.stem}, {size[1]}x{size[0]}')
+    caption = Caption(
+        describe(card, prediction.kind), warning, f'{prediction.stem}, {size[1]}x{size[0]}'
+    )
     picture = render(prediction, scale, caption)
     if film is not None:
         film.write(picture)

@@ -109,10 +109,13 @@ def check_formats(formats: Sequence[str], kind: str, has_intrinsics: bool) -> No
         raise ValueError(
             f'{", ".join(promising)} would promise metres, but this depth is relative. Give what '
             'metres need (--intrinsics for a metric card, a measured --depth-scale for any), or '
-            'write npy and picture.')
+            'write npy and picture.'
+        )
     if 'ply' in formats and not has_intrinsics:
-        raise ValueError('ply needs --intrinsics (the YAML file of camera_calibration): without '
-                         'them nobody knows where a pixel looks.')
+        raise ValueError(
+            'ply needs --intrinsics (the YAML file of camera_calibration): without '
+            'them nobody knows where a pixel looks.'
+        )
 
 
 def render(prediction: Prediction, scale: Scale, caption: Caption) -> Picture:
@@ -121,12 +124,18 @@ def render(prediction: Prediction, scale: Scale, caption: Caption) -> Picture:
     is_wide = width > _WIDE_ASPECT * height
     cell_width = min(width, _WIDEST if is_wide else _WIDEST // 2)
     cell = max(2, round(height * cell_width / width)), cell_width
-    panels = [cv2.resize(panel, cell[::-1], interpolation=cv2.INTER_AREA) for panel in (
-        np.ascontiguousarray(prediction.image[..., ::-1]),
-        colorize_depth(prediction.depth, COLORMAP, scale.near, scale.far))]
+    panels = [
+        cv2.resize(panel, cell[::-1], interpolation=cv2.INTER_AREA)
+        for panel in (
+            np.ascontiguousarray(prediction.image[..., ::-1]),
+            colorize_depth(prediction.depth, COLORMAP, scale.near, scale.far),
+        )
+    ]
     rows, columns = (2, 1) if is_wide else (1, 2)
-    size = (_HEAD + rows * (cell[0] + _PAD) + BAR_HEIGHT,
-            max(_PAD + columns * (cell[1] + _PAD), 480))
+    size = (
+        _HEAD + rows * (cell[0] + _PAD) + BAR_HEIGHT,
+        max(_PAD + columns * (cell[1] + _PAD), 480),
+    )
     canvas = np.full((*(side + side % 2 for side in size), 3), BACKGROUND, np.uint8)
     write_text(canvas, caption.title, (_PAD, 24), 0.6, WARNING if caption.warning else TEXT)
     write_text(canvas, caption.details, (_PAD, 46), 0.45, DIM_TEXT)

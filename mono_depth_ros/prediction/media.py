@@ -65,11 +65,13 @@ def find_clips(paths: Sequence[Path]) -> list[Clip]:
             if not found:
                 raise FileNotFoundError(
                     f"Folder '{path}' holds no images ({', '.join(IMAGE_ENDINGS)}). Name the very "
-                    'folder with the images.')
+                    'folder with the images.'
+                )
             images += found
         elif not path.exists():
-            raise FileNotFoundError(f"'{path}' does not exist. Expected images, folders of "
-                                    'images, or videos.')
+            raise FileNotFoundError(
+                f"'{path}' does not exist. Expected images, folders of images, or videos."
+            )
         else:
             (images if path.suffix.lower() in IMAGE_ENDINGS else videos).append(path)
     _refuse_equal_names([*images, *videos])
@@ -83,8 +85,10 @@ def read_clip(clip: Clip) -> Iterator[Frame]:
     for frame in frames:
         if frame.image is not None and min(frame.image.shape[:2]) < SMALLEST:
             height, width = frame.image.shape[:2]
-            fault = (f"'{frame.stem}' is {width}x{height}: a side of less than {SMALLEST} pixels "
-                     'shows a network nothing')
+            fault = (
+                f"'{frame.stem}' is {width}x{height}: a side of less than {SMALLEST} pixels "
+                'shows a network nothing'
+            )
             yield Frame(frame.stem, None, fault)
         else:
             yield frame
@@ -112,8 +116,11 @@ def _read_video(clip: Clip) -> Iterator[Frame]:
     finally:
         capture.release()
     if read < 0.9 * clip.count:  # what a video announces is an estimate
-        yield Frame(path.stem, None, f"video '{path}' breaks off after {read} of {clip.count} "
-                    'frames: copy it again')
+        yield Frame(
+            path.stem,
+            None,
+            f"video '{path}' breaks off after {read} of {clip.count} frames: copy it again",
+        )
 
 
 def _video(path: Path) -> Clip:
@@ -128,5 +135,7 @@ def _refuse_equal_names(paths: Sequence[Path]) -> None:
     for path in paths:
         other = first.setdefault(path.stem, path)
         if other is not path:
-            raise ValueError(f"'{other}' and '{path}' would be written under the same name. Run "
-                             'them one after the other, each with its own --output.')
+            raise ValueError(
+                f"'{other}' and '{path}' would be written under the same name. Run "
+                'them one after the other, each with its own --output.'
+            )

@@ -20,30 +20,60 @@ _CALIBRATION_IMAGES = 8
 def add_estimator_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that `open_estimator` reads, and those of the camera."""
     add = parser.add_argument
-    add('--model', default=DEFAULT_CARD, metavar='CARD',
-        help='name or path of a model card (default: %(default)s)')
+    add(
+        '--model',
+        default=DEFAULT_CARD,
+        metavar='CARD',
+        help='name or path of a model card (default: %(default)s)',
+    )
     add_engine_options(add)
     add('--batch-size', type=_positive, default=4, metavar='N', help='images per run (default: 4)')
     add('--intrinsics', metavar='FILE', help='YAML file of camera_calibration')
-    add('--input', choices=('raw', 'rectified'), default='raw',
-        help='what the images are; raw ones with distortion are rectified (default: raw)')
-    add('--depth-scale', type=float, metavar='M',
-        help="metres per unit of the network's depth, measured for this camera")
-    add('--min-depth', type=float, default=MIN_DEPTH, metavar='M',
-        help='nearer is no estimate: NaN (default: %(default)s)')
-    add('--max-depth', type=float, default=MAX_DEPTH, metavar='M',
-        help='farther is beyond range: +inf (default: %(default)s)')
+    add(
+        '--input',
+        choices=('raw', 'rectified'),
+        default='raw',
+        help='what the images are; raw ones with distortion are rectified (default: raw)',
+    )
+    add(
+        '--depth-scale',
+        type=float,
+        metavar='M',
+        help="metres per unit of the network's depth, measured for this camera",
+    )
+    add(
+        '--min-depth',
+        type=float,
+        default=MIN_DEPTH,
+        metavar='M',
+        help='nearer is no estimate: NaN (default: %(default)s)',
+    )
+    add(
+        '--max-depth',
+        type=float,
+        default=MAX_DEPTH,
+        metavar='M',
+        help='farther is beyond range: +inf (default: %(default)s)',
+    )
 
 
 def add_engine_options(add: Callable[..., object]) -> None:
     """Add what decides how the network runs, by a parser's or a group's add_argument."""
     add('--device', default='cpu', help='cpu, cuda or cuda:N (default: cpu)')
     add('--precision', choices=tuple(PRECISIONS), default='float32')
-    add('--backend', choices=('auto', *BACKENDS), default='torch',
-        help='what runs the network; auto: the fastest that proves its numbers (default: torch)')
+    add(
+        '--backend',
+        choices=('auto', *BACKENDS),
+        default='torch',
+        help='what runs the network; auto: the fastest that proves its numbers (default: torch)',
+    )
     add('--threads', type=int, metavar='N', help="CPU threads (default: PyTorch's choice)")
-    add('--fit', choices=FITS, default='keep_aspect',
-        help="keep_aspect: the legal size nearest the camera's aspect; stretch: the card's size")
+    add(
+        '--fit',
+        choices=FITS,
+        default='keep_aspect',
+        help="keep_aspect: the legal size nearest the camera's aspect; stretch: the card's size",
+    )
 
 
 def open_estimator(chosen: argparse.Namespace) -> DepthEstimator:
@@ -53,19 +83,30 @@ def open_estimator(chosen: argparse.Namespace) -> DepthEstimator:
         FileNotFoundError, ValueError: the card, its weights or a choice is wrong.
     """
     if not 0 <= chosen.min_depth < chosen.max_depth:
-        raise ValueError(f'--min-depth {chosen.min_depth} and --max-depth {chosen.max_depth}: '
-                         'expected 0 <= min < max.')
+        raise ValueError(
+            f'--min-depth {chosen.min_depth} and --max-depth {chosen.max_depth}: '
+            'expected 0 <= min < max.'
+        )
     card = load_card(chosen.model)
     images = () if card.is_trained else street_images(_CALIBRATION_IMAGES, card.input_size)
     return DepthEstimator(
-        card, device=chosen.device, precision=chosen.precision, backend=chosen.backend,
-        threads=chosen.threads, fit=chosen.fit, calibration_images=images)
+        card,
+        device=chosen.device,
+        precision=chosen.precision,
+        backend=chosen.backend,
+        threads=chosen.threads,
+        fit=chosen.fit,
+        calibration_images=images,
+    )
 
 
 def describe(card: ModelCard, kind: str) -> str:
     """Say what the depth of a card is worth: its unit, and whether the card is trained."""
-    unit = {'metric': 'metres', 'scaled': 'metres (scaled)',
-            'relative': 'relative depth, no metres'}[kind]
+    unit = {
+        'metric': 'metres',
+        'scaled': 'metres (scaled)',
+        'relative': 'relative depth, no metres',
+    }[kind]
     return f'{card.name}: {unit}' + ('' if card.is_trained else ', UNTRAINED')
 
 

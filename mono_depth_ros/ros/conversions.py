@@ -38,8 +38,14 @@ def rgb_from_message(message: Image | CompressedImage, max_pixels: int = MAX_PIX
     if isinstance(message, CompressedImage):
         return decode_compressed(message.data, max_pixels)
     try:
-        return decode_image(message.data, (message.height, message.width), message.encoding,
-                            message.step, bool(message.is_bigendian), max_pixels)
+        return decode_image(
+            message.data,
+            (message.height, message.width),
+            message.encoding,
+            message.step,
+            bool(message.is_bigendian),
+            max_pixels,
+        )
     except UnsupportedEncodingError:
         if importlib.util.find_spec('cv_bridge') is None:
             raise
@@ -55,8 +61,9 @@ def _rgb_from_cv_bridge(message: Image) -> Pixels:
     except Exception as error:  # of cv_bridge, of Boost, or an import of another NumPy's build
         raise UnsupportedEncodingError(
             f"Image encoding '{message.encoding}' cannot be converted by cv_bridge either "
-            f"({error}). Supported: {', '.join(SUPPORTED_ENCODINGS)}. If cv_bridge cannot be "
-            "imported: it may need pip install 'numpy<2'.") from error
+            f'({error}). Supported: {", ".join(SUPPORTED_ENCODINGS)}. If cv_bridge cannot be '
+            "imported: it may need pip install 'numpy<2'."
+        ) from error
 
 
 def model_from_message(info: CameraInfo) -> CameraModel:
@@ -66,8 +73,15 @@ def model_from_message(info: CameraInfo) -> CameraModel:
         ValueError: not calibrated (K all zero) or otherwise unusable.
     """
     return camera_model(
-        info.width, info.height, np.asarray(info.k), tuple(info.d), np.asarray(info.r),
-        np.asarray(info.p), info.distortion_model, *_binning_and_roi(info))
+        info.width,
+        info.height,
+        np.asarray(info.k),
+        tuple(info.d),
+        np.asarray(info.r),
+        np.asarray(info.p),
+        info.distortion_model,
+        *_binning_and_roi(info),
+    )
 
 
 def described_size(info: CameraInfo) -> tuple[int, int]:
@@ -77,21 +91,27 @@ def described_size(info: CameraInfo) -> tuple[int, int]:
 
 def _binning_and_roi(info: CameraInfo) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
     roi = info.roi
-    return ((info.binning_x, info.binning_y),
-            (roi.x_offset, roi.y_offset, roi.width, roi.height))
+    return ((info.binning_x, info.binning_y), (roi.x_offset, roi.y_offset, roi.width, roi.height))
 
 
 def image_message(header: Header, pixels: NDArray[Any], encoding: str) -> Image:
     """Build an image message around (H, W[, 3]) pixels, header untouched."""
     pixels = np.ascontiguousarray(pixels)
-    message = Image(header=header, height=pixels.shape[0], width=pixels.shape[1],
-                    encoding=encoding, is_bigendian=0, step=pixels.strides[0])
+    message = Image(
+        header=header,
+        height=pixels.shape[0],
+        width=pixels.shape[1],
+        encoding=encoding,
+        is_bigendian=0,
+        step=pixels.strides[0],
+    )
     message.data = _byte_array(pixels)
     return message
 
 
-def camera_info_message(header: Header, K: NDArray[np.float64], size: tuple[int, int]
-                        ) -> CameraInfo:
+def camera_info_message(
+    header: Header, K: NDArray[np.float64], size: tuple[int, int]
+) -> CameraInfo:
     """Build the CameraInfo of an undistorted image of this size: P = [K 0], D = 0, R = I."""
     message = copy(_camera_info((size[0], size[1]), *K.ravel().tolist()))
     message.header = header
@@ -113,10 +133,18 @@ def cloud_message(header: Header, points: Floats, rgb: Pixels) -> PointCloud2:
     """Build an organised cloud of (H, W, 3) points [m] and (H, W, 3) uint8 RGB colours."""
     height, width = points.shape[:2]
     message = PointCloud2(
-        header=header, height=height, width=width, is_bigendian=False, is_dense=False,
-        point_step=POINT_STEP, row_step=POINT_STEP * width,
-        fields=[PointField(name=name, offset=offset, datatype=datatype, count=count)
-                for name, offset, datatype, count in POINT_FIELDS])
+        header=header,
+        height=height,
+        width=width,
+        is_bigendian=False,
+        is_dense=False,
+        point_step=POINT_STEP,
+        row_step=POINT_STEP * width,
+        fields=[
+            PointField(name=name, offset=offset, datatype=datatype, count=count)
+            for name, offset, datatype, count in POINT_FIELDS
+        ],
+    )
     message.data = _byte_array(pack_cloud(points, rgb))
     return message
 

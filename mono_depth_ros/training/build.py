@@ -99,10 +99,17 @@ def open_data(config: TrainConfig) -> TrainingData:
     Raises:
         FileNotFoundError, ValueError: a data set is not there, or is not as asked for.
     """
-    others = (replace(config, data=other.data, root=other.root, split=other.split,
-                      stereo_split=other.stereo_split,
-                      reading=replace(config.reading, options=other.options))
-              for other in config.also)
+    others = (
+        replace(
+            config,
+            data=other.data,
+            root=other.root,
+            split=other.split,
+            stereo_split=other.stereo_split,
+            reading=replace(config.reading, options=other.options),
+        )
+        for other in config.also
+    )
     return _joined([_open_one(config), *(_open_one(other) for other in others)])
 
 
@@ -126,16 +133,25 @@ def _open_one(config: TrainConfig) -> TrainingData:
     try:
         return _OPENERS[config.data](config, offsets, stereo, options)
     except TypeError as error:
-        raise ValueError(f"reading.options {options} do not fit data '{config.data}': "
-                         f'{error}.') from error
+        raise ValueError(
+            f"reading.options {options} do not fit data '{config.data}': {error}."
+        ) from error
 
 
-def _open_kitti(config: TrainConfig, offsets: Offsets, stereo: bool,
-                options: Options) -> TrainingData:
+def _open_kitti(
+    config: TrainConfig, offsets: Offsets, stereo: bool, options: Options
+) -> TrainingData:
     def read(splits: str, offsets: Offsets, stereo: bool) -> KittiRaw:
         paths = [path.strip() for path in splits.split(',')]
-        return KittiRaw(config.root, paths, offsets, stereo, config.loss.hints > 0,
-                        config.reading.keep, **options)
+        return KittiRaw(
+            config.root,
+            paths,
+            offsets,
+            stereo,
+            config.loss.hints > 0,
+            config.reading.keep,
+            **options,
+        )
 
     parts: list[TrainingData] = []
     if config.split:
@@ -143,51 +159,68 @@ def _open_kitti(config: TrainConfig, offsets: Offsets, stereo: bool,
     if config.stereo_split:
         parts.append(read(config.stereo_split, (), True))
     if not parts:
-        raise ValueError("kitti_raw needs a 'split' (or 'stereo_split') file; prepare_split makes "
-                         'one from the drives under root.')
+        raise ValueError(
+            "kitti_raw needs a 'split' (or 'stereo_split') file; prepare_split makes "
+            'one from the drives under root.'
+        )
     return _joined(parts)
 
 
-def _open_rosbag(config: TrainConfig, offsets: Offsets, stereo: bool,
-                 options: Options) -> TrainingData:
+def _open_rosbag(
+    config: TrainConfig, offsets: Offsets, stereo: bool, options: Options
+) -> TrainingData:
     if stereo and 'stereo_topic' not in options:
-        raise ValueError(f'supervision {config.supervision} needs the other camera: give '
-                         '--reading.options.stereo_topic, or use supervision M.')
+        raise ValueError(
+            f'supervision {config.supervision} needs the other camera: give '
+            '--reading.options.stereo_topic, or use supervision M.'
+        )
     return RosbagData(config.root, config.split or None, BagOptions(offsets=offsets, **options))
 
 
-def _open_images(config: TrainConfig, offsets: Offsets, stereo: bool,
-                 options: Options) -> TrainingData:
+def _open_images(
+    config: TrainConfig, offsets: Offsets, stereo: bool, options: Options
+) -> TrainingData:
     _refuse_stereo(config, stereo)
     return ImageSequence(config.root, offsets=offsets, **options)
 
 
-def _open_cityscapes(config: TrainConfig, offsets: Offsets, stereo: bool,
-                     options: Options) -> TrainingData:
+def _open_cityscapes(
+    config: TrainConfig, offsets: Offsets, stereo: bool, options: Options
+) -> TrainingData:
     split: Options = {'split': config.split} if config.split else {}
     return Cityscapes(config.root, offsets=offsets, stereo=stereo, **split, **options)
 
 
-def _open_ddad(config: TrainConfig, offsets: Offsets, stereo: bool,
-               options: Options) -> TrainingData:
+def _open_ddad(
+    config: TrainConfig, offsets: Offsets, stereo: bool, options: Options
+) -> TrainingData:
     _refuse_stereo(config, stereo)
     split: Options = {'split': config.split} if config.split else {}
     return Ddad(config.root, offsets=offsets, **split, **options)
 
 
-def _open_street(config: TrainConfig, offsets: Offsets, stereo: bool,
-                 options: Options) -> TrainingData:
+def _open_street(
+    config: TrainConfig, offsets: Offsets, stereo: bool, options: Options
+) -> TrainingData:
     return StreetData(config.input_size, offsets, stereo, hints=config.loss.hints > 0, **options)
 
 
 def _refuse_stereo(config: TrainConfig, stereo: bool) -> None:
     if stereo:
-        raise ValueError(f"data '{config.data}' has no stereo partners, but supervision is "
-                         f'{config.supervision}; use M.')
+        raise ValueError(
+            f"data '{config.data}' has no stereo partners, but supervision is "
+            f'{config.supervision}; use M.'
+        )
 
 
-_OPENERS = {'kitti_raw': _open_kitti, 'rosbag': _open_rosbag, 'image_sequence': _open_images,
-            'cityscapes': _open_cityscapes, 'ddad': _open_ddad, 'street': _open_street}
+_OPENERS = {
+    'kitti_raw': _open_kitti,
+    'rosbag': _open_rosbag,
+    'image_sequence': _open_images,
+    'cityscapes': _open_cityscapes,
+    'ddad': _open_ddad,
+    'street': _open_street,
+}
 
 
 def _depth_network(config: TrainConfig) -> DepthNetwork:
@@ -202,8 +235,10 @@ def _depth_network(config: TrainConfig) -> DepthNetwork:
 
 def _start_from(network: DepthNetwork, config: TrainConfig) -> None:
     if config.encoder_weights != 'none':
-        raise ValueError("'initial' and 'encoder_weights' both have weights for the encoder; "
-                         'leave one of them out.')
+        raise ValueError(
+            "'initial' and 'encoder_weights' both have weights for the encoder; "
+            'leave one of them out.'
+        )
     card = load_card(config.initial)
     if card.network != config.network:
         raise ValueError(
@@ -218,8 +253,9 @@ def _pose_network(config: TrainConfig) -> PoseNetwork | None:
         return None
     network = create_pose_network(config.pose_network)
     if config.pose_encoder_weights != 'none':
-        load_encoder_weights(network, _weights_path(config.pose_encoder_weights,
-                                                    config.pose_network))
+        load_encoder_weights(
+            network, _weights_path(config.pose_encoder_weights, config.pose_network)
+        )
     return network
 
 

@@ -46,5 +46,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
 
 
 def _unreadable(path: Path, reason: str) -> ValueError:
-    return ValueError(f"Checkpoint '{path}' cannot be read ({reason}); it is damaged or something "
-                      'else. Start the training anew: leave --resume out.')
+    return ValueError(
+        f"Checkpoint '{path}' cannot be read ({reason}); it is damaged or something "
+        'else. Start the training anew: leave --resume out.'
+    )

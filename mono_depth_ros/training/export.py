@@ -35,8 +35,13 @@ def validate(
     """Evaluate a network in training by KITTI's protocol on the first validation split."""
     predict = network_predictor(network, config.input_size, config.min_depth, config.max_depth)
     factor = partial(_metres, config, training_focal)
-    return evaluate_kitti(predict, config.validation_root, validation_splits(config)[0],
-                          GROUND_TRUTH, depth_factor=factor if is_metric(config) else None)
+    return evaluate_kitti(
+        predict,
+        config.validation_root,
+        validation_splits(config)[0],
+        GROUND_TRUTH,
+        depth_factor=factor if is_metric(config) else None,
+    )
 
 
 def validation_splits(config: TrainConfig) -> list[str]:
@@ -44,8 +49,9 @@ def validation_splits(config: TrainConfig) -> list[str]:
     return [path.strip() for path in config.validation_split.split(',') if path.strip()]
 
 
-def export_card(network: DepthNetwork, config: TrainConfig, steps: int,
-                training_K: NDArray[np.float64]) -> ModelCard:
+def export_card(
+    network: DepthNetwork, config: TrainConfig, steps: int, training_K: NDArray[np.float64]
+) -> ModelCard:
     """Write <output>/card/<name>.yaml and its weights, which the node runs.
 
     Weights are stored in half precision; the card's metrics are measured on what was stored.
@@ -61,17 +67,23 @@ def export_card(network: DepthNetwork, config: TrainConfig, steps: int,
     metric = is_metric(config)
     fx, skew, cx, _, fy, cy = (round(float(value), 6) for value in training_K[:2].flat)
     card = ModelCard(
-        name=name, network=config.network,
-        network_options=options_without_branches(config.network_options), weights=weights,
+        name=name,
+        network=config.network,
+        network_options=options_without_branches(config.network_options),
+        weights=weights,
         sha256=save_weights(without_branches(network), folder / weights, torch.float16),
-        input_size=config.input_size, min_depth=config.min_depth, max_depth=config.max_depth,
+        input_size=config.input_size,
+        min_depth=config.min_depth,
+        max_depth=config.max_depth,
         depth_unit='metric' if metric else 'relative',
         depth_scale=config.depth_scale if metric else None,
         training_K=((fx, skew, cx), (0.0, fy, cy), (0.0, 0.0, 1.0)),
-        training_data=_training_data(config, steps), license_code='Apache-2.0',
+        training_data=_training_data(config, steps),
+        license_code='Apache-2.0',
         license_weights=config.license_weights or 'that of the training data',
         parameters=count_parameters(network.deploy()),
-        macs=count_conv_macs(network, config.input_size))
+        macs=count_conv_macs(network, config.input_size),
+    )
     path = folder / f'{name}.yaml'
     write_card(card, path)
     if config.validation_split:
@@ -79,8 +91,9 @@ def export_card(network: DepthNetwork, config: TrainConfig, steps: int,
     return load_card(path)
 
 
-def _metres(config: TrainConfig, training_focal: float, K: NDArray[np.float64],
-            image_size: tuple[int, int]) -> float:
+def _metres(
+    config: TrainConfig, training_focal: float, K: NDArray[np.float64], image_size: tuple[int, int]
+) -> float:
     resized = resize_intrinsics(torch.as_tensor(K), image_size, config.input_size)
     return config.depth_scale * float(resized[1, 1]) / training_focal
 

@@ -27,8 +27,7 @@ class HeldOut:
 
     def __init__(self, config: TrainConfig) -> None:
         loss = LossConfig(levels=1, ssim=config.loss.ssim, smoothness=0.0)
-        self.config = replace(config, split=config.held_out, stereo_split='', also=[],
-                              loss=loss)
+        self.config = replace(config, split=config.held_out, stereo_split='', also=[], loss=loss)
         data = open_data(self.config)
         self.count = len(data)
         self.data = AugmentedData(data, config.input_size, AS_THEY_ARE, config.seed)

@@ -7,8 +7,9 @@ import math
 from mono_depth_ros.training.config.schema import OptimizerConfig
 
 
-def learning_rate(options: OptimizerConfig, step: int, steps: int,
-                  steps_per_epoch: float) -> float:
+def learning_rate(
+    options: OptimizerConfig, step: int, steps: int, steps_per_epoch: float
+) -> float:
     """Return the learning rate of a step (from 0) of a training of so many steps."""
     warm = min(1.0, (step + 1) / options.warmup_steps) if options.warmup_steps else 1.0
     if options.schedule == 'cosine':

@@ -44,8 +44,11 @@ class TrainingDiverged(RuntimeError):  # noqa: N818 - it is what happened
     """The loss is no number any more, or has exploded; the message names the samples."""
 
 
-def train(config: TrainConfig, watchers: Sequence[Watcher] = (),
-          is_stopped: Callable[[], bool] = lambda: False) -> ModelCard | None:
+def train(
+    config: TrainConfig,
+    watchers: Sequence[Watcher] = (),
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> ModelCard | None:
     """Train a network and write its model card.
 
     Args:
@@ -129,12 +132,20 @@ class _State:
 
     def to_save(self) -> dict[str, Any]:
         """Return everything that a resumed training needs."""
-        weights = {name: tensor for name, tensor in self.assembly.objective.state_dict().items()
-                   if not name.startswith('teacher.')}
+        weights = {
+            name: tensor
+            for name, tensor in self.assembly.objective.state_dict().items()
+            if not name.startswith('teacher.')
+        }
         average = self.average.state_dict() if self.average else {}
-        return {'step': self.step, 'objective': weights, 'config': asdict(self.config),
-                'optimizer': self.optimizer.state_dict(), 'random': torch.get_rng_state(),
-                'average': average}
+        return {
+            'step': self.step,
+            'objective': weights,
+            'config': asdict(self.config),
+            'optimizer': self.optimizer.state_dict(),
+            'random': torch.get_rng_state(),
+            'average': average,
+        }
 
 
 def _average(network: DepthNetwork, config: TrainConfig) -> AveragedModel | None:
@@ -157,8 +168,11 @@ def _load_weights(objective: Objective, saved: dict[str, Any], config: TrainConf
                 f"The checkpoint in '{config.output}' was trained with {name} {before!r}, not "
                 f'{now!r}; go on with the same, or start in another output folder.'
             )
-    teacher = {name: tensor for name, tensor in objective.state_dict().items()
-               if name.startswith('teacher.')}
+    teacher = {
+        name: tensor
+        for name, tensor in objective.state_dict().items()
+        if name.startswith('teacher.')
+    }
     objective.load_state_dict(saved['objective'] | teacher)
 
 
@@ -168,8 +182,13 @@ def _fabric(config: TrainConfig) -> Fabric:
         torch.set_num_threads(config.threads)
     processes = config.devices * config.num_nodes
     strategy = DDPStrategy(find_unused_parameters=True) if processes > 1 else 'auto'
-    fabric = Fabric(accelerator=config.accelerator, devices=config.devices, strategy=strategy,
-                    num_nodes=config.num_nodes, precision=config.precision)
+    fabric = Fabric(
+        accelerator=config.accelerator,
+        devices=config.devices,
+        strategy=strategy,
+        num_nodes=config.num_nodes,
+        precision=config.precision,
+    )
     fabric.launch()
     if fabric.device.type == 'cuda':  # every batch has the same size: look for its fastest kernels
         torch.backends.cudnn.benchmark = True
@@ -183,23 +202,43 @@ def _optimizer(objective: Objective, config: TrainConfig) -> torch.optim.Optimiz
     parameters = [p for p in objective.parameters() if p.requires_grad]
     groups: list[dict[str, Any]] = [
         {'params': [p for p in parameters if id(p) in encoder], 'factor': options.encoder_factor},
-        {'params': [p for p in parameters if id(p) not in encoder], 'factor': 1.0}]
+        {'params': [p for p in parameters if id(p) not in encoder], 'factor': 1.0},
+    ]
     if options.name == 'adamw':
-        return torch.optim.AdamW(groups, options.learning_rate, fused=True,
-                                 weight_decay=options.weight_decay)
+        return torch.optim.AdamW(
+            groups, options.learning_rate, fused=True, weight_decay=options.weight_decay
+        )
     return torch.optim.Adam(groups, options.learning_rate, fused=True)
 
 
 def _batches(state: _State) -> Iterator[tuple[list[Batch], float]]:
     """Give every step's batches, and how long they were waited for [s]."""
     config, fabric = state.config, state.fabric
-    data = AugmentedData(state.assembly.data, state.assembly.size, config.augmentation,
-                         config.seed, config.multi_resolution)
-    sampler = StepSampler(len(state.assembly.data), state.global_batch, config.seed, state.step,
-                          state.steps, fabric.global_rank, fabric.world_size, config.accumulate)
-    loader = DataLoader(data, batch_sampler=sampler, num_workers=config.reading.workers,
-                        collate_fn=collate, pin_memory=fabric.device.type == 'cuda',
-                        worker_init_fn=_prepare_worker if config.reading.workers else None)
+    data = AugmentedData(
+        state.assembly.data,
+        state.assembly.size,
+        config.augmentation,
+        config.seed,
+        config.multi_resolution,
+    )
+    sampler = StepSampler(
+        len(state.assembly.data),
+        state.global_batch,
+        config.seed,
+        state.step,
+        state.steps,
+        fabric.global_rank,
+        fabric.world_size,
+        config.accumulate,
+    )
+    loader = DataLoader(
+        data,
+        batch_sampler=sampler,
+        num_workers=config.reading.workers,
+        collate_fn=collate,
+        pin_memory=fabric.device.type == 'cuda',
+        worker_init_fn=_prepare_worker if config.reading.workers else None,
+    )
     batches = iter(loader)
     for _ in range(state.step, state.steps):
         start = time.monotonic()
@@ -221,11 +260,14 @@ def _step(state: _State, batches: list[Batch], rate: float) -> list[StepResult]:
     state.objective.train()
     for group in state.optimizer.param_groups:
         group['lr'] = rate * group['factor']
-    results = [_learn(state, batch, 1 / len(batches), is_last=number == len(batches) - 1)
-               for number, batch in enumerate(batches)]
+    results = [
+        _learn(state, batch, 1 / len(batches), is_last=number == len(batches) - 1)
+        for number, batch in enumerate(batches)
+    ]
     if config.optimizer.gradient_clip:
-        fabric.clip_gradients(state.objective, state.optimizer,
-                              max_norm=config.optimizer.gradient_clip)
+        fabric.clip_gradients(
+            state.objective, state.optimizer, max_norm=config.optimizer.gradient_clip
+        )
     state.optimizer.step()
     state.optimizer.zero_grad()
     if state.average:
@@ -244,8 +286,11 @@ def _learn(state: _State, batch: Batch, share: float, *, is_last: bool) -> StepR
             _check_loss(state, result.loss.detach(), batch)
             fabric.backward(result.loss.mean() * share)
         loss = result.loss.detach()
-        whole = result._replace(loss=loss) if whole is None else whole._replace(
-            loss=whole.loss + loss, terms=whole.terms | result.terms)
+        whole = (
+            result._replace(loss=loss)
+            if whole is None
+            else whole._replace(loss=whole.loss + loss, terms=whole.terms | result.terms)
+        )
     assert whole is not None
     return whole
 
@@ -265,14 +310,26 @@ def _check_loss(state: _State, loss: Tensor, batch: Batch) -> None:
     )
 
 
-def _record(state: _State, results: list[StepResult], rate: float, seconds: float,
-            waited: float) -> StepRecord:
+def _record(
+    state: _State, results: list[StepResult], rate: float, seconds: float, waited: float
+) -> StepRecord:
     loss = float(torch.stack([result.loss.detach().mean() for result in results]).mean())
-    state.recent = [*state.recent[1 - _RECENT:], loss]
-    terms = {name: float(torch.stack([result.terms[name] for result in results]).mean())
-             for name in results[0].terms}
-    return StepRecord(state.step, state.steps, loss, terms, rate, state.global_batch, seconds,
-                      waited, results[-1].panels)
+    state.recent = [*state.recent[1 - _RECENT :], loss]
+    terms = {
+        name: float(torch.stack([result.terms[name] for result in results]).mean())
+        for name in results[0].terms
+    }
+    return StepRecord(
+        state.step,
+        state.steps,
+        loss,
+        terms,
+        rate,
+        state.global_batch,
+        seconds,
+        waited,
+        results[-1].panels,
+    )
 
 
 def _validate(state: _State, watchers: Sequence[Watcher]) -> None:

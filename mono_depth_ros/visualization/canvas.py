@@ -140,8 +140,12 @@ class Film:
     def __enter__(self) -> Film:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 traceback: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         if self._writer is not None:
             self._writer.release()
 
@@ -153,6 +157,8 @@ class Film:
             codec = cv2.VideoWriter.fourcc(*'mp4v')
             self._writer = cv2.VideoWriter(str(self._path), codec, self._rate, size)
             if not self._writer.isOpened():
-                raise ValueError(f"'{self._path}' cannot be written: the folder is missing or "
-                                 'read-only, or this OpenCV has no mp4v codec.')
+                raise ValueError(
+                    f"'{self._path}' cannot be written: the folder is missing or "
+                    'read-only, or this OpenCV has no mp4v codec.'
+                )
         self._writer.write(picture)

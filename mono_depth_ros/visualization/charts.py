@@ -66,7 +66,9 @@ def draw_chart(title: str, curves: Sequence[Curve]) -> str:
     lines = ''.join(_line(curve, axes, number) for number, curve in enumerate(drawn))
     legend = ' '.join(
         f'<span><i class="s{number}"></i>{escape(curve.name)} '
-        f'<b>{short(curve.finite()[-1][1])}</b></span>' for number, curve in enumerate(drawn))
+        f'<b>{short(curve.finite()[-1][1])}</b></span>'
+        for number, curve in enumerate(drawn)
+    )
     return (
         f'<figure class="chart"><figcaption>{escape(title)}</figcaption>'
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)} over steps">'
@@ -74,8 +76,9 @@ def draw_chart(title: str, curves: Sequence[Curve]) -> str:
     )
 
 
-def draw_bars(title: str, names: Sequence[str], values: Sequence[float],
-              is_count: bool = False) -> str:
+def draw_bars(
+    title: str, names: Sequence[str], values: Sequence[float], is_count: bool = False
+) -> str:
     """Draw one bar per value, with the value over it.
 
     Args:
@@ -91,8 +94,10 @@ def draw_bars(title: str, names: Sequence[str], values: Sequence[float],
     if not any(heights):
         return ''
     axes = _Axes(0, len(heights), 0, 1.1 * max(heights))
-    bars = ''.join(_bar(axes, place, name, value, is_count)
-                   for place, (name, value) in enumerate(zip(names, heights)))
+    bars = ''.join(
+        _bar(axes, place, name, value, is_count)
+        for place, (name, value) in enumerate(zip(names, heights))
+    )
     return (
         f'<figure class="chart"><figcaption>{escape(title)}</figcaption>'
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
@@ -142,18 +147,22 @@ def _bar(axes: _Axes, place: int, name: str, value: float, is_count: bool) -> st
     left, right, top = axes.x(place + 0.12), axes.x(place + 0.88), axes.y(value)
     middle = (left + right) / 2
     number = (f'{value:.0f}' if is_count else f'{value:.3g}') if value else ''
-    return (f'<rect class="s0" x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" '
-            f'height="{axes.y(0) - top:.1f}"/>'
-            f'<text class="along" x="{middle:.1f}" y="{top - 4:.1f}">{number}</text>'
-            f'<text class="along" x="{middle:.1f}" y="{HEIGHT - 8}">{escape(name)}</text>')
+    return (
+        f'<rect class="s0" x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" '
+        f'height="{axes.y(0) - top:.1f}"/>'
+        f'<text class="along" x="{middle:.1f}" y="{top - 4:.1f}">{number}</text>'
+        f'<text class="along" x="{middle:.1f}" y="{HEIGHT - 8}">{escape(name)}</text>'
+    )
 
 
 def _grid(axes: _Axes) -> str:
     parts = [_levels(axes)]
     for value in round_ticks(axes.left, axes.right):
         if value == int(value):
-            parts.append(f'<text class="along" x="{axes.x(value):.1f}" y="{HEIGHT - 8}">'
-                         f'{_count(int(value))}</text>')
+            parts.append(
+                f'<text class="along" x="{axes.x(value):.1f}" y="{HEIGHT - 8}">'
+                f'{_count(int(value))}</text>'
+            )
     return ''.join(parts)
 
 
@@ -161,20 +170,23 @@ def _levels(axes: _Axes) -> str:
     parts = []
     for value in round_ticks(axes.low, axes.high):
         y = axes.y(value)
-        parts.append(f'<path class="rule" d="M{_LEFT} {y:.1f}H{WIDTH - _RIGHT}"/>'
-                     f'<text class="up" x="{_LEFT - 6}" y="{y + 4:.1f}">{value:.6g}</text>')
+        parts.append(
+            f'<path class="rule" d="M{_LEFT} {y:.1f}H{WIDTH - _RIGHT}"/>'
+            f'<text class="up" x="{_LEFT - 6}" y="{y + 4:.1f}">{value:.6g}</text>'
+        )
     return ''.join(parts)
 
 
 def _line(curve: Curve, axes: _Axes, number: int) -> str:
     points = curve.finite()
     if len(points) == 1:
-        (x, y), = points
+        ((x, y),) = points
         return f'<circle class="s{number}" cx="{axes.x(x):.1f}" cy="{axes.y(y):.1f}" r="4"/>'
     if not curve.is_noisy or len(points) < _MANY:
         return _polyline(points, axes, f's{number}')
-    return (_polyline(points, axes, f's{number} pale')
-            + _polyline(_smoothed(points), axes, f's{number}'))
+    return _polyline(points, axes, f's{number} pale') + _polyline(
+        _smoothed(points), axes, f's{number}'
+    )
 
 
 def _polyline(points: Sequence[tuple[float, float]], axes: _Axes, style: str) -> str:
@@ -187,7 +199,7 @@ def _smoothed(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]
     reach = max(1, round(len(points) * _SMOOTHED_SHARE / 2))
     smoothed = []
     for index, (x, _) in enumerate(points):
-        near = [y for _, y in points[max(0, index - reach):index + reach + 1]]
+        near = [y for _, y in points[max(0, index - reach) : index + reach + 1]]
         smoothed.append((x, math.fsum(near) / len(near)))
     return smoothed
 

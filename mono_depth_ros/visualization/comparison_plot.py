@@ -105,8 +105,9 @@ def draw_plot(panels: Sequence[Panel], along: str) -> str:
         raise ValueError('There is nothing to plot: no network has both latency and accuracy.')
     all_axes = _all_axes(drawn)
     height = round(all_axes[-1].frame.bottom) + _BOTTOM
-    body = ''.join(_panel(panel, axes, number)
-                   for number, (panel, axes) in enumerate(zip(drawn, all_axes)))
+    body = ''.join(
+        _panel(panel, axes, number) for number, (panel, axes) in enumerate(zip(drawn, all_axes))
+    )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
         f'aria-label="AbsRel over latency of the networks">\n<style>{_STYLE}</style>\n'
@@ -124,17 +125,28 @@ def _all_axes(panels: Sequence[Panel]) -> list[_Axes]:
         bottom = top + min(_HEIGHT + _HEIGHT_PER_MARK * len(panel.marks), _HIGHEST)
         errors = [mark.abs_rel for mark in panel.marks]
         margin = 0.2 * (max(errors) - min(errors)) or 0.1 * max(errors)
-        axes.append(_Axes(_Box(_LEFT, top, WIDTH - _RIGHT, bottom), min(times) / 1.3,
-                          max(times) * 1.4, min(errors) - margin, max(errors) + margin))
+        axes.append(
+            _Axes(
+                _Box(_LEFT, top, WIDTH - _RIGHT, bottom),
+                min(times) / 1.3,
+                max(times) * 1.4,
+                min(errors) - margin,
+                max(errors) + margin,
+            )
+        )
     return axes
 
 
 def _panel(panel: Panel, axes: _Axes, number: int) -> str:
     # Small circles last, so that none hides.
-    circles = ''.join(_circle(mark, axes, number) for mark in
-                      sorted(panel.marks, key=lambda mark: mark.parameters_m, reverse=True))
-    title = (f'<text class="dim" x="{_LEFT}" y="{axes.frame.top - 10:.1f}">AbsRel '
-             f'{escape(panel.title)}</text>\n')
+    circles = ''.join(
+        _circle(mark, axes, number)
+        for mark in sorted(panel.marks, key=lambda mark: mark.parameters_m, reverse=True)
+    )
+    title = (
+        f'<text class="dim" x="{_LEFT}" y="{axes.frame.top - 10:.1f}">AbsRel '
+        f'{escape(panel.title)}</text>\n'
+    )
     return title + _grid(axes) + circles + _labels(panel.marks, axes)
 
 
@@ -143,28 +155,35 @@ def _grid(axes: _Axes) -> str:
     parts = []
     for value in round_ticks(axes.low, axes.high):
         y = axes.y(value)
-        parts.append(f'<path class="rule" d="M{frame.left} {y:.1f}H{frame.right}"/>'
-                     f'<text class="dim up" x="{frame.left - 8}" y="{y + 4:.1f}">{value:.4g}'
-                     '</text>')
+        parts.append(
+            f'<path class="rule" d="M{frame.left} {y:.1f}H{frame.right}"/>'
+            f'<text class="dim up" x="{frame.left - 8}" y="{y + 4:.1f}">{value:.4g}'
+            '</text>'
+        )
     for value in _log_ticks(axes.fastest, axes.slowest):
-        parts.append(f'<path class="rule" d="M{axes.x(value):.1f} {frame.top:.1f}'
-                     f'V{frame.bottom:.1f}"/>')
+        parts.append(
+            f'<path class="rule" d="M{axes.x(value):.1f} {frame.top:.1f}V{frame.bottom:.1f}"/>'
+        )
     return ''.join(parts) + '\n'
 
 
 def _along(axes: _Axes, along: str) -> str:
     ticks = ''.join(
         f'<text class="dim along" x="{axes.x(value):.1f}" y="{axes.frame.bottom + 18:.1f}">'
-        f'{value:g}</text>' for value in _log_ticks(axes.fastest, axes.slowest))
+        f'{value:g}</text>'
+        for value in _log_ticks(axes.fastest, axes.slowest)
+    )
     bottom = axes.frame.bottom
-    return (f'{ticks}<text class="dim" x="{_LEFT}" y="{bottom + 50:.1f}">{escape(along)}</text>'
-            f'<text class="dim" x="{_LEFT}" y="{bottom + 72:.1f}">lower left is better</text>\n')
+    return (
+        f'{ticks}<text class="dim" x="{_LEFT}" y="{bottom + 50:.1f}">{escape(along)}</text>'
+        f'<text class="dim" x="{_LEFT}" y="{bottom + 72:.1f}">lower left is better</text>\n'
+    )
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
     """Return the numbers 1, 2, 5 times a power of ten between two."""
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks = [digit * 10.0 ** exponent for exponent in exponents for digit in (1, 2, 5)]
+    ticks = [digit * 10.0**exponent for exponent in exponents for digit in (1, 2, 5)]
     return [tick for tick in ticks if low <= tick <= high]
 
 
@@ -173,11 +192,15 @@ def _radius(parameters_m: float) -> float:
 
 
 def _circle(mark: Mark, axes: _Axes, number: int) -> str:
-    says = (f'{mark.name}: AbsRel {mark.abs_rel:.3f}, {mark.latency_ms:.0f} ms, '
-            f'{mark.parameters_m:.2f} M parameters')
-    return (f'<circle class="p{min(number, 1)}" cx="{axes.x(mark.latency_ms):.1f}" '
-            f'cy="{axes.y(mark.abs_rel):.1f}" r="{_radius(mark.parameters_m):.1f}">'
-            f'<title>{escape(says)}</title></circle>\n')
+    says = (
+        f'{mark.name}: AbsRel {mark.abs_rel:.3f}, {mark.latency_ms:.0f} ms, '
+        f'{mark.parameters_m:.2f} M parameters'
+    )
+    return (
+        f'<circle class="p{min(number, 1)}" cx="{axes.x(mark.latency_ms):.1f}" '
+        f'cy="{axes.y(mark.abs_rel):.1f}" r="{_radius(mark.parameters_m):.1f}">'
+        f'<title>{escape(says)}</title></circle>\n'
+    )
 
 
 def _labels(marks: Sequence[Mark], axes: _Axes) -> str:
@@ -188,8 +211,9 @@ def _labels(marks: Sequence[Mark], axes: _Axes) -> str:
         places = _places(axes.around(mark), _LETTER * len(mark.name))
         box = min(places, key=lambda place: _hidden(place, taken, axes.frame))
         taken.append(box)
-        parts.append(f'<text x="{box.left:.1f}" y="{box.bottom - 4:.1f}">'
-                     f'{escape(mark.name)}</text>\n')
+        parts.append(
+            f'<text x="{box.left:.1f}" y="{box.bottom - 4:.1f}">{escape(mark.name)}</text>\n'
+        )
     return ''.join(parts)
 
 
@@ -198,9 +222,16 @@ def _places(circle: _Box, width: float) -> list[_Box]:
     x, y = (circle.left + circle.right) / 2, (circle.top + circle.bottom) / 2
     right, left = circle.right + 4, circle.left - 4 - width
     above, below = circle.top - _LINE, circle.bottom
-    corners = ((right, y - _LINE / 2), (left, y - _LINE / 2), (x - width / 2, above),
-               (x - width / 2, below), (x, above), (x, below), (x - width, above),
-               (x - width, below))
+    corners = (
+        (right, y - _LINE / 2),
+        (left, y - _LINE / 2),
+        (x - width / 2, above),
+        (x - width / 2, below),
+        (x, above),
+        (x, below),
+        (x - width, above),
+        (x - width, below),
+    )
     return [_Box(corner, top, corner + width, top + _LINE) for corner, top in corners]
 
 
@@ -214,8 +245,10 @@ def _legend(height: int) -> str:
     x, parts = float(WIDTH - _RIGHT - 218), []
     for parameters in _LEGEND_PARAMETERS:
         r = _radius(parameters)
-        parts.append(f'<circle class="size" cx="{x + r:.1f}" cy="{height - 34}" r="{r:.1f}"/>'
-                     f'<text class="dim" x="{x + 2 * r + 4:.1f}" y="{height - 30}">'
-                     f'{parameters:g} M</text>')
+        parts.append(
+            f'<circle class="size" cx="{x + r:.1f}" cy="{height - 34}" r="{r:.1f}"/>'
+            f'<text class="dim" x="{x + 2 * r + 4:.1f}" y="{height - 30}">'
+            f'{parameters:g} M</text>'
+        )
         x += 2 * r + 4 + 48
     return ''.join(parts) + '\n'

@@ -39,8 +39,9 @@ def head(name: str, state: str) -> str:
 
 def tiles(values: Sequence[tuple[str, str]]) -> str:
     """Return the few figures to see first, by name."""
-    items = ''.join(f'<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>'
-                    for name, value in values)
+    items = ''.join(
+        f'<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>' for name, value in values
+    )
     return f'<dl class="tiles">{items}</dl>\n'
 
 
@@ -64,8 +65,10 @@ def grid(figures: Iterable[str]) -> str:
 
 def table(rows: Mapping[str, Any]) -> str:
     """Return values by name."""
-    lines = ''.join(f'<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>'
-                    for name, value in rows.items())
+    lines = ''.join(
+        f'<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>'
+        for name, value in rows.items()
+    )
     return f'<table>{lines}</table>'
 
 
@@ -76,9 +79,12 @@ def figure_table(rows: Mapping[str, Mapping[str, float]]) -> str:
     body = ''.join(
         f'<tr><th>{escape(title)}</th>'
         + ''.join(f'<td>{_figure(row.get(name))}</td>' for name in names)
-        + '</tr>' for title, row in rows.items())
-    return (f'<div class="scroll"><table class="metrics"><tr><th></th>{top}</tr>{body}'
-            '</table></div>')
+        + '</tr>'
+        for title, row in rows.items()
+    )
+    return (
+        f'<div class="scroll"><table class="metrics"><tr><th></th>{top}</tr>{body}</table></div>'
+    )
 
 
 def picture(image: Picture, caption: str, kind: str = 'png') -> str:
@@ -91,8 +97,10 @@ def picture(image: Picture, caption: str, kind: str = 'png') -> str:
     """
     _, data = cv2.imencode(f'.{kind}', np.ascontiguousarray(image[..., ::-1]))
     url = f'data:image/{kind};base64,' + base64.b64encode(data.tobytes()).decode()
-    return (f'<figure><img alt="{escape(caption)}" src="{url}">'
-            f'<figcaption>{escape(caption)}</figcaption></figure>')
+    return (
+        f'<figure><img alt="{escape(caption)}" src="{url}">'
+        f'<figcaption>{escape(caption)}</figcaption></figure>'
+    )
 
 
 def _figure(value: float | None) -> str:

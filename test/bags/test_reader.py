@@ -25,8 +25,10 @@ def test_a_storage_file_without_metadata_is_enough(tmp_path):
 
 
 def test_a_missing_bag_says_what_is_expected(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'does not exist\. Expected a ROS 1 file'), \
-            open_bag(tmp_path / 'nothing'):
+    with (
+        pytest.raises(FileNotFoundError, match=r'does not exist\. Expected a ROS 1 file'),
+        open_bag(tmp_path / 'nothing'),
+    ):
         pass
 
 
@@ -36,8 +38,10 @@ def test_a_folder_without_a_bag_says_so(tmp_path):
 
 
 def test_a_ros_2_folder_named_like_a_ros_1_file_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"Rename it without '\.bag'"), \
-            open_bag(write_camera_bag(tmp_path / 'a.bag')):
+    with (
+        pytest.raises(ValueError, match=r"Rename it without '\.bag'"),
+        open_bag(write_camera_bag(tmp_path / 'a.bag')),
+    ):
         pass
 
 
@@ -74,8 +78,10 @@ def test_a_bag_without_messages_is_refused(tmp_path):
 
 def messages(path, topic):
     with open_bag(path) as reader:
-        return [reader.deserialize(data, connection.msgtype) for connection, _, data in
-                read_messages(reader, select_connections(reader, [topic]))]
+        return [
+            reader.deserialize(data, connection.msgtype)
+            for connection, _, data in read_messages(reader, select_connections(reader, [topic]))
+        ]
 
 
 def test_a_raw_image_of_ros_1_and_of_ros_2_becomes_rgb(tmp_path):

@@ -16,8 +16,9 @@ def test_fixed_and_moving_transforms_of_a_bag_are_read(tmp_path):
     with CameraBagWriter(tmp_path / 'bag') as bag:
         bag.write_transforms('/tf_static', START, [(OPTICAL, 'lidar', OPTICAL_FROM_LIDAR)])
         for tenth in range(2):
-            bag.write_transforms('/tf', START + tenth * 10**8,
-                                 [('odom', OPTICAL, rigid(np.eye(3), (tenth, 0, 0)))])
+            bag.write_transforms(
+                '/tf', START + tenth * 10**8, [('odom', OPTICAL, rigid(np.eye(3), (tenth, 0, 0)))]
+            )
 
     with open_bag(tmp_path / 'bag') as reader:
         tree = read_transforms(reader)
@@ -34,24 +35,37 @@ def write(path, text):
 def test_file_adds_transforms_in_both_notations(tmp_path):
     tree = TransformTree()
 
-    read_extrinsics(write(tmp_path / 'e.yaml', """
+    read_extrinsics(
+        write(
+            tmp_path / 'e.yaml',
+            """
 transforms:
 - {parent: a, child: b, translation: [1, 2, 3], rotation: [0, 0, 0, 1]}
 - {parent: b, child: c, matrix: [0, -1, 0, 4,  1, 0, 0, 5,  0, 0, 1, 6,  0, 0, 0, 1]}
-"""), tree)
+""",
+        ),
+        tree,
+    )
 
     assert np.allclose(tree.lookup('a', 'c', 0) @ [1, 0, 0, 1], [5, 8, 9, 1])
 
 
-@pytest.mark.parametrize(('text', 'error'), [
-    ('[1, 2]', 'cannot be read: .* Expected a YAML file with transforms'),
-    ('transforms: [{parent: a, child: b}]', "'translation' is missing"),
-    ('transforms: [{parent: a, child: b, matrix: [1, 2]}]', "matrix of 'b' has 2 numbers"),
-    ('transforms: [{parent: a, child: b, matrix: [2, 0,0,0, 0,2,0,0, 0,0,2,0, 0,0,0,1]}]',
-     "matrix of 'b' is no rigid transform"),
-    ('transforms: [{parent: a, child: b, translation: [1, 2, 3], rotation: [0, 0, 0, 0]}]',
-     'length 0'),
-])
+@pytest.mark.parametrize(
+    ('text', 'error'),
+    [
+        ('[1, 2]', 'cannot be read: .* Expected a YAML file with transforms'),
+        ('transforms: [{parent: a, child: b}]', "'translation' is missing"),
+        ('transforms: [{parent: a, child: b, matrix: [1, 2]}]', "matrix of 'b' has 2 numbers"),
+        (
+            'transforms: [{parent: a, child: b, matrix: [2, 0,0,0, 0,2,0,0, 0,0,2,0, 0,0,0,1]}]',
+            "matrix of 'b' is no rigid transform",
+        ),
+        (
+            'transforms: [{parent: a, child: b, translation: [1, 2, 3], rotation: [0, 0, 0, 0]}]',
+            'length 0',
+        ),
+    ],
+)
 def test_file_that_is_no_list_of_transforms_is_refused(tmp_path, text, error):
     with pytest.raises(ValueError, match=error):
         read_extrinsics(write(tmp_path / 'e.yaml', text), TransformTree())

@@ -19,8 +19,16 @@ def card(tmp_path_factory):
     """Path of a card with weights and a measured accuracy."""
     path = tmp_path_factory.mktemp('card') / 'tiny.yaml'
     sha256 = save_weights(create_network('lite_hr_depth'), path.with_suffix('.safetensors'))
-    write_card(replace(UNTRAINED, network='lite_hr_depth', weights='tiny.safetensors',
-                       sha256=sha256, metrics={'test_20_abs_rel_median_scaled': 0.204}), path)
+    write_card(
+        replace(
+            UNTRAINED,
+            network='lite_hr_depth',
+            weights='tiny.safetensors',
+            sha256=sha256,
+            metrics={'test_20_abs_rel_median_scaled': 0.204},
+        ),
+        path,
+    )
     return path
 
 
@@ -32,7 +40,12 @@ def test_table_has_our_counts_above_what_is_published(capsys):
     assert lines[place].split()[2:6] == ['14.32', '8.00', '-', '-']
     dna = next(line for line in lines if line.strip().startswith('DNA-Depth 1'))
     assert lines.index(dna) > place and dna.split()[-11:][:5] == [
-        '14.84', '8.04', '-', '-', '0.115']
+        '14.84',
+        '8.04',
+        '-',
+        '-',
+        '0.115',
+    ]
     mark = dna.split('[')[1].split(']')[0]
     assert any(line.startswith(f'[{mark}] 14.84 M count') for line in lines)
 
@@ -64,8 +77,24 @@ def test_csv_has_a_row_for_every_line(tmp_path, capsys):
 def test_yaml_and_plot_have_what_was_measured(card, tmp_path):
     output, plot = tmp_path / 'table.yaml', tmp_path / 'plot.svg'
 
-    assert main(['lite_hr_depth', '--repetitions', '1', '--cards', str(card), '--clock', 'cpu',
-                 '--output', str(output), '--plot', str(plot)]) == 0
+    assert (
+        main(
+            [
+                'lite_hr_depth',
+                '--repetitions',
+                '1',
+                '--cards',
+                str(card),
+                '--clock',
+                'cpu',
+                '--output',
+                str(output),
+                '--plot',
+                str(plot),
+            ]
+        )
+        == 0
+    )
 
     report = yaml.safe_load(output.read_text(encoding='utf-8'))
     assert '1 thread, median of 1' in report['conditions']
@@ -78,16 +107,22 @@ def test_yaml_and_plot_have_what_was_measured(card, tmp_path):
     assert 'CPU time [ms] of one image' in drawing
 
 
-@pytest.mark.parametrize(('options', 'message'), [
-    (['--output', 'table.txt'], r"--output 'table.txt' ends with '.txt'; expected .csv or .yaml"),
-    (['--plot', 'plot.png'], "--plot 'plot.png' ends with '.png'; expected .svg"),
-    (['--output', 'nowhere/t.csv'], "Folder 'nowhere' of --output does not exist"),
-    (['--plot', 'plot.svg', '--no-latency'], '--plot draws accuracy over latency'),
-    (['--threads', '0'], '--threads is 0; expected 1 or more'),
-    (['--repetitions', '0'], '--repetitions is 0; expected 1 or more'),
-    (['hr_deph'], "Unknown network 'hr_deph'. Did you mean 'hr_depth'?"),
-    (['hr_depth', '--cards', 'untrained'], 'the card is untrained and has no accuracy'),
-])
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (
+            ['--output', 'table.txt'],
+            r"--output 'table.txt' ends with '.txt'; expected .csv or .yaml",
+        ),
+        (['--plot', 'plot.png'], "--plot 'plot.png' ends with '.png'; expected .svg"),
+        (['--output', 'nowhere/t.csv'], "Folder 'nowhere' of --output does not exist"),
+        (['--plot', 'plot.svg', '--no-latency'], '--plot draws accuracy over latency'),
+        (['--threads', '0'], '--threads is 0; expected 1 or more'),
+        (['--repetitions', '0'], '--repetitions is 0; expected 1 or more'),
+        (['hr_deph'], "Unknown network 'hr_deph'. Did you mean 'hr_depth'?"),
+        (['hr_depth', '--cards', 'untrained'], 'the card is untrained and has no accuracy'),
+    ],
+)
 def test_what_cannot_be_done_is_one_line_before_the_work(options, message, capsys):
     assert main(['--no-latency', *options]) == 1
 

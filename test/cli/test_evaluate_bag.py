@@ -17,8 +17,20 @@ def folder(tmp_path_factory):
 
 
 def run(folder, *arguments, reference=LIDAR):
-    return main([str(folder / 'bag'), '--model', str(folder / 'relative.yaml'), '--image', CAMERA,
-                 '--reference', reference, '--threads', '1', *arguments])
+    return main(
+        [
+            str(folder / 'bag'),
+            '--model',
+            str(folder / 'relative.yaml'),
+            '--image',
+            CAMERA,
+            '--reference',
+            reference,
+            '--threads',
+            '1',
+            *arguments,
+        ]
+    )
 
 
 def test_table_says_what_was_compared_and_what_the_figures_are_worth(folder, capsys):
@@ -46,12 +58,26 @@ def test_thresholds_decide_the_exit_code(folder, capsys):
 def test_output_is_json_with_every_frame(folder, capsys):
     output = folder / 'out.json'
 
-    assert run(folder, '--output', str(output), '--min-a1', '0', '--ego-motion', 'still',
-               reference='wall:4') == 0
+    assert (
+        run(
+            folder,
+            '--output',
+            str(output),
+            '--min-a1',
+            '0',
+            '--ego-motion',
+            'still',
+            reference='wall:4',
+        )
+        == 0
+    )
 
     report = json.loads(output.read_text())
     assert (report['compared'], report['passed'], report['thresholds']) == (
-        4, True, {'min_a1': 0.0})
+        4,
+        True,
+        {'min_a1': 0.0},
+    )
     assert report['options']['reference'] == 'wall:4'
     assert len(report['per_frame']) == 4
     mean = sum(frame['median_scaled']['abs_rel'] for frame in report['per_frame']) / 4
@@ -60,12 +86,15 @@ def test_output_is_json_with_every_frame(folder, capsys):
     assert str(output) in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(('arguments', 'error'), [
-    (['--reference', '/lidar'], "Did you mean '/lidar/points'?"),
-    (['--reference', 'floor:1'], 'a wall is written wall:METRES, such as wall:2.0'),
-    (['--output', '/no/where.json'], "Folder '/no' of --output does not exist"),
-    (['--model', 'nobody'], "'nobody'"),
-])
+@pytest.mark.parametrize(
+    ('arguments', 'error'),
+    [
+        (['--reference', '/lidar'], "Did you mean '/lidar/points'?"),
+        (['--reference', 'floor:1'], 'a wall is written wall:METRES, such as wall:2.0'),
+        (['--output', '/no/where.json'], "Folder '/no' of --output does not exist"),
+        (['--model', 'nobody'], "'nobody'"),
+    ],
+)
 def test_a_mistake_is_one_line_and_exit_code_1(folder, capsys, arguments, error):
     assert run(folder, *arguments) == 1
 

@@ -79,8 +79,11 @@ def test_files_hold_what_is_printed_and_every_image(root, capsys):
     assert np.mean(errors) == pytest.approx(content['unscaled']['abs_rel'])
     assert page.row('unscaled')[0] == f'{content["unscaled"]["abs_rel"]:.4f}'
     assert set(page.pictures) == {
-        'Image', 'Predicted depth (near is red)', 'True depth, in the same colours',
-        'Error: blue is too near, red too far, full colour from 30%'}
+        'Image',
+        'Predicted depth (near is red)',
+        'True depth, in the same colours',
+        'Error: blue is too near, red too far, full colour from 30%',
+    }
 
 
 def test_an_interrupted_evaluation_goes_on_and_ends_the_same(root, capsys):
@@ -146,20 +149,30 @@ def test_missing_depth_is_one_line_and_an_exit_code(root, capsys):
 
 
 def test_a_split_of_the_papers_has_to_be_theirs(root, capsys):
-    assert main(['--model', str(root / 'scaled.yaml'), '--kitti', str(root), '--split',
-                 'eigen']) == 1
+    assert (
+        main(['--model', str(root / 'scaled.yaml'), '--kitti', str(root), '--split', 'eigen']) == 1
+    )
     assert 'nianticlabs/monodepth2' in capsys.readouterr().err
     (root / 'splits').mkdir()
     (root / 'split.txt').replace(root / 'splits' / 'eigen_test.txt')
-    assert main(['--model', str(root / 'scaled.yaml'), '--kitti', str(root), '--split',
-                 'eigen']) == 1
+    assert (
+        main(['--model', str(root / 'scaled.yaml'), '--kitti', str(root), '--split', 'eigen']) == 1
+    )
     assert 'has 3 lines, expected 697' in capsys.readouterr().err
 
 
 def test_ddad_is_evaluated_up_to_200_m_with_its_own_lidar(root, capsys):
     (path,) = shared_data('extras/tri_dgp_test_scene/scene_01').glob('scene_*.json')
-    arguments = ['--model', str(root / 'relative.yaml'), '--ddad', str(path), '--split', 'val',
-                 '--output', str(root / 'out')]
+    arguments = [
+        '--model',
+        str(root / 'relative.yaml'),
+        '--ddad',
+        str(path),
+        '--split',
+        'val',
+        '--output',
+        str(root / 'out'),
+    ]
 
     assert main([*arguments, '--ground-truth', 'dense']) == 1
     assert "dense is KITTI's" in capsys.readouterr().err

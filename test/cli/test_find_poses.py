@@ -22,7 +22,8 @@ def street(tmp_path_factory):
     K = street_intrinsics(SIZE)
     P = np.hstack([K, [[-K[0, 0] * RIGHT_OF_FIRST], [0], [0]]])
     (root / DAY / 'calib_cam_to_cam.txt').write_text(
-        f'S_rect_02: {SIZE[1]} {SIZE[0]}\nP_rect_02: {" ".join(map(str, P.ravel()))}\n')
+        f'S_rect_02: {SIZE[1]} {SIZE[0]}\nP_rect_02: {" ".join(map(str, P.ravel()))}\n'
+    )
     (root / 'split.txt').write_text(''.join(f'{DRIVE} {number} l\n' for number in range(1, 5)))
     return root
 
@@ -42,8 +43,10 @@ def write_frame(root, number):
 
 
 def true_motion(number, offset):
-    target, source = (render_frame(Street(), FIRST + index, (8, 8)).world_from_camera
-                      for index in (number, number + offset))
+    target, source = (
+        render_frame(Street(), FIRST + index, (8, 8)).world_from_camera
+        for index in (number, number + offset)
+    )
     return np.linalg.inv(source) @ target
 
 

@@ -18,9 +18,7 @@ def folder(tmp_path):
     depth = {key: state[ours] for ours, key in layout.depth_names(list(state)).items()}
     folder = tmp_path / 'mono_640x192'
     folder.mkdir()
-    torch.save(
-        encoder | {'height': 192, 'width': 640, 'use_stereo': True}, folder / 'encoder.pth'
-    )
+    torch.save(encoder | {'height': 192, 'width': 640, 'use_stereo': True}, folder / 'encoder.pth')
     torch.save(depth, folder / 'depth.pth')
     return folder
 

@@ -24,13 +24,24 @@ def test_a_drive_goes_into_a_bag_and_back(tmp_path, drive, capsys):
     assert '1  /camera_color_left/image_rect/compressed\n' in printed
     assert 'note: stamps are made up' in printed and '--data rosbag --root' in printed
 
-    command = [bag, str(back), '--camera', '2=/camera_color_left/image_rect/compressed',
-               '--lidar', '/velodyne_points', '--drive', '1', '--images', 'jpg']
+    command = [
+        bag,
+        str(back),
+        '--camera',
+        '2=/camera_color_left/image_rect/compressed',
+        '--lidar',
+        '/velodyne_points',
+        '--drive',
+        '1',
+        '--images',
+        'jpg',
+    ]
     assert bag_to_kitti.main(command) == 0
     assert '1  velodyne_points\n' in capsys.readouterr().out
     assert (back / DRIVE / 'image_02/data/0000000000.jpg').is_file()
-    assert ((back / DRIVE / 'velodyne_points/data/0000000000.bin').read_bytes()
-            == (drive / 'velodyne_points/data/0000000000.bin').read_bytes())
+    assert (back / DRIVE / 'velodyne_points/data/0000000000.bin').read_bytes() == (
+        drive / 'velodyne_points/data/0000000000.bin'
+    ).read_bytes()
 
 
 def test_what_is_wrong_is_one_line_and_an_exit_code(tmp_path, drive, capsys):
@@ -42,4 +53,5 @@ def test_what_is_wrong_is_one_line_and_an_exit_code(tmp_path, drive, capsys):
     assert capsys.readouterr().err.startswith('bag_to_kitti: error: Bag')
     assert bag_to_kitti.main(['bag', 'back', '--camera', '/camera/image']) == 1
     assert "'/camera/image' is no camera and topic; expected such as 2=/" in (
-        capsys.readouterr().err)
+        capsys.readouterr().err
+    )

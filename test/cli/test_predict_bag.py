@@ -46,8 +46,9 @@ def write_bag(path, images=None, storage='mcap', **info):
         for index, image in enumerate(images):
             stamp = STAMP + index * 100_000_000
             write_image(bag, stamp, stamp + LATENCY, image)
-            bag.write_camera_info(INFO, stamp, 'optical', SIZE, **{'K': K, **info},
-                                  log_time_ns=stamp + LATENCY)
+            bag.write_camera_info(
+                INFO, stamp, 'optical', SIZE, **{'K': K, **info}, log_time_ns=stamp + LATENCY
+            )
             bag.write_serialized('/name', text.__msgtype__, stamp + LATENCY + 1, data)
     return path
 
@@ -55,8 +56,10 @@ def write_bag(path, images=None, storage='mcap', **info):
 def contents(path):
     """Return the messages in order: (topic, log time, bytes, deserialised)."""
     with open_bag(path) as reader:
-        return [(c.topic, log_time, bytes(data), reader.deserialize(data, c.msgtype))
-                for c, log_time, data in reader.messages()]
+        return [
+            (c.topic, log_time, bytes(data), reader.deserialize(data, c.msgtype))
+            for c, log_time, data in reader.messages()
+        ]
 
 
 def raw_contents(path):
@@ -82,8 +85,9 @@ def test_everything_of_the_bag_is_kept_and_depth_added(tmp_path, cards, capsys):
     new = {'/depth/image_rect', '/depth/camera_info', '/points'}
     assert [m[:3] for m in after if m[0] not in new] == [m[:3] for m in before]
     added = [(topic, log_time, stamp_of(m)) for topic, log_time, _, m in after if topic in new]
-    assert sorted(added) == sorted((topic, stamp + LATENCY, stamp) for topic in new
-                                   for stamp in (STAMP, STAMP + 100_000_000))
+    assert sorted(added) == sorted(
+        (topic, stamp + LATENCY, stamp) for topic in new for stamp in (STAMP, STAMP + 100_000_000)
+    )
     assert [m[1] for m in after] == sorted(m[1] for m in after)
     with open_bag(bag) as one, open_bag(tmp_path / 'out') as two:
         qos = [{c.topic: c.ext.offered_qos_profiles for c in r.connections} for r in (one, two)]
@@ -122,8 +126,14 @@ def test_relative_depth_never_reaches_a_topic_of_metres(tmp_path, cards, capsys)
     assert predict(bag, tmp_path / 'out', cards / 'relative.yaml') == 0
 
     topics = {topic for topic, *_ in contents(tmp_path / 'out')}
-    assert topics == {TOPIC, INFO, '/name', '/tf_static', '/depth_relative/image',
-                      '/depth/camera_info'}
+    assert topics == {
+        TOPIC,
+        INFO,
+        '/name',
+        '/tf_static',
+        '/depth_relative/image',
+        '/depth/camera_info',
+    }
     assert 'relative depth, no metres, UNTRAINED' in capsys.readouterr().out
     metadata = yaml.safe_load((tmp_path / 'out' / 'metadata.yaml').read_text())
     notes = metadata['rosbag2_bagfile_information']['custom_data']
@@ -134,12 +144,26 @@ def test_relative_depth_never_reaches_a_topic_of_metres(tmp_path, cards, capsys)
 def test_a_bag_of_ros_1_comes_out_as_ros_2_would_have_written_it(tmp_path, cards):
     bag = write_ros1_bag(tmp_path / 'in.bag', count=2, size=SIZE)
 
-    assert predict(bag, tmp_path / 'out', cards / 'scaled.yaml', '--intrinsics',
-                   str(calibration_file(tmp_path))) == 0
+    assert (
+        predict(
+            bag,
+            tmp_path / 'out',
+            cards / 'scaled.yaml',
+            '--intrinsics',
+            str(calibration_file(tmp_path)),
+        )
+        == 0
+    )
 
     found = {topic: message for topic, _, _, message in contents(tmp_path / 'out')}
-    assert set(found) == {'/camera/image_raw', '/camera/camera_info', '/name',
-                          '/depth/image_rect', '/depth/camera_info', '/points'}
+    assert set(found) == {
+        '/camera/image_raw',
+        '/camera/camera_info',
+        '/name',
+        '/depth/image_rect',
+        '/depth/camera_info',
+        '/points',
+    }
     assert found['/camera/camera_info'].k[0] == 70 and found['/name'].data == 'left'
     assert stamp_of(found['/depth/image_rect']) == START + 50_000_000
     with open_bag(tmp_path / 'out') as reader:
@@ -149,16 +173,32 @@ def test_a_bag_of_ros_1_comes_out_as_ros_2_would_have_written_it(tmp_path, cards
 
 def calibration_file(folder):
     path = folder / 'camera.yaml'
-    path.write_text(yaml.safe_dump({
-        'image_width': SIZE[1], 'image_height': SIZE[0],
-        'camera_matrix': {'data': K.ravel().tolist()}}))
+    path.write_text(
+        yaml.safe_dump(
+            {
+                'image_width': SIZE[1],
+                'image_height': SIZE[0],
+                'camera_matrix': {'data': K.ravel().tolist()},
+            }
+        )
+    )
     return path
 
 
 def test_options_choose_topics_encodings_and_outputs(tmp_path, cards):
     bag = write_bag(tmp_path / 'bag', [np.full((*SIZE, 3), 99, np.uint8)], D=[0.5, 0, 0, 0])
-    options = ('--add', 'depth', 'color', 'rectified', '--namespace', '/mono',
-               '--depth-encoding', '16UC1', '--batch-size', '3')
+    options = (
+        '--add',
+        'depth',
+        'color',
+        'rectified',
+        '--namespace',
+        '/mono',
+        '--depth-encoding',
+        '16UC1',
+        '--batch-size',
+        '3',
+    )
 
     assert predict(bag, tmp_path / 'out', cards / 'scaled.yaml', *options) == 0
 
@@ -176,8 +216,10 @@ def test_images_that_cannot_become_depth_are_counted_and_kept(tmp_path, cards, c
 
     topics = [topic for topic, *_ in contents(tmp_path / 'out')]
     assert (topics.count(TOPIC), topics.count('/depth/image_rect')) == (3, 2)
-    assert ('1  images without depth: the image is 96x32, but camera_info describes 96x64'
-            in capsys.readouterr().out)
+    assert (
+        '1  images without depth: the image is 96x32, but camera_info describes 96x64'
+        in capsys.readouterr().out
+    )
 
 
 def test_a_message_that_is_cut_off_is_counted(tmp_path, cards, capsys):
@@ -195,15 +237,19 @@ def test_a_message_that_is_cut_off_is_counted(tmp_path, cards, capsys):
     assert (topics.count(TOPIC), topics.count('/depth/image_rect')) == (2, 1)
 
 
-@pytest.mark.parametrize(('options', 'info', 'message'), [
-    (['--image-topic', '/camera/image'], {}, "'/camera/image' is not an image topic"),
-    (['--camera-info-topic', '/info'], {}, "'/info' is not a camera_info topic"),
-    (['--namespace', '/my camera'], {}, 'expected names of letters'),
-    (['--min-depth', '5', '--max-depth', '5'], {}, r'expected 0 <= min < max'),
-    ([], {'K': np.zeros((3, 3))}, 'No image on .* became depth: .*not calibrated'),
-])
-def test_what_is_wrong_is_one_line_and_no_bag_stays(tmp_path, cards, capsys, options, info,
-                                                     message):
+@pytest.mark.parametrize(
+    ('options', 'info', 'message'),
+    [
+        (['--image-topic', '/camera/image'], {}, "'/camera/image' is not an image topic"),
+        (['--camera-info-topic', '/info'], {}, "'/info' is not a camera_info topic"),
+        (['--namespace', '/my camera'], {}, 'expected names of letters'),
+        (['--min-depth', '5', '--max-depth', '5'], {}, r'expected 0 <= min < max'),
+        ([], {'K': np.zeros((3, 3))}, 'No image on .* became depth: .*not calibrated'),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_no_bag_stays(
+    tmp_path, cards, capsys, options, info, message
+):
     bag = write_bag(tmp_path / 'bag', [wall(0, SIZE)], **info)
 
     assert predict(bag, tmp_path / 'out', cards / 'scaled.yaml', *options) == 1
@@ -232,11 +278,13 @@ def test_a_topic_whose_type_nobody_defines_is_left_out_and_named(tmp_path, cards
         database.execute("UPDATE topics SET type = 'my_robot/msg/Mood' WHERE name = '/name'")
     metadata = (bag / 'metadata.yaml').read_text().replace('version: 8', 'version: 5')
     (bag / 'metadata.yaml').write_text(
-        metadata.replace('std_msgs/msg/String', 'my_robot/msg/Mood'))
+        metadata.replace('std_msgs/msg/String', 'my_robot/msg/Mood')
+    )
 
     assert predict(bag, tmp_path / 'out', cards / 'scaled.yaml') == 0
 
     assert "'/name' is left out: the bag does not define its type my_robot/msg/Mood" in (
-        capsys.readouterr().out)
+        capsys.readouterr().out
+    )
     topics = {topic for topic, *_ in contents(tmp_path / 'out')}
     assert '/name' not in topics and {TOPIC, '/tf_static', '/points'} <= topics

@@ -42,17 +42,24 @@ def write(path, image):
 
 
 def write_calibration(path, size=SIZE, D=()):
-    path.write_text(yaml.safe_dump({
-        'image_width': size[1], 'image_height': size[0],
-        'camera_matrix': {'data': K.ravel().tolist()},
-        'distortion_coefficients': {'data': list(D)}}))
+    path.write_text(
+        yaml.safe_dump(
+            {
+                'image_width': size[1],
+                'image_height': size[0],
+                'camera_matrix': {'data': K.ravel().tolist()},
+                'distortion_coefficients': {'data': list(D)},
+            }
+        )
+    )
     return str(path)
 
 
 def predict(card, inputs, output, *options):
     paths = [str(path) for path in (inputs if isinstance(inputs, list) else [inputs])]
-    return main([*paths, '--output', str(output), '--model', str(card), '--threads', '1',
-                 *options])
+    return main(
+        [*paths, '--output', str(output), '--model', str(card), '--threads', '1', *options]
+    )
 
 
 def expected_depth(card, image, scale=None):
@@ -72,12 +79,31 @@ def test_every_format_holds_the_same_depth(tmp_path, cards, images):
     formats = ('png-mm', 'png-kitti', 'npy', 'ply', 'picture')
     intrinsics = write_calibration(tmp_path / 'camera.yaml')
 
-    assert predict(cards / 'relative.yaml', images / 'a.png', tmp_path / 'out', *RANGE, '--write',
-                   *formats, '--intrinsics', intrinsics, '--depth-scale', str(SCALE)) == 0
+    assert (
+        predict(
+            cards / 'relative.yaml',
+            images / 'a.png',
+            tmp_path / 'out',
+            *RANGE,
+            '--write',
+            *formats,
+            '--intrinsics',
+            intrinsics,
+            '--depth-scale',
+            str(SCALE),
+        )
+        == 0
+    )
 
     out = tmp_path / 'out'
-    assert names(out) == ['a_cloud.ply', 'a_depth.npy', 'a_depth_kitti.png', 'a_depth_mm.png',
-                          'a_picture.png', 'depth.yaml']
+    assert names(out) == [
+        'a_cloud.ply',
+        'a_depth.npy',
+        'a_depth_kitti.png',
+        'a_depth_mm.png',
+        'a_picture.png',
+        'depth.yaml',
+    ]
     metres = expected_depth(cards / 'relative.yaml', image, SCALE)
     depth = np.load(out / 'a_depth.npy')
     known = (metres >= NEAR) & (metres <= FAR)
@@ -109,8 +135,10 @@ def test_relative_depth_says_so_in_name_and_description(tmp_path, cards, images,
     assert predict(cards / 'relative.yaml', image, tmp_path / 'out', '--write', 'npy') == 0
 
     assert names(tmp_path / 'out') == ['a_depth_relative.npy', 'depth.yaml']
-    assert np.array_equal(np.load(tmp_path / 'out' / 'a_depth_relative.npy'),
-                          expected_depth(cards / 'relative.yaml', wall(0, SIZE)))
+    assert np.array_equal(
+        np.load(tmp_path / 'out' / 'a_depth_relative.npy'),
+        expected_depth(cards / 'relative.yaml', wall(0, SIZE)),
+    )
     description = yaml.safe_load((tmp_path / 'out' / 'depth.yaml').read_text())
     assert description['depth_kind'] == ['relative'] and description['images'] == 1
     assert 'relative depth, no metres' in capsys.readouterr().out
@@ -125,13 +153,17 @@ def test_a_metric_card_without_intrinsics_has_no_metres(tmp_path, cards, images,
     assert 'without --intrinsics nobody knows the focal length' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(('card', 'options', 'message'), [
-    ('relative.yaml', ('png-mm',), 'png-mm would promise metres, but this depth is relative'),
-    ('metric.yaml', ('png-kitti', 'ply'), 'png-kitti, ply would promise metres'),
-    ('relative.yaml', ('ply', '--depth-scale', '2'), 'ply needs --intrinsics'),
-])
-def test_files_never_promise_what_is_not_known(tmp_path, cards, images, capsys, card, options,
-                                               message):
+@pytest.mark.parametrize(
+    ('card', 'options', 'message'),
+    [
+        ('relative.yaml', ('png-mm',), 'png-mm would promise metres, but this depth is relative'),
+        ('metric.yaml', ('png-kitti', 'ply'), 'png-kitti, ply would promise metres'),
+        ('relative.yaml', ('ply', '--depth-scale', '2'), 'ply needs --intrinsics'),
+    ],
+)
+def test_files_never_promise_what_is_not_known(
+    tmp_path, cards, images, capsys, card, options, message
+):
     image = write(images / 'a.png', wall(0, SIZE))
 
     assert predict(cards / card, image, tmp_path / 'out', '--write', *options) == 1
@@ -148,11 +180,23 @@ def test_odd_images_are_used_or_left_out_with_the_reason(tmp_path, cards, images
     write(images / 'wide.png', np.zeros((32, 3200, 3), np.uint8))
     (images / 'cut.png').write_bytes((images / 'alpha.png').read_bytes()[:500])
 
-    assert predict(cards / 'relative.yaml', images, tmp_path / 'out', '--write', 'npy',
-                   '--batch-size', '2') == 0
+    assert (
+        predict(
+            cards / 'relative.yaml',
+            images,
+            tmp_path / 'out',
+            '--write',
+            'npy',
+            '--batch-size',
+            '2',
+        )
+        == 0
+    )
 
-    used = {name: np.load(tmp_path / 'out' / f'{name}_depth_relative.npy')
-            for name in ('gray', 'alpha', 'sixteen')}
+    used = {
+        name: np.load(tmp_path / 'out' / f'{name}_depth_relative.npy')
+        for name in ('gray', 'alpha', 'sixteen')
+    }
     for depth in used.values():
         assert np.allclose(depth, used['gray'], rtol=1e-4)
     printed = capsys.readouterr().out
@@ -168,8 +212,18 @@ def test_images_that_do_not_fit_the_calibration_are_left_out(tmp_path, cards, im
     write(images / 'b.png', wall(0, (64, 128)))
     intrinsics = write_calibration(tmp_path / 'camera.yaml', D=(0.5, 0, 0, 0))
 
-    assert predict(cards / 'metric.yaml', images, tmp_path / 'out', '--intrinsics', intrinsics,
-                   '--write', 'npy') == 0
+    assert (
+        predict(
+            cards / 'metric.yaml',
+            images,
+            tmp_path / 'out',
+            '--intrinsics',
+            intrinsics,
+            '--write',
+            'npy',
+        )
+        == 0
+    )
 
     assert names(tmp_path / 'out') == ['a_depth.npy', 'depth.yaml']
     assert "'b' is 128x64, but --intrinsics is for 96x64" in capsys.readouterr().out
@@ -178,17 +232,32 @@ def test_images_that_do_not_fit_the_calibration_are_left_out(tmp_path, cards, im
 
 
 def test_a_video_becomes_a_film_and_numbered_arrays(tmp_path, cards):
-    film = cv2.VideoWriter(str(tmp_path / 'ride.mp4'), cv2.VideoWriter.fourcc(*'mp4v'), 12.5,
-                           SIZE[::-1])
+    film = cv2.VideoWriter(
+        str(tmp_path / 'ride.mp4'), cv2.VideoWriter.fourcc(*'mp4v'), 12.5, SIZE[::-1]
+    )
     for place in range(5):
         film.write(wall(9 * place, SIZE))
     film.release()
 
-    assert predict(cards / 'relative.yaml', tmp_path / 'ride.mp4', tmp_path / 'out', '--write',
-                   'picture', 'npy', '--batch-size', '3') == 0
+    assert (
+        predict(
+            cards / 'relative.yaml',
+            tmp_path / 'ride.mp4',
+            tmp_path / 'out',
+            '--write',
+            'picture',
+            'npy',
+            '--batch-size',
+            '3',
+        )
+        == 0
+    )
 
     assert names(tmp_path / 'out') == [
-        'depth.yaml', *(f'ride_{n:06}_depth_relative.npy' for n in range(5)), 'ride_picture.mp4']
+        'depth.yaml',
+        *(f'ride_{n:06}_depth_relative.npy' for n in range(5)),
+        'ride_picture.mp4',
+    ]
     capture = cv2.VideoCapture(str(tmp_path / 'out' / 'ride_picture.mp4'))
     assert capture.get(cv2.CAP_PROP_FPS) == 12.5
     shown = [capture.read()[1] for _ in range(5)]
@@ -206,14 +275,18 @@ def test_the_picture_shows_the_image_beside_the_colours_of_its_depth(tmp_path, c
     assert picture.shape[0] % 2 == picture.shape[1] % 2 == 0
 
 
-@pytest.mark.parametrize(('make', 'message'), [
-    (lambda f: f / 'nothing.png', "nothing.png' does not exist"),
-    (lambda f: f, 'holds no images (.png, .jpg'),
-    (lambda f: _text(f / 'notes.txt'), 'is no video that OpenCV can decode'),
-    (lambda f: _text(f / 'broken.png'), 'none of 1 images could be used'),
-])
-def test_wrong_inputs_are_one_line_and_an_exit_code(tmp_path, cards, images, capsys, make,
-                                                    message):
+@pytest.mark.parametrize(
+    ('make', 'message'),
+    [
+        (lambda f: f / 'nothing.png', "nothing.png' does not exist"),
+        (lambda f: f, 'holds no images (.png, .jpg'),
+        (lambda f: _text(f / 'notes.txt'), 'is no video that OpenCV can decode'),
+        (lambda f: _text(f / 'broken.png'), 'none of 1 images could be used'),
+    ],
+)
+def test_wrong_inputs_are_one_line_and_an_exit_code(
+    tmp_path, cards, images, capsys, make, message
+):
     assert predict(cards / 'relative.yaml', make(images), tmp_path / 'out') == 1
 
     error = capsys.readouterr().err

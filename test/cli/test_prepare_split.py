@@ -53,8 +53,14 @@ def test_recordings_of_a_test_split_are_left_out(tmp_path, capsys):
     for name in ('a', 'b'):
         write_moving_bag(bags / name)
     (tmp_path / 'test.txt').write_text('b 0 l\n')
-    command = ['bags', str(bags), '--output', str(tmp_path), '--leave-out',
-               str(tmp_path / 'test.txt')]
+    command = [
+        'bags',
+        str(bags),
+        '--output',
+        str(tmp_path),
+        '--leave-out',
+        str(tmp_path / 'test.txt'),
+    ]
 
     assert main([*command, '--val', '0']) == 0
     assert {entry.folder for entry in read_split(tmp_path / 'train.txt')} == {'a'}

@@ -51,8 +51,12 @@ def test_ros_arguments_are_told_from_the_programs_own(line, own, ros):
 
 def test_the_report_counts_per_topic_and_names_those_nobody_heard():
     report = PlayReport(
-        {'/image': 78, '/imu': 1200}, {}, ['/imu'],
-        bag_seconds=7.7, wall_seconds=3.85, worst_lateness=0.0042,
+        {'/image': 78, '/imu': 1200},
+        {},
+        ['/imu'],
+        bag_seconds=7.7,
+        wall_seconds=3.85,
+        worst_lateness=0.0042,
     )
 
     assert describe_report(report).splitlines() == [

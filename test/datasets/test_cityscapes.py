@@ -110,10 +110,13 @@ def test_missing_parts_are_named_with_the_archive_they_come_in(root, tmp_path_fa
         Cityscapes(root)
 
 
-@pytest.mark.parametrize(('values', 'error'), [
-    ({'fx': 0.0}, 'focal lengths 0 and 227 and baseline 0.21 must be positive'),
-    ({'v0': 40.0}, r'principal point \(81\.0, 40\.0\) lies outside the image of 160x36'),
-])
+@pytest.mark.parametrize(
+    ('values', 'error'),
+    [
+        ({'fx': 0.0}, 'focal lengths 0 and 227 and baseline 0.21 must be positive'),
+        ({'v0': 40.0}, r'principal point \(81\.0, 40\.0\) lies outside the image of 160x36'),
+    ],
+)
 def test_a_wrong_calibration_is_refused(root, values, error):
     write_camera(root, 13, **values)
 
@@ -121,9 +124,13 @@ def test_a_wrong_calibration_is_refused(root, values, error):
         Cityscapes(root)[0]
 
 
-@pytest.mark.parametrize(('text', 'error'), [
-    ('{"intrinsic": {"fx"', 'damaged or cut off'), ('{"intrinsic": {}}', "lacks or garbles 'fx'"),
-])
+@pytest.mark.parametrize(
+    ('text', 'error'),
+    [
+        ('{"intrinsic": {"fx"', 'damaged or cut off'),
+        ('{"intrinsic": {}}', "lacks or garbles 'fx'"),
+    ],
+)
 def test_a_broken_camera_file_is_named(root, text, error):
     write_camera(root, 13).write_text(text)
 
@@ -136,8 +143,7 @@ def test_a_short_snippet_says_what_it_lacks(root):
         Cityscapes(root, step=4)
 
 
-@pytest.mark.parametrize('options', [
-    {'keep_rows': 0}, {'step': 0}, {'offsets': (0,)}])
+@pytest.mark.parametrize('options', [{'keep_rows': 0}, {'step': 0}, {'offsets': (0,)}])
 def test_options_that_make_no_sense_are_refused(root, options):
     with pytest.raises(ValueError, match='expected a share above 0'):
         Cityscapes(root, **options)

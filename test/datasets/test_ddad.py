@@ -19,22 +19,32 @@ def write_scene(folder, places=(0.0, 0.5, 1.5, 3.0), **intrinsics):
     data, samples = [], []
     values = {'fx': K[0, 0], 'fy': K[1, 1], 'cx': K[0, 2], 'cy': K[1, 2], 'skew': 0.0}
     (folder / 'calibration').mkdir(parents=True)
-    (folder / 'calibration' / 'c0.json').write_text(json.dumps({
-        'names': ['LIDAR', CAMERA], 'intrinsics': [{}, {**values, **intrinsics}]}))
+    (folder / 'calibration' / 'c0.json').write_text(
+        json.dumps({'names': ['LIDAR', CAMERA], 'intrinsics': [{}, {**values, **intrinsics}]})
+    )
     for index, place in enumerate(places):
         cv2.imwrite(str(folder / f'{index}.png'), wall(3 * index))
-        image = {'filename': f'{index}.png', 'height': 48, 'width': 160,
-                 'pose': {'translation': {'x': 7.0, 'y': place, 'z': -2.0}, 'rotation': UPRIGHT}}
-        data += [{'key': f'l{index}', 'id': {'name': 'LIDAR'}, 'datum': {'point_cloud': {}}},
-                 {'key': f'i{index}', 'id': {'name': CAMERA}, 'datum': {'image': image}}]
+        image = {
+            'filename': f'{index}.png',
+            'height': 48,
+            'width': 160,
+            'pose': {'translation': {'x': 7.0, 'y': place, 'z': -2.0}, 'rotation': UPRIGHT},
+        }
+        data += [
+            {'key': f'l{index}', 'id': {'name': 'LIDAR'}, 'datum': {'point_cloud': {}}},
+            {'key': f'i{index}', 'id': {'name': CAMERA}, 'datum': {'image': image}},
+        ]
         samples.append({'calibration_key': 'c0', 'datum_keys': [f'l{index}', f'i{index}']})
     (folder / 'scene.json').write_text(json.dumps({'samples': samples, 'data': data}))
     return folder / 'scene.json'
 
 
 def write_dataset(path, **splits):
-    path.write_text(json.dumps({'scene_splits': {
-        key[1:]: {'filenames': names} for key, names in splits.items()}}))
+    path.write_text(
+        json.dumps(
+            {'scene_splits': {key[1:]: {'filenames': names} for key, names in splits.items()}}
+        )
+    )
     return path
 
 
@@ -58,8 +68,9 @@ def test_samples_of_a_standing_camera_are_dropped_and_counted(tmp_path):
 def test_a_dataset_lists_its_scenes_by_split(tmp_path):
     for name in ('a', 'b'):
         write_scene(tmp_path / name)
-    path = write_dataset(tmp_path / 'ddad.json', _0=['a/scene.json', 'b/scene.json'],
-                         _1=['b/scene.json'])
+    path = write_dataset(
+        tmp_path / 'ddad.json', _0=['a/scene.json', 'b/scene.json'], _1=['b/scene.json']
+    )
 
     assert (len(Ddad(path)), len(Ddad(path, split='val'))) == (4, 2)
     with pytest.raises(ValueError, match=r"no scenes of split 'test'. It holds: train, val\."):
@@ -68,11 +79,18 @@ def test_a_dataset_lists_its_scenes_by_split(tmp_path):
         Ddad(path, split='all')
 
 
-@pytest.mark.parametrize(('old', 'new', 'error'), [
-    ('"samples"', '"sample"', 'scene_splits'),
-    ('"filename"', '"file"', r"scene\.json' lacks or garbles 'filename'; expected a DGP scene"),
-    (']}', '', r"scene\.json' is damaged or cut off .*Copy it again"),
-])
+@pytest.mark.parametrize(
+    ('old', 'new', 'error'),
+    [
+        ('"samples"', '"sample"', 'scene_splits'),
+        (
+            '"filename"',
+            '"file"',
+            r"scene\.json' lacks or garbles 'filename'; expected a DGP scene",
+        ),
+        (']}', '', r"scene\.json' is damaged or cut off .*Copy it again"),
+    ],
+)
 def test_a_broken_scene_is_named(tmp_path, old, new, error):
     path = write_scene(tmp_path)
     text = path.read_text()
@@ -82,11 +100,14 @@ def test_a_broken_scene_is_named(tmp_path, old, new, error):
         Ddad(path)
 
 
-@pytest.mark.parametrize(('intrinsics', 'error'), [
-    ({'fx': 0.0}, r"c0\.json': focal lengths of CAMERA_01 are 0 and 90; expected positive"),
-    ({'k1': 0.1}, 'is distorted. Expected rectified images'),
-    ({'cx': 500.0}, r'principal point \(500\.0, 23\.5\) lies outside the image of 160x48'),
-])
+@pytest.mark.parametrize(
+    ('intrinsics', 'error'),
+    [
+        ({'fx': 0.0}, r"c0\.json': focal lengths of CAMERA_01 are 0 and 90; expected positive"),
+        ({'k1': 0.1}, 'is distorted. Expected rectified images'),
+        ({'cx': 500.0}, r'principal point \(500\.0, 23\.5\) lies outside the image of 160x48'),
+    ],
+)
 def test_a_wrong_calibration_is_refused(tmp_path, intrinsics, error):
     with pytest.raises(ValueError, match=error):
         Ddad(write_scene(tmp_path, **intrinsics))

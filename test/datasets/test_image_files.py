@@ -48,7 +48,7 @@ def test_an_image_cut_short_is_named_with_its_size(tmp_path, picture, ending, sh
     noisy = np.random.default_rng(0).integers(0, 256, picture.shape, np.uint8)
     path = write(tmp_path / f'image.{ending}', noisy)
     data = path.read_bytes()
-    path.write_bytes(data[:int(share * len(data))])
+    path.write_bytes(data[: int(share * len(data))])
 
     size = path.stat().st_size
     with pytest.raises(ValueError, match=rf'image\.{ending}.*\({size} bytes\) cannot be decoded'):
@@ -58,7 +58,7 @@ def test_an_image_cut_short_is_named_with_its_size(tmp_path, picture, ending, sh
 def test_the_end_of_a_thumbnail_is_not_the_end_of_a_jpeg(tmp_path, picture):
     path = write(tmp_path / 'image.jpg', picture)
     whole = path.read_bytes()
-    thumbnail = whole[:2] + whole[whole.index(b'\xff\xda'):]
+    thumbnail = whole[:2] + whole[whole.index(b'\xff\xda') :]
     length = (len(thumbnail) + 2).to_bytes(2, 'big')
     with_thumbnail = whole[:2] + b'\xff\xe1' + length + thumbnail + whole[2:]
     path.write_bytes(with_thumbnail)

@@ -16,8 +16,10 @@ def camera(tmp_path):
 
 
 def write_camera(path, width=160, height=48):
-    path.write_text(f'image_width: {width}\nimage_height: {height}\n'
-                    f'camera_matrix: {{data: {K.ravel().tolist()}}}\n')
+    path.write_text(
+        f'image_width: {width}\nimage_height: {height}\n'
+        f'camera_matrix: {{data: {K.ravel().tolist()}}}\n'
+    )
     return path
 
 
@@ -67,8 +69,9 @@ def test_images_of_a_standing_camera_are_dropped_and_counted(tmp_path, camera):
     data = ImageSequence(folder, camera)
 
     assert (len(data), data.static) == (2, 3)
-    assert data.summary == ('images: 7 images; 5 with neighbours; 3 dropped because the camera '
-                            'stands still')
+    assert data.summary == (
+        'images: 7 images; 5 with neighbours; 3 dropped because the camera stands still'
+    )
     assert len(ImageSequence(folder, camera, min_motion=0)) == 5
 
 
@@ -94,10 +97,13 @@ def test_a_video_travels_to_another_process_with_its_file_closed(tmp_path, camer
     assert np.array_equal(again[0].target, first.target)
 
 
-@pytest.mark.parametrize('make', [
-    lambda folder: folder / 'nothing',
-    lambda folder: write_folder(folder / 'images', []),
-])
+@pytest.mark.parametrize(
+    'make',
+    [
+        lambda folder: folder / 'nothing',
+        lambda folder: write_folder(folder / 'images', []),
+    ],
+)
 def test_missing_images_are_named(tmp_path, camera, make):
     with pytest.raises(FileNotFoundError, match=r'does not exist|holds no images'):
         ImageSequence(make(tmp_path), camera)
@@ -112,7 +118,7 @@ def test_a_file_that_is_no_video_is_named(tmp_path, camera):
 
 def test_a_truncated_video_is_named_with_the_cure(tmp_path, camera):
     path = write_video(tmp_path / 'drive.avi', 60)
-    path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
     with pytest.raises(ValueError, match=r'drive\.avi.*breaks off after \d+ of 60.*copy it again'):
         ImageSequence(path, camera)

@@ -19,17 +19,22 @@ def test_the_training_lists_keep_clear_of_the_test_drives():
 
 
 def lines(count, drives=28, side='l'):
-    return [f'2011_09_26/2011_09_26_drive_{index % drives:04}_sync {index} {side}'
-            for index in range(count)]
+    return [
+        f'2011_09_26/2011_09_26_drive_{index % drives:04}_sync {index} {side}'
+        for index in range(count)
+    ]
 
 
-@pytest.mark.parametrize(('text', 'error'), [
-    (lines(696), r'it has 696 lines, expected 697\. Copy the list again'),
-    ([*lines(696), lines(1)[0]], 'it has 696 different lines, expected 697'),
-    (lines(697, drives=27), 'it has 27 drives, expected 28'),
-    (lines(697, side='r'), 'it has r cameras, expected l'),
-    ([*lines(696), 'drive_0002 5 l'], r"line 'drive_0002 5 l': the folder is not of the form"),
-])
+@pytest.mark.parametrize(
+    ('text', 'error'),
+    [
+        (lines(696), r'it has 696 lines, expected 697\. Copy the list again'),
+        ([*lines(696), lines(1)[0]], 'it has 696 different lines, expected 697'),
+        (lines(697, drives=27), 'it has 27 drives, expected 28'),
+        (lines(697, side='r'), 'it has r cameras, expected l'),
+        ([*lines(696), 'drive_0002 5 l'], r"line 'drive_0002 5 l': the folder is not of the form"),
+    ],
+)
 def test_a_list_that_is_not_whole_says_how_it_differs(tmp_path, text, error):
     path = tmp_path / 'eigen.txt'
     path.write_text('\n'.join(text))

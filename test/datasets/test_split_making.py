@@ -17,8 +17,10 @@ from mono_depth_ros.datasets.splits import SplitEntry
 
 DAY = '2011_09_26'
 DRIVE = f'{DAY}/{DAY}_drive_0001_sync'
-CALIBRATION = ''.join(f'S_rect_{c:02}: 160 48\nP_rect_{c:02}: 90 0 79.5 {-45 * (c % 2)} 0 90 23.5 '
-                      '0 0 0 1 0\n' for c in range(4))
+CALIBRATION = ''.join(
+    f'S_rect_{c:02}: 160 48\nP_rect_{c:02}: 90 0 79.5 {-45 * (c % 2)} 0 90 23.5 0 0 0 1 0\n'
+    for c in range(4)
+)
 
 
 def write_drive(root, places, camera=2, drive=DRIVE):
@@ -41,8 +43,9 @@ def test_a_frame_needs_its_neighbours(tmp_path):
     chosen = choose_kitti(root, DRIVE)
 
     assert numbers(chosen) == [1, 2, 6]
-    assert str(chosen) == (f'{DRIVE}: 7 images, 4 that lack a source, 0 of a standing camera, '
-                           '3 chosen')
+    assert str(chosen) == (
+        f'{DRIVE}: 7 images, 4 that lack a source, 0 of a standing camera, 3 chosen'
+    )
     assert numbers(choose_kitti(root, DRIVE, offsets=(-2, 1))) == [2, 5]
     assert numbers(choose_kitti(root, DRIVE, offsets=())) == [0, 1, 2, 3, 5, 6, 7]
 
@@ -62,7 +65,11 @@ def test_stereo_needs_the_other_image_and_sides_may_be_both(tmp_path):
     assert numbers(choose_kitti(root, DRIVE, stereo=True)) == [2, 3]
     both = choose_kitti(root, DRIVE, sides='lr')
     assert [str(entry).split(maxsplit=1)[1] for entry in both.entries] == [
-        '1 l', '2 l', '3 l', '3 r']
+        '1 l',
+        '2 l',
+        '3 l',
+        '3 r',
+    ]
 
 
 def test_gray_cameras_stand_in_for_colour(tmp_path):
@@ -119,14 +126,16 @@ def test_targets_of_a_bag_are_stamps(tmp_path):
     chosen = choose_bag(tmp_path, 'bag', BagOptions())
 
     assert chosen.entries == tuple(
-        SplitEntry('bag', START + index * PERIOD, 'l') for index in (1, 2, 6))
+        SplitEntry('bag', START + index * PERIOD, 'l') for index in (1, 2, 6)
+    )
     assert (chosen.images, chosen.incomplete, chosen.static, chosen.reach) == (8, 2, 3, 2)
     assert choose_bag(tmp_path, 'bag', BagOptions(frame_interval=0.3)).reach == 6
 
 
 def drive(name, count, reach=2):
-    return Chosen(name, tuple(SplitEntry(name, index, 'l') for index in range(count)), count, 0, 0,
-                  reach)
+    return Chosen(
+        name, tuple(SplitEntry(name, index, 'l') for index in range(count)), count, 0, 0, reach
+    )
 
 
 def test_validation_takes_whole_drives_of_about_the_wanted_share():
@@ -162,11 +171,14 @@ def test_without_validation_everything_is_for_training():
     assert [len(entries) for entries in part([drive('a', 3), drive('b', 2)], 0)] == [5, 0]
 
 
-@pytest.mark.parametrize(('drives', 'share', 'error'), [
-    ([drive('a', 3)], 1.0, 'expected 0 to below 1'),
-    ([drive('a', 3)], 0.5, "'a' alone has only 3 targets"),
-    ([drive('a', 0)], 0.1, 'No frame was chosen.*min_motion'),
-])
+@pytest.mark.parametrize(
+    ('drives', 'share', 'error'),
+    [
+        ([drive('a', 3)], 1.0, 'expected 0 to below 1'),
+        ([drive('a', 3)], 0.5, "'a' alone has only 3 targets"),
+        ([drive('a', 0)], 0.1, 'No frame was chosen.*min_motion'),
+    ],
+)
 def test_what_cannot_be_parted_is_refused(drives, share, error):
     with pytest.raises(ValueError, match=error):
         part(drives, share)

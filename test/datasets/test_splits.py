@@ -40,9 +40,18 @@ def test_an_empty_file_is_refused(tmp_path):
         read_split(split(tmp_path, '\n \n'))
 
 
-@pytest.mark.parametrize('line', [
-    'folder', 'folder twelve l', 'folder 12 left', 'folder 12 l more', 'folder -1 l',
-    'folder 1.5 l', 'folder ² l'])
+@pytest.mark.parametrize(
+    'line',
+    [
+        'folder',
+        'folder twelve l',
+        'folder 12 left',
+        'folder 12 l more',
+        'folder -1 l',
+        'folder 1.5 l',
+        'folder ² l',
+    ],
+)
 def test_a_line_of_another_form_is_named(tmp_path, line):
     with pytest.raises(ValueError, match=r"split\.txt:2: '.*' is not of the form"):
         read_split(split(tmp_path, f'{DRIVE} 1 l\n{line}\n'))

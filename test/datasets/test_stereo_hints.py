@@ -9,7 +9,7 @@ from mono_depth_ros.datasets.street.raycast import Street, render_frame
 def wall(left, size=(80, 300)):
     """Return a view of a textured wall that begins so many pixels along it."""
     texture = np.random.default_rng(0).integers(0, 256, (size[0], 400), np.uint8)
-    view = cv2.GaussianBlur(texture, (0, 0), 1.2)[:, left:left + size[1]]
+    view = cv2.GaussianBlur(texture, (0, 0), 1.2)[:, left : left + size[1]]
     return cv2.cvtColor(np.ascontiguousarray(view), cv2.COLOR_GRAY2RGB)
 
 

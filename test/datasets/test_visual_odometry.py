@@ -32,8 +32,11 @@ def compare(found, true):
     lengths = np.linalg.norm(moved, axis=1), np.linalg.norm(truly, axis=1)
     cosine = (moved * truly).sum(1) / (lengths[0] * lengths[1])
     turned = np.einsum('nij,nij->n', found[:, :3, :3], true[:, :3, :3])
-    return (np.degrees(np.arccos(np.clip(cosine, -1, 1))),
-            np.degrees(np.arccos(np.clip((turned - 1) / 2, -1, 1))), lengths[0] / lengths[1])
+    return (
+        np.degrees(np.arccos(np.clip(cosine, -1, 1))),
+        np.degrees(np.arccos(np.clip((turned - 1) / 2, -1, 1))),
+        lengths[0] / lengths[1],
+    )
 
 
 @pytest.fixture(scope='module')
@@ -46,7 +49,8 @@ def test_a_drive_through_the_street_is_found_in_metres(drive):
     found = find_poses([gray(frame.image) for frame in drive], drive[0].K, HEIGHT)
 
     direction, rotation, length = compare(
-        found, np.stack([frame.world_from_camera for frame in drive]))
+        found, np.stack([frame.world_from_camera for frame in drive])
+    )
     assert found.shape == (10, 3, 4)
     np.testing.assert_allclose(found[0], np.eye(4)[:3])
     assert np.median(direction) < 1 and np.median(rotation) < 0.1
@@ -66,8 +70,10 @@ def test_metres_are_those_of_the_height(drive):
 def test_a_camera_that_backs_is_seen_to_back(drive):
     images = [gray(frame.image) for frame in drive[:4]]
 
-    there, back = find_poses(images, drive[0].K, HEIGHT), find_poses(
-        images[::-1], drive[0].K, HEIGHT)
+    there, back = (
+        find_poses(images, drive[0].K, HEIGHT),
+        find_poses(images[::-1], drive[0].K, HEIGHT),
+    )
 
     assert there[-1, 2, 3] > 2 and back[-1, 2, 3] < -2
 
@@ -83,7 +89,7 @@ def test_a_stop_is_a_stop(drive):
 
 
 def test_a_camera_that_never_moves_needs_no_road():
-    image = gray(render_frame(Street(), 0, SIZE).image)[:SIZE[0] // 2]
+    image = gray(render_frame(Street(), 0, SIZE).image)[: SIZE[0] // 2]
 
     found = find_poses([image] * 3, street_intrinsics(SIZE), HEIGHT)
 
@@ -105,21 +111,25 @@ def test_what_no_motion_can_be_found_in_is_refused_by_number(drive):
 
 
 def test_a_camera_that_does_not_see_the_road_is_told_so(drive):
-    half = [gray(frame.image)[:SIZE[0] // 2] for frame in drive[:4]]
+    half = [gray(frame.image)[: SIZE[0] // 2] for frame in drive[:4]]
 
     with pytest.raises(ValueError, match='None of 3 steps shows enough road'):
         find_poses(half, drive[0].K, HEIGHT)
 
 
-@pytest.mark.parametrize('drive', ['2011_09_30/2011_09_30_drive_9004_sync',
-                                   '2011_10_03/2011_10_03_drive_9005_sync'])
+@pytest.mark.parametrize(
+    'drive', ['2011_09_30/2011_09_30_drive_9004_sync', '2011_10_03/2011_10_03_drive_9005_sync']
+)
 def test_real_drives_agree_with_the_poses_that_kitti_measured(drive):
     folder = shared_data(f'kitti/train/{drive}')
     files = sorted((folder / 'image_00' / 'data').iterdir())[10:30]
     true = np.loadtxt(folder / 'poses.txt').reshape(-1, 3, 4)[10:30]
 
-    found = find_poses([gray(read_image(file)) for file in files],
-                       read_camera(folder.parent / 'calib_cam_to_cam.txt', 0).K, HEIGHT)
+    found = find_poses(
+        [gray(read_image(file)) for file in files],
+        read_camera(folder.parent / 'calib_cam_to_cam.txt', 0).K,
+        HEIGHT,
+    )
 
     direction, rotation, length = compare(found, true)
     assert np.median(direction) < 1.5 and np.median(rotation) < 0.15

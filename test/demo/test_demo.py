@@ -30,9 +30,20 @@ def run_demo(tmp_path):
 
     def run(*arguments):
         return subprocess.run(
-            [sys.executable, '-m', 'mono_depth_ros.demo', '--output', str(tmp_path / 'demo'),
-             '--domain-id', str(domain), *map(str, arguments)],
-            capture_output=True, text=True, timeout=240, check=False,
+            [
+                sys.executable,
+                '-m',
+                'mono_depth_ros.demo',
+                '--output',
+                str(tmp_path / 'demo'),
+                '--domain-id',
+                str(domain),
+                *map(str, arguments),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
             env={**os.environ, 'OMP_NUM_THREADS': '1'},
         )
 
@@ -58,11 +69,25 @@ def status(**values):
 def result(depth_scale=50.0, **values):
     clip = DemoClip(Path('bag'), '/camera/image_raw', ('/camera/image_raw',), 78, 1242, 'KITTI')
     return DemoResult(
-        clip, CARD, depth_scale, Path('demo/out/recording'),
-        {'/camera/image_raw': 78, '/points': 70}, 71, 9.87,
-        status(trained='false', depth_kind='scaled', frames_in=78, frames_out=71,
-               dropped_newer_frame=7, dropped_too_old=0, age_p50_ms=45.25, age_p95_ms=80.0,
-               device='cpu', **values),
+        clip,
+        CARD,
+        depth_scale,
+        Path('demo/out/recording'),
+        {'/camera/image_raw': 78, '/points': 70},
+        71,
+        9.87,
+        status(
+            trained='false',
+            depth_kind='scaled',
+            frames_in=78,
+            frames_out=71,
+            dropped_newer_frame=7,
+            dropped_too_old=0,
+            age_p50_ms=45.25,
+            age_p95_ms=80.0,
+            device='cpu',
+            **values,
+        ),
     )
 
 

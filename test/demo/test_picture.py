@@ -25,8 +25,13 @@ CAPTION = Caption('model: untrained', 'untrained, scaled by hand', 'small print'
 def frame(size=(48, 64), points=((0.0, 0.0, 10.0),)):
     depth = np.full(size, 10.0, np.float32)
     points = np.array(points, np.float32).reshape(-1, 3)
-    return DemoFrame(1, np.full((*size, 3), 99, np.uint8), depth, points,
-                     np.full((len(points), 3), 255, np.uint8))
+    return DemoFrame(
+        1,
+        np.full((*size, 3), 99, np.uint8),
+        depth,
+        points,
+        np.full((len(points), 3), 255, np.uint8),
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,8 +86,11 @@ def test_the_bar_shows_the_colours_that_depth_has():
 
 @pytest.mark.parametrize(
     ('near', 'far', 'marks'),
-    [(5.0, 80.0, [5, 10, 20, 50]), (6.0, 14.0, [6, 7, 8, 9, 10, 11, 12, 13, 14]),
-     (0.1, 0.5, [0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5])],
+    [
+        (5.0, 80.0, [5, 10, 20, 50]),
+        (6.0, 14.0, [6, 7, 8, 9, 10, 11, 12, 13, 14]),
+        (0.1, 0.5, [0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5]),
+    ],
 )
 def test_the_marks_are_round_distances_of_the_range(near, far, marks):
     assert bar_marks(Scale(near, far, far, 'm')) == marks
@@ -109,6 +117,8 @@ def test_relative_depth_is_shown_without_a_cloud_and_without_metres():
 
 
 def test_a_film_that_cannot_be_written_is_named(tmp_path):
-    with (Film(tmp_path / 'nowhere' / 'film.mp4', 10.0) as film,
-          pytest.raises(ValueError, match=r"film\.mp4' cannot be written: the folder is missing")):
+    with (
+        Film(tmp_path / 'nowhere' / 'film.mp4', 10.0) as film,
+        pytest.raises(ValueError, match=r"film\.mp4' cannot be written: the folder is missing"),
+    ):
         film.write(np.zeros((32, 48, 3), np.uint8))

@@ -49,8 +49,10 @@ def test_threads_are_set_for_the_measurement_only(milliseconds):
     assert network.threads[0] == before + 1 and torch.get_num_threads() == before
 
 
-@pytest.mark.parametrize(('threads', 'repetitions', 'message'), [
-    (0, 1, 'threads is 0; expected 1 or more'), (1, 0, 'repetitions is 0; expected 1 or more')])
+@pytest.mark.parametrize(
+    ('threads', 'repetitions', 'message'),
+    [(0, 1, 'threads is 0; expected 1 or more'), (1, 0, 'repetitions is 0; expected 1 or more')],
+)
 def test_nothing_cannot_be_measured(threads, repetitions, message):
     with pytest.raises(ValueError, match=message):
         measure_latency(Clockwork(), SIZE, threads, repetitions)

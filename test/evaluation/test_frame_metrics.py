@@ -51,16 +51,28 @@ def test_pixels_are_sorted_by_true_depth_into_half_open_ranges():
     ranges = compare_depth(true * [2, 1, 1, 1, 1], true).unscaled.ranges
 
     assert [(part.name, part.pixels, part.frames) for part in ranges] == [
-        ('0-10 m', 1, 1), ('10-20 m', 1, 1), ('20-40 m', 1, 1), ('40-80 m', 2, 1)]
+        ('0-10 m', 1, 1),
+        ('10-20 m', 1, 1),
+        ('20-40 m', 1, 1),
+        ('40-80 m', 2, 1),
+    ]
     assert [part.errors.abs_rel for part in ranges[:3]] == pytest.approx([1, 0, 0])
 
 
 def test_every_figure_of_two_pixels_in_one_range_is_the_hand_worked_one():
     part = compare_depth(row(2.0, 6.0, 50.0), row(4.0, 5.0, 50.0)).unscaled.ranges[0]
 
-    assert part.errors == pytest.approx((
-        (2 / 4 + 1 / 5) / 2, (4 / 4 + 1 / 5) / 2, sqrt(5 / 2),
-        sqrt((log(2) ** 2 + log(1.2) ** 2) / 2), 1 / 2, 1 / 2, 1 / 2))
+    assert part.errors == pytest.approx(
+        (
+            (2 / 4 + 1 / 5) / 2,
+            (4 / 4 + 1 / 5) / 2,
+            sqrt(5 / 2),
+            sqrt((log(2) ** 2 + log(1.2) ** 2) / 2),
+            1 / 2,
+            1 / 2,
+            1 / 2,
+        )
+    )
 
 
 def test_a_range_without_pixels_has_no_figures():

@@ -12,12 +12,15 @@ from mono_depth_ros.geometry.rotations import (
 HALF = np.sqrt(0.5)
 
 
-@pytest.mark.parametrize(('angles', 'quaternion'), [
-    ((0, 0, 0), (0, 0, 0, 1)),
-    ((0, 0, np.pi / 2), (0, 0, HALF, HALF)),
-    ((np.pi, 0, 0), (1, 0, 0, 0)),  # a half turn, where w vanishes
-    ((0, np.pi, 0), (0, 1, 0, 0)),
-])
+@pytest.mark.parametrize(
+    ('angles', 'quaternion'),
+    [
+        ((0, 0, 0), (0, 0, 0, 1)),
+        ((0, 0, np.pi / 2), (0, 0, HALF, HALF)),
+        ((np.pi, 0, 0), (1, 0, 0, 0)),  # a half turn, where w vanishes
+        ((0, np.pi, 0), (0, 1, 0, 0)),
+    ],
+)
 def test_known_rotations(angles, quaternion):
     rotation = matrix_from_euler(*angles)
 

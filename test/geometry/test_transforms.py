@@ -82,12 +82,25 @@ def test_frame_that_never_moves_on_tf_is_fixed():
         tree.lookup('base', 'lidar', 99 * SECOND)
 
 
-@pytest.mark.parametrize(('target', 'source', 'stamp', 'error'), [
-    ('camera', 'lidr', 0, r"Frame 'lidr' is not known\. Did you mean 'lidar'\? Known: base, cam"),
-    ('camera', 'odom', 5 * SECOND, r"Where 'base' is in 'odom' is not known at 5\.000 s"),
-    ('odom', 'camera', None, "'base' moves in 'odom'; a transform that is the same at all times"),
-    ('camera', 'map', 0, "'camera' and 'map' are not connected: .*'odom' and 'earth'"),
-])
+@pytest.mark.parametrize(
+    ('target', 'source', 'stamp', 'error'),
+    [
+        (
+            'camera',
+            'lidr',
+            0,
+            r"Frame 'lidr' is not known\. Did you mean 'lidar'\? Known: base, cam",
+        ),
+        ('camera', 'odom', 5 * SECOND, r"Where 'base' is in 'odom' is not known at 5\.000 s"),
+        (
+            'odom',
+            'camera',
+            None,
+            "'base' moves in 'odom'; a transform that is the same at all times",
+        ),
+        ('camera', 'map', 0, "'camera' and 'map' are not connected: .*'odom' and 'earth'"),
+    ],
+)
 def test_what_cannot_be_known_is_named(target, source, stamp, error):
     tree = robot()
     tree.add_fixed('earth', 'map', np.eye(4))
@@ -108,10 +121,17 @@ def test_loop_is_named():
 
 def message(rotation):
     x, y, z, w = rotation
-    return Message(transforms=[Message(
-        header=Message(frame_id='/base', stamp=Message(sec=1, nanosec=5)), child_frame_id='arm',
-        transform=Message(translation=Message(x=1, y=2, z=3),
-                          rotation=Message(x=x, y=y, z=z, w=w)))])
+    return Message(
+        transforms=[
+            Message(
+                header=Message(frame_id='/base', stamp=Message(sec=1, nanosec=5)),
+                child_frame_id='arm',
+                transform=Message(
+                    translation=Message(x=1, y=2, z=3), rotation=Message(x=x, y=y, z=z, w=w)
+                ),
+            )
+        ]
+    )
 
 
 def test_message_fills_the_tree_and_a_fixed_transform_wins():

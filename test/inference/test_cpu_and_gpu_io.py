@@ -9,8 +9,13 @@ from mono_depth_ros.geometry.disparity import disparity_to_depth, inverse_depth_
 from mono_depth_ros.inference import cpu_io, gpu_io
 from mono_depth_ros.inference.backends.gate import gate_images
 
-SIZES = [((192, 640), (64, 96)), ((75, 111), (64, 96)), ((40, 50), (64, 96)),
-         ((75, 50), (64, 96)), ((64, 96), (64, 96))]
+SIZES = [
+    ((192, 640), (64, 96)),
+    ((75, 111), (64, 96)),
+    ((40, 50), (64, 96)),
+    ((75, 50), (64, 96)),
+    ((64, 96), (64, 96)),
+]
 
 
 @pytest.mark.parametrize(('from_size', 'to_size'), SIZES)

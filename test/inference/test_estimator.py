@@ -149,13 +149,9 @@ def test_no_images_give_no_estimates(estimator):
 
 
 def test_bfloat16_stays_near_single_precision(estimator):
-    half = DepthEstimator(
-        UNTRAINED, precision='bfloat16', calibration_images=[scene(64, 96)]
-    )
+    half = DepthEstimator(UNTRAINED, precision='bfloat16', calibration_images=[scene(64, 96)])
 
-    (full,), (halved,) = (
-        each.estimate([scene(64, 96)]) for each in (estimator, half)
-    )
+    (full,), (halved,) = (each.estimate([scene(64, 96)]) for each in (estimator, half))
 
     ratio = halved / full
     assert not np.array_equal(halved, full)

@@ -107,12 +107,18 @@ def test_other_errors_pass():
         BatchLimit().run(work, [1, 2])
 
 
-@pytest.mark.parametrize('error', [
-    torch.cuda.OutOfMemoryError('x'), MemoryError(), RuntimeError('CUDA error: out of memory'),
-    RuntimeError('cuDNN error: CUDNN_STATUS_ALLOC_FAILED'),
-    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
-    RuntimeError('Failed to allocate memory for requested buffer of size 9'),
-], ids=repr)
+@pytest.mark.parametrize(
+    'error',
+    [
+        torch.cuda.OutOfMemoryError('x'),
+        MemoryError(),
+        RuntimeError('CUDA error: out of memory'),
+        RuntimeError('cuDNN error: CUDNN_STATUS_ALLOC_FAILED'),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        RuntimeError('Failed to allocate memory for requested buffer of size 9'),
+    ],
+    ids=repr,
+)
 def test_every_engine_s_words_for_no_memory_are_known(error):
     assert is_out_of_memory(error) and not is_out_of_memory(ValueError(str(error)))
 

@@ -16,7 +16,11 @@ def launch_files(installed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Folder of the installed launch files, in an environment as after sourcing."""
     others = os.environ.get('AMENT_PREFIX_PATH', '')
     monkeypatch.setenv('AMENT_PREFIX_PATH', f'{installed}:{others}'.rstrip(':'))
-    for name in ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE',
-                 'RMW_IMPLEMENTATION', 'ROS_DISTRO'):
+    for name in (
+        'FASTDDS_DEFAULT_PROFILES_FILE',
+        'FASTRTPS_DEFAULT_PROFILES_FILE',
+        'RMW_IMPLEMENTATION',
+        'ROS_DISTRO',
+    ):
         monkeypatch.delenv(name, raising=False)
     return installed / 'share' / 'mono_depth_ros' / 'launch'

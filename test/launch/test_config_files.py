@@ -9,15 +9,22 @@ import yaml
 
 CONFIG = Path(__file__).parents[2] / 'config'
 READ = {'image', 'camera_info'}
-PUBLISHED = {'points', 'depth/image_rect', 'depth/camera_info', 'depth/color', 'image_rect',
-             'depth_relative/image'}
+PUBLISHED = {
+    'points',
+    'depth/image_rect',
+    'depth/camera_info',
+    'depth/color',
+    'image_rect',
+    'depth_relative/image',
+}
 XML = {'dds': 'http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles'}
 
 
 def rviz_displays() -> list[dict[str, Any]]:
     config = yaml.safe_load((CONFIG / 'depth.rviz').read_text(encoding='utf-8'))
-    return [display for display in config['Visualization Manager']['Displays']
-            if 'Topic' in display]
+    return [
+        display for display in config['Visualization Manager']['Displays'] if 'Topic' in display
+    ]
 
 
 def foxglove() -> dict[str, Any]:
@@ -27,8 +34,10 @@ def foxglove() -> dict[str, Any]:
 def transports() -> dict[str, dict[str, str]]:
     root = ElementTree.parse(CONFIG / 'fastdds.xml').getroot()
     descriptors = root.findall('dds:transport_descriptors/dds:transport_descriptor', XML)
-    values = [{child.tag.split('}')[1]: str(child.text) for child in descriptor}
-              for descriptor in descriptors]
+    values = [
+        {child.tag.split('}')[1]: str(child.text) for child in descriptor}
+        for descriptor in descriptors
+    ]
     return {value['transport_id']: value for value in values}
 
 
@@ -39,8 +48,9 @@ def test_rviz_shows_image_colour_depth_relative_depth_and_cloud():
 
 
 def test_rviz_topics_follow_the_namespace():
-    assert not [display['Name'] for display in rviz_displays()
-                if display['Topic']['Value'].startswith('/')]
+    assert not [
+        display['Name'] for display in rviz_displays() if display['Topic']['Value'].startswith('/')
+    ]
 
 
 def test_rviz_reads_the_camera_best_effort_and_keeps_one_message_of_each_topic():
@@ -52,7 +62,7 @@ def test_rviz_reads_the_camera_best_effort_and_keeps_one_message_of_each_topic()
 
 
 def test_rviz_paints_the_cloud_in_the_colours_of_the_image():
-    cloud, = (display for display in rviz_displays() if display['Topic']['Value'] == 'points')
+    (cloud,) = (display for display in rviz_displays() if display['Topic']['Value'] == 'points')
 
     assert cloud['Class'] == 'rviz_default_plugins/PointCloud2'
     assert cloud['Color Transformer'] == 'RGB8'
@@ -60,14 +70,19 @@ def test_rviz_paints_the_cloud_in_the_colours_of_the_image():
 
 def test_foxglove_panels_show_topics_of_the_node():
     panels = foxglove()['configById']
-    images = {panel['imageMode'][key] for name, panel in panels.items()
-              if name.startswith('Image!')
-              for key in ('imageTopic', 'calibrationTopic') if key in panel['imageMode']}
+    images = {
+        panel['imageMode'][key]
+        for name, panel in panels.items()
+        if name.startswith('Image!')
+        for key in ('imageTopic', 'calibrationTopic')
+        if key in panel['imageMode']
+    }
     clouds = set(panels['3D!cloud']['topics'])
 
     assert {topic.removeprefix('/') for topic in images | clouds} <= READ | PUBLISHED
     assert {'/points', '/depth/color', '/depth/image_rect', '/depth_relative/image'} <= (
-        images | clouds)
+        images | clouds
+    )
     assert panels['DiagnosticSummary!state']['topicToRender'] == '/diagnostics'
 
 

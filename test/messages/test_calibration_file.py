@@ -32,22 +32,26 @@ def test_a_file_of_camera_calibration_is_read_whole(tmp_path):
 
 
 def test_size_and_matrix_alone_are_an_undistorted_camera(tmp_path):
-    model = read_calibration_file(write(
-        tmp_path, f'image_width: 640\nimage_height: 480\ncamera_matrix: {{data: {K}}}\n'))
+    model = read_calibration_file(
+        write(tmp_path, f'image_width: 640\nimage_height: 480\ncamera_matrix: {{data: {K}}}\n')
+    )
 
     assert not model.is_distorted and np.array_equal(model.R, np.eye(3))
     assert model.rectified_K.ravel().tolist() == K
 
 
-@pytest.mark.parametrize(('old', 'new', 'error'), [
-    ('image_width: 640', '', "'image_width' is missing. Expected the YAML"),
-    ('camera_matrix', 'matrix', "'camera_matrix' is missing"),
-    ('600.0, 0.0, ', '', "'camera_matrix' has 7 numbers, expected 9"),
-    ('600.0', '-600.0', 'focal lengths -600 and 601; they must be positive'),
-    ('[-0.3, 0.1,', '[', 'D has 3 coefficients'),
-    ('{rows: 3', '{rows: [3', 'is no YAML'),
-    (WHOLE, 'forty two', 'cannot be read.*Expected the YAML'),
-])
+@pytest.mark.parametrize(
+    ('old', 'new', 'error'),
+    [
+        ('image_width: 640', '', "'image_width' is missing. Expected the YAML"),
+        ('camera_matrix', 'matrix', "'camera_matrix' is missing"),
+        ('600.0, 0.0, ', '', "'camera_matrix' has 7 numbers, expected 9"),
+        ('600.0', '-600.0', 'focal lengths -600 and 601; they must be positive'),
+        ('[-0.3, 0.1,', '[', 'D has 3 coefficients'),
+        ('{rows: 3', '{rows: [3', 'is no YAML'),
+        (WHOLE, 'forty two', 'cannot be read.*Expected the YAML'),
+    ],
+)
 def test_a_broken_file_is_named_with_what_is_wrong(tmp_path, old, new, error):
     with pytest.raises(ValueError, match=rf'camera\.yaml.*(?s:{error})'):
         read_calibration_file(write(tmp_path, WHOLE.replace(old, new, 1)))
@@ -59,6 +63,9 @@ def test_a_missing_file_says_what_is_expected(tmp_path):
 
 
 def test_intrinsics_of_another_size_are_refused():
-    with pytest.raises(ValueError, match=r'a.yaml: the principal point \(320\.5, 240\.5\) lies '
-                                         'outside the image of 320x240'):
+    with pytest.raises(
+        ValueError,
+        match=r'a.yaml: the principal point \(320\.5, 240\.5\) lies '
+        'outside the image of 320x240',
+    ):
         check_principal_point(np.reshape(K, (3, 3)), (240, 320), 'a.yaml')

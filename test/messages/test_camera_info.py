@@ -24,8 +24,9 @@ def projection(K, translation=0.0):
 
 
 def model(D=(), R=IDENTITY, P=NO_P, distortion_model='plumb_bob', K=K, **more):
-    return camera_model(WIDTH, HEIGHT, K.ravel(), D, R.ravel(), P.ravel(), distortion_model,
-                        **more)
+    return camera_model(
+        WIDTH, HEIGHT, K.ravel(), D, R.ravel(), P.ravel(), distortion_model, **more
+    )
 
 
 def rotation(x, y):
@@ -72,10 +73,16 @@ def test_an_uncalibrated_camera_is_refused_with_the_next_step():
         model(K=np.zeros((3, 3)))
 
 
-@pytest.mark.parametrize(('place', 'value', 'message'), [
-    ((0, 0), np.nan, 'not finite'), ((0, 2), np.inf, 'not finite'),
-    ((1, 1), -210.0, 'focal lengths 200 and -210'), ((0, 0), 0.0, 'focal lengths 0 and 210'),
-    ((2, 2), 0.0, '0 0 1 in its last row')])
+@pytest.mark.parametrize(
+    ('place', 'value', 'message'),
+    [
+        ((0, 0), np.nan, 'not finite'),
+        ((0, 2), np.inf, 'not finite'),
+        ((1, 1), -210.0, 'focal lengths 200 and -210'),
+        ((0, 0), 0.0, 'focal lengths 0 and 210'),
+        ((2, 2), 0.0, '0 0 1 in its last row'),
+    ],
+)
 @pytest.mark.parametrize('name', ['K', 'P'])
 def test_intrinsics_that_cannot_be_are_refused(name, place, value, message):
     broken = K.copy()
@@ -86,11 +93,14 @@ def test_intrinsics_that_cannot_be_are_refused(name, place, value, message):
         model(**fields)
 
 
-@pytest.mark.parametrize(('entry', 'value', 'message'), [
-    ((0, 0), 1e-3, 'focal lengths 0.001 and .* 0.01 to 1e\\+07 pixels'),
-    ((1, 1), 1e300, 'focal lengths .* and 1e\\+300'),
-    ((0, 2), -1e9, 'entries beyond 1e\\+07 pixels'),
-])
+@pytest.mark.parametrize(
+    ('entry', 'value', 'message'),
+    [
+        ((0, 0), 1e-3, 'focal lengths 0.001 and .* 0.01 to 1e\\+07 pixels'),
+        ((1, 1), 1e300, 'focal lengths .* and 1e\\+300'),
+        ((0, 2), -1e9, 'entries beyond 1e\\+07 pixels'),
+    ],
+)
 def test_intrinsics_that_no_lens_has_are_refused(entry, value, message):
     odd = K.copy()
     odd[entry] = value
@@ -109,12 +119,18 @@ def test_coefficients_that_are_not_finite_are_refused():
         model(D=(np.nan, 0, 0, 0, 0))
 
 
-@pytest.mark.parametrize(('name', 'count', 'expected'), [
-    ('plumb_bob', 8, '4 or 5'), ('rational_polynomial', 7, '4 or 5 or 8 or 12 or 14'),
-    ('equidistant', 5, '4')])
+@pytest.mark.parametrize(
+    ('name', 'count', 'expected'),
+    [
+        ('plumb_bob', 8, '4 or 5'),
+        ('rational_polynomial', 7, '4 or 5 or 8 or 12 or 14'),
+        ('equidistant', 5, '4'),
+    ],
+)
 def test_coefficients_of_the_wrong_number_are_refused(name, count, expected):
-    with pytest.raises(ValueError, match=f"{count} coefficients; distortion model '{name}' has "
-                                         f'{expected}'):
+    with pytest.raises(
+        ValueError, match=f"{count} coefficients; distortion model '{name}' has {expected}"
+    ):
         model(D=(0.1,) * count, distortion_model=name)
 
 
@@ -143,10 +159,14 @@ def test_another_input_is_refused():
         image_geometry_for(model(), 'bent', True)
 
 
-@pytest.mark.parametrize('P', [NO_P, projection(K), projection(np.diag([2.0, 2.0, 1.0]) @ K)],
-                         ids=['no P', 'P = K', 'another P'])
-@pytest.mark.parametrize('R', [IDENTITY, np.zeros((3, 3)), rotation(0.03, -0.05)],
-                         ids=['R = I', 'no R', 'R turned'])
+@pytest.mark.parametrize(
+    'P',
+    [NO_P, projection(K), projection(np.diag([2.0, 2.0, 1.0]) @ K)],
+    ids=['no P', 'P = K', 'another P'],
+)
+@pytest.mark.parametrize(
+    'R', [IDENTITY, np.zeros((3, 3)), rotation(0.03, -0.05)], ids=['R = I', 'no R', 'R turned']
+)
 def test_an_undistorted_image_stays_as_it_is(R, P):
     image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
 
@@ -166,8 +186,11 @@ def test_the_model_of_an_undistorted_image_does_not_matter():
 def test_a_distortion_model_that_we_lack_is_refused_by_name():
     camera = model(D=(0.1, 0.2), distortion_model='thin_prism')
 
-    with pytest.raises(ValueError, match=r"'thin_prism' cannot be rectified. Supported: "
-                                         r'plumb_bob, rational_polynomial, equidistant'):
+    with pytest.raises(
+        ValueError,
+        match=r"'thin_prism' cannot be rectified. Supported: "
+        r'plumb_bob, rational_polynomial, equidistant',
+    ):
         image_geometry_for(camera, 'raw', True)
 
 
@@ -177,8 +200,13 @@ def polynomial(rays, D):
     x, y = (rays[:, :2] / rays[:, 2:]).T
     r = x * x + y * y
     radial = (1 + k1 * r + k2 * r**2 + k3 * r**3) / (1 + k4 * r + k5 * r**2 + k6 * r**3)
-    return np.stack([x * radial + 2 * p1 * x * y + p2 * (r + 2 * x * x),
-                     y * radial + p1 * (r + 2 * y * y) + 2 * p2 * x * y], axis=1)
+    return np.stack(
+        [
+            x * radial + 2 * p1 * x * y + p2 * (r + 2 * x * x),
+            y * radial + p1 * (r + 2 * y * y) + 2 * p2 * x * y,
+        ],
+        axis=1,
+    )
 
 
 def fisheye(rays, D):
@@ -200,15 +228,21 @@ def dots(places):
 
 def centre_of_dot(picture, place):
     left, top = np.rint(place).astype(int) - 8
-    window = picture[top:top + 17, left:left + 17, 0].astype(float)
+    window = picture[top : top + 17, left : left + 17, 0].astype(float)
     rows, columns = np.mgrid[:17, :17]
     return np.array([(window * columns).sum(), (window * rows).sum()]) / window.sum() + (left, top)
 
 
-@pytest.mark.parametrize(('name', 'D', 'distort'), [
-    ('plumb_bob', BARREL, polynomial), ('plumb_bob', BARREL[:4], polynomial),
-    ('rational_polynomial', RATIONAL, polynomial),
-    ('equidistant', FISHEYE, fisheye), ('equidistant', (0.0,) * 4, fisheye)])
+@pytest.mark.parametrize(
+    ('name', 'D', 'distort'),
+    [
+        ('plumb_bob', BARREL, polynomial),
+        ('plumb_bob', BARREL[:4], polynomial),
+        ('rational_polynomial', RATIONAL, polynomial),
+        ('equidistant', FISHEYE, fisheye),
+        ('equidistant', (0.0,) * 4, fisheye),
+    ],
+)
 @pytest.mark.parametrize('R', [IDENTITY, rotation(0.03, -0.05)], ids=['R = I', 'R turned'])
 def test_points_land_where_p_projects_them(name, D, distort, R):
     K_rectified = np.array([[150.0, 0, 155], [0, 155, 125], [0, 0, 1]])
@@ -240,10 +274,11 @@ def test_rectification_of_a_region_is_the_region_of_the_rectification():
     camera = model(D=BARREL, P=projection(K), roi=(left, top, width, height))
     geometry = image_geometry_for(camera, 'raw', True)
 
-    region = rectify_image(np.ascontiguousarray(
-        image[top:top + height, left:left + width]), geometry)
+    region = rectify_image(
+        np.ascontiguousarray(image[top : top + height, left : left + width]), geometry
+    )
 
-    expected = rectify_image(image, full)[top:top + height, left:left + width]
+    expected = rectify_image(image, full)[top : top + height, left : left + width]
     inner = np.s_[20:-20, 20:-20]
     np.testing.assert_allclose(region[inner].astype(int), expected[inner].astype(int), atol=12)
     np.testing.assert_array_equal(geometry.K_out, K - [[0, 0, left], [0, 0, top], [0, 0, 0]])
@@ -274,12 +309,13 @@ def test_where_the_polynomial_turns_back_there_is_no_second_image():
 def test_a_fisheye_polynomial_that_turns_back_has_no_second_image_either():
     # angle (1 - 0.5 angle^2) turns back at 0.816, that is 64 px off the centre.
     very_wide = np.array([[60.0, 0, 160], [0, 60, 118], [0, 0, 1]])
-    camera = model(D=(-0.5, 0.0, 0.0, 0.0), P=projection(very_wide),
-                   distortion_model='equidistant')
+    camera = model(
+        D=(-0.5, 0.0, 0.0, 0.0), P=projection(very_wide), distortion_model='equidistant'
+    )
 
     valid = image_geometry_for(camera, 'raw', True).valid
 
-    assert valid[118, 160 + 60] and not valid[118, 160 + 68:].any()
+    assert valid[118, 160 + 60] and not valid[118, 160 + 68 :].any()
 
 
 def test_rays_from_behind_the_camera_have_no_source():
@@ -306,10 +342,14 @@ def test_distortion_that_stays_is_noted_with_its_pixels():
     assert 'off by up to 19 px' in geometry.note
 
 
-@pytest.mark.parametrize(('camera', 'note'), [
-    (model(), '^$'),
-    (model(D=FISHEYE, distortion_model='equidistant'), r'off by up to \d+ px'),
-    (model(D=(0.1,), distortion_model='thin_prism'), "distorted by 'thin_prism' and stays so")])
+@pytest.mark.parametrize(
+    ('camera', 'note'),
+    [
+        (model(), '^$'),
+        (model(D=FISHEYE, distortion_model='equidistant'), r'off by up to \d+ px'),
+        (model(D=(0.1,), distortion_model='thin_prism'), "distorted by 'thin_prism' and stays so"),
+    ],
+)
 def test_without_rectification_the_note_fits_the_model(camera, note):
     assert re.search(note, image_geometry_for(camera, 'raw', False).note)
 

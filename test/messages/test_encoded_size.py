@@ -36,9 +36,20 @@ def test_segments_and_padding_before_the_frame_are_skipped():
     assert read_encoded_size(JPEG[:2] + comment + JPEG[2:]) == (24, 40, 1)
 
 
-@pytest.mark.parametrize('data', [
-    b'', b'\xff\xd8', b'\x89PNG\r\n\x1a\n', JPEG[:40], JPEG[:-2], PNG[:30], PNG[:-12], b'GIF89a',
-    JPEG[:2] + b'\x00' + JPEG[2:],
-], ids=len)
+@pytest.mark.parametrize(
+    'data',
+    [
+        b'',
+        b'\xff\xd8',
+        b'\x89PNG\r\n\x1a\n',
+        JPEG[:40],
+        JPEG[:-2],
+        PNG[:30],
+        PNG[:-12],
+        b'GIF89a',
+        JPEG[:2] + b'\x00' + JPEG[2:],
+    ],
+    ids=len,
+)
 def test_what_is_cut_off_or_no_such_image_has_no_size(data):
     assert read_encoded_size(data) is None

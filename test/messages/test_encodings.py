@@ -15,8 +15,9 @@ from mono_depth_ros.messages.encodings import (
     encode_depth,
 )
 
-RGB = np.array([[[255, 0, 1], [2, 200, 3], [4, 5, 150]],
-                [[10, 20, 30], [40, 50, 60], [70, 80, 90]]], np.uint8)
+RGB = np.array(
+    [[[255, 0, 1], [2, 200, 3], [4, 5, 150]], [[10, 20, 30], [40, 50, 60], [70, 80, 90]]], np.uint8
+)
 PADDING = 5
 
 MOSAICS = ('rggb', 'bggr', 'gbrg', 'grbg')
@@ -44,8 +45,10 @@ def video_range_rgb(y, u, v):
     return np.clip(np.rint(rgb), 0, 255)
 
 
-@pytest.mark.parametrize(('encoding', 'channels'), [
-    ('rgb8', [0, 1, 2]), ('bgr8', [2, 1, 0]), ('rgba8', [0, 1, 2, 0]), ('bgra8', [2, 1, 0, 0])])
+@pytest.mark.parametrize(
+    ('encoding', 'channels'),
+    [('rgb8', [0, 1, 2]), ('bgr8', [2, 1, 0]), ('rgba8', [0, 1, 2, 0]), ('bgra8', [2, 1, 0, 0])],
+)
 def test_colour_images_with_padded_rows_come_out_as_rgb(encoding, channels):
     data, step = padded(bytes_of(RGB[..., channels]))
 
@@ -87,7 +90,7 @@ def test_mono16_is_scaled_by_255_over_65535_and_rounded_for_every_value(is_bigen
 def mosaic(pattern, colour, dtype):
     values = np.empty((8, 10), dtype)
     for place, letter in enumerate(pattern):
-        values[place // 2::2, place % 2::2] = colour['rgb'.index(letter)]
+        values[place // 2 :: 2, place % 2 :: 2] = colour['rgb'.index(letter)]
     return values
 
 
@@ -111,8 +114,10 @@ def test_a_sixteen_bit_bayer_mosaic_of_one_colour_shows_that_colour(pattern, is_
     assert (decoded == (200, 100, 50)).all()
 
 
-@pytest.mark.parametrize(('encoding', 'order'), [
-    ('yuv422', 'uyvy'), ('uyvy', 'uyvy'), ('yuyv', 'yuyv'), ('yuv422_yuy2', 'yuyv')])
+@pytest.mark.parametrize(
+    ('encoding', 'order'),
+    [('yuv422', 'uyvy'), ('uyvy', 'uyvy'), ('yuyv', 'yuyv'), ('yuv422_yuy2', 'yuyv')],
+)
 def test_yuv422_pairs_share_a_colour_in_video_range_bt601(encoding, order):
     luma = np.array([[16, 235, 81, 145], [60, 60, 200, 201]], np.uint8)
     u, v = np.array([[128, 90], [240, 100]], np.uint8), np.array([[128, 200], [110, 34]], np.uint8)
@@ -122,8 +127,9 @@ def test_yuv422_pairs_share_a_colour_in_video_range_bt601(encoding, order):
 
     decoded = decode_image(data, (2, 4), encoding, step, False)
 
-    expected = video_range_rgb(luma.astype(float), *(np.repeat(c, 2, 1).astype(float)
-                                                     for c in (u, v)))
+    expected = video_range_rgb(
+        luma.astype(float), *(np.repeat(c, 2, 1).astype(float) for c in (u, v))
+    )
     np.testing.assert_allclose(decoded, np.moveaxis(expected, 0, -1), atol=1)
     assert decoded[0, 0].tolist() == [0, 0, 0] and decoded[0, 1].tolist() == [255, 255, 255]
 
@@ -166,16 +172,19 @@ def test_an_unknown_encoding_is_named_with_the_supported_ones():
         decode_image(b'', (1, 1), '32FC1', 4, False)
 
 
-@pytest.mark.parametrize(('size', 'encoding', 'step', 'length', 'message'), [
-    ((2, 3), 'rgb8', 9, 17, r'of 3x2: data holds 17 bytes, but 2 rows of step 9 need 18'),
-    ((2, 3), 'mono16', 5, 99, r'step 5 is smaller than a row of 6 bytes'),
-    ((0, 3), 'mono8', 3, 99, r'3x0 has no pixels'),
-    ((2, 0), 'mono8', 3, 99, r'0x2 has no pixels'),
-    ((2, 3), 'yuv422', 6, 99, r'yuv422 image of 3x2: width must be even'),
-    ((2, 3), 'nv12', 3, 99, r'width must be even'),
-    ((3, 2), 'nv12', 2, 99, r'height must be even'),
-    ((2, 4), 'nv12', 4, 8, r'data holds 8 bytes, but 3 rows of step 4 need 12'),
-])
+@pytest.mark.parametrize(
+    ('size', 'encoding', 'step', 'length', 'message'),
+    [
+        ((2, 3), 'rgb8', 9, 17, r'of 3x2: data holds 17 bytes, but 2 rows of step 9 need 18'),
+        ((2, 3), 'mono16', 5, 99, r'step 5 is smaller than a row of 6 bytes'),
+        ((0, 3), 'mono8', 3, 99, r'3x0 has no pixels'),
+        ((2, 0), 'mono8', 3, 99, r'0x2 has no pixels'),
+        ((2, 3), 'yuv422', 6, 99, r'yuv422 image of 3x2: width must be even'),
+        ((2, 3), 'nv12', 3, 99, r'width must be even'),
+        ((3, 2), 'nv12', 2, 99, r'height must be even'),
+        ((2, 4), 'nv12', 4, 8, r'data holds 8 bytes, but 3 rows of step 4 need 12'),
+    ],
+)
 def test_a_header_that_does_not_fit_its_data_is_refused(size, encoding, step, length, message):
     with pytest.raises(ValueError, match=message):
         decode_image(bytes(length), size, encoding, step, False)
@@ -215,12 +224,15 @@ def test_the_orientation_that_a_jpeg_states_is_left_alone():
     assert decode_compressed(tagged).shape == (8, 16, 3)
 
 
-@pytest.mark.parametrize(('data', 'message'), [
-    (b'', r'0 bytes cannot be decoded: its data is empty'),
-    (b'\xff\xd8\xff\xe0rubbish', r'11 bytes .* starts like a JPEG but is damaged'),
-    (b'\x89PNG', r'starts like a PNG but is damaged'),
-    (b'\x01\x02', r'neither JPEG nor PNG \(starts with 01 02\)'),
-])
+@pytest.mark.parametrize(
+    ('data', 'message'),
+    [
+        (b'', r'0 bytes cannot be decoded: its data is empty'),
+        (b'\xff\xd8\xff\xe0rubbish', r'11 bytes .* starts like a JPEG but is damaged'),
+        (b'\x89PNG', r'starts like a PNG but is damaged'),
+        (b'\x01\x02', r'neither JPEG nor PNG \(starts with 01 02\)'),
+    ],
+)
 def test_compressed_data_that_cannot_be_decoded_says_what_it_looks_like(data, message):
     with pytest.raises(ValueError, match=message):
         decode_compressed(data)
@@ -233,8 +245,9 @@ def test_depth_in_metres_is_kept_bit_for_bit():
 
 
 def test_depth_in_millimetres_is_rounded_and_zero_where_it_says_nothing():
-    depth = np.array([[np.nan, np.inf, -np.inf, -1.0, 0.0, 1.2346, 1.2344, 65.535, 65.536, 1e38]],
-                     np.float32)
+    depth = np.array(
+        [[np.nan, np.inf, -np.inf, -1.0, 0.0, 1.2346, 1.2344, 65.535, 65.536, 1e38]], np.float32
+    )
 
     millimetres = encode_depth(depth, '16UC1')
 
@@ -263,7 +276,7 @@ def test_a_compressed_image_is_refused_by_the_size_in_its_header(suffix):
 
 def test_a_jpeg_of_scans_without_end_is_refused():
     jpeg = encoded('.jpg', np.zeros((8, 16, 3), np.uint8))
-    scan = jpeg[jpeg.rfind(b'\xff\xda'):-2]
+    scan = jpeg[jpeg.rfind(b'\xff\xda') : -2]
 
     with pytest.raises(TooLargeError, match='has 66 scans; expected at most 64'):
         decode_compressed(jpeg[:-2] + scan * 65 + jpeg[-2:])
@@ -276,12 +289,16 @@ def test_files_whose_size_nobody_read_are_not_decoded(suffix):
 
 
 @pytest.mark.parametrize('is_bigendian', [False, True])
-@pytest.mark.parametrize(('encoding', 'kind', 'expected'), [
-    ('32FC1', 'f4', [[1.5, np.nan], [np.inf, 80.25]]),
-    ('16UC1', 'u2', [[1.5, np.nan], [0.001, 65.535]]),
-])
+@pytest.mark.parametrize(
+    ('encoding', 'kind', 'expected'),
+    [
+        ('32FC1', 'f4', [[1.5, np.nan], [np.inf, 80.25]]),
+        ('16UC1', 'u2', [[1.5, np.nan], [0.001, 65.535]]),
+    ],
+)
 def test_depth_images_of_either_byte_order_come_out_in_metres(
-        encoding, kind, expected, is_bigendian):
+    encoding, kind, expected, is_bigendian
+):
     values = {'32FC1': expected, '16UC1': [[1500, 0], [1, 65535]]}[encoding]
     pixels = np.array(values, ('>' if is_bigendian else '<') + kind)
     data, step = padded(pixels.view(np.uint8))
@@ -297,15 +314,23 @@ def test_depth_survives_both_ways():
 
     pixels = encode_depth(depth, '32FC1')
 
-    np.testing.assert_array_equal(decode_depth(pixels.tobytes(), (1, 3), '32FC1', 12, False),
-                                  depth)
+    np.testing.assert_array_equal(
+        decode_depth(pixels.tobytes(), (1, 3), '32FC1', 12, False), depth
+    )
 
 
-@pytest.mark.parametrize(('encoding', 'size', 'error'), [
-    ('mono16', (1, 3), r"Depth encoding 'mono16' is not supported. Supported: 32FC1 \(metres\)"),
-    ('32FC1', (2, 3), 'data holds 12 bytes, but 2 rows of step 12 need 24'),
-    ('32FC1', (1, 4), 'step 12 is smaller than a row of 16 bytes'),
-])
+@pytest.mark.parametrize(
+    ('encoding', 'size', 'error'),
+    [
+        (
+            'mono16',
+            (1, 3),
+            r"Depth encoding 'mono16' is not supported. Supported: 32FC1 \(metres\)",
+        ),
+        ('32FC1', (2, 3), 'data holds 12 bytes, but 2 rows of step 12 need 24'),
+        ('32FC1', (1, 4), 'step 12 is smaller than a row of 16 bytes'),
+    ],
+)
 def test_depth_that_cannot_be_is_refused(encoding, size, error):
     with pytest.raises(ValueError, match=error):
         decode_depth(bytes(12), size, encoding, 12, False)
@@ -321,8 +346,9 @@ def test_compressed_millimetres_are_metres_with_and_without_the_transports_bytes
     data = compressed_depth([[1500, 0]])
 
     for form in (data, data[12:]):
-        np.testing.assert_allclose(decode_compressed_depth(form, '16UC1; compressedDepth png'),
-                                   [[1.5, np.nan]])
+        np.testing.assert_allclose(
+            decode_compressed_depth(form, '16UC1; compressedDepth png'), [[1.5, np.nan]]
+        )
 
 
 def test_compressed_inverse_depth_is_metres():
@@ -331,19 +357,23 @@ def test_compressed_inverse_depth_is_metres():
     b = 1 - a / 10
     depth = np.array([2.0, 5.0])
 
-    decoded = decode_compressed_depth(compressed_depth([[*np.rint(a / depth + b), 0]], a, b),
-                                      '32FC1; compressedDepth')
+    decoded = decode_compressed_depth(
+        compressed_depth([[*np.rint(a / depth + b), 0]], a, b), '32FC1; compressedDepth'
+    )
 
     np.testing.assert_allclose(decoded, [[2, 5, np.nan]], rtol=1e-3)
 
 
-@pytest.mark.parametrize(('format_', 'data', 'error'), [
-    ('16UC1; compressedDepth rvl', b'', "'16UC1; compressedDepth rvl' is not supported"),
-    ('rgb8; jpeg compressed bgr8', b'', 'is not supported. Supported: 16UC1 and 32FC1 as PNG'),
-    ('16UC1; compressedDepth png', bytes(40), '40 bytes holds no whole 16-bit gray PNG'),
-    ('16UC1; compressedDepth png', b'', '0 bytes holds no whole'),
-    ('32FC1; compressedDepth png', compressed_depth([[7]])[12:], 'lacks the 12 bytes'),
-])
+@pytest.mark.parametrize(
+    ('format_', 'data', 'error'),
+    [
+        ('16UC1; compressedDepth rvl', b'', "'16UC1; compressedDepth rvl' is not supported"),
+        ('rgb8; jpeg compressed bgr8', b'', 'is not supported. Supported: 16UC1 and 32FC1 as PNG'),
+        ('16UC1; compressedDepth png', bytes(40), '40 bytes holds no whole 16-bit gray PNG'),
+        ('16UC1; compressedDepth png', b'', '0 bytes holds no whole'),
+        ('32FC1; compressedDepth png', compressed_depth([[7]])[12:], 'lacks the 12 bytes'),
+    ],
+)
 def test_compressed_depth_that_cannot_be_is_refused(format_, data, error):
     with pytest.raises(ValueError, match=error):
         decode_compressed_depth(data, format_)

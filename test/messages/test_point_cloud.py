@@ -44,8 +44,9 @@ def test_a_cloud_survives_the_round_trip_with_its_invalid_points_and_all_colours
 def test_a_strided_picture_is_packed_like_a_copy():
     large = np.repeat(np.repeat(RGB, 2, axis=0), 2, axis=1)
 
-    np.testing.assert_array_equal(pack_cloud(POINTS, large[::2, ::2]).tobytes(),
-                                  pack_cloud(POINTS, RGB).tobytes())
+    np.testing.assert_array_equal(
+        pack_cloud(POINTS, large[::2, ::2]).tobytes(), pack_cloud(POINTS, RGB).tobytes()
+    )
 
 
 def test_points_and_colours_of_different_sizes_are_refused():
@@ -66,12 +67,20 @@ def cloud_message(layout, order, rows, *, fields=None, padding=0):
     for row, points in enumerate(rows):
         data[row] = [tuple(point) for point in points]
     raw = np.zeros((len(rows), data.shape[1] * dtype.itemsize + padding), np.uint8)
-    raw[:, :raw.shape[1] - padding] = data.view(np.uint8).reshape(len(rows), -1)
-    described = [SimpleNamespace(name=name, offset=dtype.fields[name][1], count=1,
-                                 datatype=kinds[kind]) for name, kind in layout]
-    return SimpleNamespace(height=len(rows), width=len(rows[0]), fields=fields or described,
-                           is_bigendian=order == '>', point_step=dtype.itemsize,
-                           row_step=raw.shape[1], data=raw.tobytes())
+    raw[:, : raw.shape[1] - padding] = data.view(np.uint8).reshape(len(rows), -1)
+    described = [
+        SimpleNamespace(name=name, offset=dtype.fields[name][1], count=1, datatype=kinds[kind])
+        for name, kind in layout
+    ]
+    return SimpleNamespace(
+        height=len(rows),
+        width=len(rows[0]),
+        fields=fields or described,
+        is_bigendian=order == '>',
+        point_step=dtype.itemsize,
+        row_step=raw.shape[1],
+        data=raw.tobytes(),
+    )
 
 
 @pytest.mark.parametrize('order', ['<', '>'])

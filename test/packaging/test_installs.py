@@ -22,9 +22,22 @@ from mono_depth_ros.evaluation.protocol.published import load_published
 pytestmark = pytest.mark.packaging
 
 PACKAGE = 'mono_depth_ros'
-EXECUTABLES = ['bag_to_kitti', 'compare_networks', 'depth_node', 'evaluate_bag', 'evaluate_depth',
-               'find_poses', 'import_checkpoint', 'kitti_to_bag', 'predict_bag', 'predict_depth',
-               'prepare_split', 'replay_bag', 'replay_evaluator', 'train_depth']
+EXECUTABLES = [
+    'bag_to_kitti',
+    'compare_networks',
+    'depth_node',
+    'evaluate_bag',
+    'evaluate_depth',
+    'find_poses',
+    'import_checkpoint',
+    'kitti_to_bag',
+    'predict_bag',
+    'predict_depth',
+    'prepare_split',
+    'replay_bag',
+    'replay_evaluator',
+    'train_depth',
+]
 LOOK = """
 import mono_depth_ros
 from mono_depth_ros.inference.cards.model_card import list_cards, models_folder
@@ -79,7 +92,8 @@ def test_pip_install_brings_package_cards_and_weights(installed, tmp_path):
     assert installed in package.parents and installed in models.parents
     assert sorted(cards) == expected_cards()
     assert {path.name for path in models.iterdir()} == {
-        path.name for path in (ROOT / 'models').iterdir()}
+        path.name for path in (ROOT / 'models').iterdir()
+    }
 
 
 def test_pip_install_puts_configs_and_launch_files_into_share(installed):
@@ -119,8 +133,10 @@ def test_editable_install_reads_cards_and_configs_of_the_source(editable, tmp_pa
 
 
 def test_pip_install_brings_the_published_results(installed, tmp_path):
-    code = ('from mono_depth_ros.evaluation.protocol.published import load_published; '
-            'print(len(load_published()))')
+    code = (
+        'from mono_depth_ros.evaluation.protocol.published import load_published; '
+        'print(len(load_published()))'
+    )
 
     printed = run(str(installed / 'bin' / 'python'), '-c', code, folder=tmp_path, PYTHONPATH='')
 
@@ -149,8 +165,10 @@ def test_colcon_workspace_is_on_the_ament_path_once_it_is_sourced(built, tmp_pat
     assert Path(prefix) == built / 'install' / PACKAGE
 
 
-@pytest.mark.skipif(int(version('setuptools').split('.')[0]) >= 80,
-                    reason='colcon build --symlink-install needs setuptools < 80')
+@pytest.mark.skipif(
+    int(version('setuptools').split('.')[0]) >= 80,
+    reason='colcon build --symlink-install needs setuptools < 80',
+)
 def test_colcon_symlink_install_reads_cards_and_launch_files_of_the_source(tmp_path):
     workspace = colcon_build(tmp_path, '--symlink-install')
 
@@ -164,14 +182,24 @@ def test_colcon_symlink_install_reads_cards_and_launch_files_of_the_source(tmp_p
 
 
 def in_workspace(workspace: Path, folder: Path, command: str, **environment: str) -> str:
-    return run('bash', '-c', f'. {workspace}/install/setup.bash && {command}', folder=folder,
-               PYTHONPATH='', **environment)
+    return run(
+        'bash',
+        '-c',
+        f'. {workspace}/install/setup.bash && {command}',
+        folder=folder,
+        PYTHONPATH='',
+        **environment,
+    )
 
 
 def test_package_and_setup_agree_on_version_and_name():
     name_and_version = subprocess.run(
-        [sys.executable, 'setup.py', '--quiet', '--name', '--version'], cwd=ROOT, text=True,
-        capture_output=True, check=True).stdout.split()
+        [sys.executable, 'setup.py', '--quiet', '--name', '--version'],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        check=True,
+    ).stdout.split()
     package = (ROOT / 'package.xml').read_text(encoding='utf-8')
 
     assert name_and_version[0].replace('-', '_') == PACKAGE

@@ -24,6 +24,7 @@ else:
         write_constant_card,
     )
 
+
 def pytest_sessionfinish() -> None:
     """Let go of the probes' middleware, which rclpy holds in circles, and its shared memory."""
     gc.collect()
@@ -53,11 +54,15 @@ def start_node(tmp_path: Path, constant_card: Path) -> Iterator[Start]:
 
 
 @pytest.fixture(scope='session')
-def shared_process(tmp_path_factory: pytest.TempPathFactory, constant_card: Path
-                   ) -> Iterator[tuple['Probe', 'NodeProcess']]:
+def shared_process(
+    tmp_path_factory: pytest.TempPathFactory, constant_card: Path
+) -> Iterator[tuple['Probe', 'NodeProcess']]:
     domain = session_domain()
-    process = NodeProcess(domain, tmp_path_factory.mktemp('node') / 'node.log', [
-        '-p', f'model:={constant_card}', '-p', 'threads:=1', '-p', 'autostart:=false'])
+    process = NodeProcess(
+        domain,
+        tmp_path_factory.mktemp('node') / 'node.log',
+        ['-p', f'model:={constant_card}', '-p', 'threads:=1', '-p', 'autostart:=false'],
+    )
     probe = Probe(domain)
     yield probe, process
     code = process.stop()
@@ -66,8 +71,9 @@ def shared_process(tmp_path_factory: pytest.TempPathFactory, constant_card: Path
 
 
 @pytest.fixture
-def configured(shared_process: tuple['Probe', 'NodeProcess'], constant_card: Path
-               ) -> Iterator[Callable[..., 'Probe']]:
+def configured(
+    shared_process: tuple['Probe', 'NodeProcess'], constant_card: Path
+) -> Iterator[Callable[..., 'Probe']]:
     """Take one long-lived node through its lifecycle: configured(depth_scale=2.0) -> probe."""
     probe, process = shared_process
     assert process.alive(), process.log()
@@ -93,8 +99,9 @@ def start_camera(tmp_path: Path) -> Iterator[Callable[..., 'CameraProcess']]:
     """Start cameras in processes of their own: start_camera(domain, size, rate)."""
     started: list[CameraProcess] = []
 
-    def start(domain: int, size: tuple[int, int] = (48, 96), rate: float = 30.0,
-              **environment: str) -> 'CameraProcess':
+    def start(
+        domain: int, size: tuple[int, int] = (48, 96), rate: float = 30.0, **environment: str
+    ) -> 'CameraProcess':
         log = tmp_path / f'camera{len(started)}.log'
         started.append(CameraProcess(domain, log, size, rate, **environment))
         return started[-1]

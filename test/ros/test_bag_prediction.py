@@ -12,8 +12,13 @@ from mono_depth_ros.cli.predict_bag import main
 
 SIZE, STAMP = (64, 96), 1_000_000_000_123_456_789
 K = np.array([[90.0, 0, 47.5], [0, 90.0, 31.5], [0, 0, 1]])
-OUTPUTS = {'depth/image_rect': Image, 'depth/camera_info': CameraInfo, 'points': PointCloud2,
-           'depth/color': Image, 'image_rect': Image}
+OUTPUTS = {
+    'depth/image_rect': Image,
+    'depth/camera_info': CameraInfo,
+    'points': PointCloud2,
+    'depth/color': Image,
+    'image_rect': Image,
+}
 
 
 def test_a_bag_gets_the_bytes_that_the_node_publishes(tmp_path, configured):
@@ -23,8 +28,20 @@ def test_a_bag_gets_the_bytes_that_the_node_publishes(tmp_path, configured):
         bag.write_image('/camera/image', STAMP, 'optical', 'bgr8', wall(0, SIZE))
 
     options = ['--add', 'depth', 'info', 'cloud', 'color', 'rectified', '--max-depth', '60']
-    assert main([str(tmp_path / 'bag'), str(tmp_path / 'out'), '--model',
-                 str(tmp_path / 'card.yaml'), '--threads', '1', *options]) == 0
+    assert (
+        main(
+            [
+                str(tmp_path / 'bag'),
+                str(tmp_path / 'out'),
+                '--model',
+                str(tmp_path / 'card.yaml'),
+                '--threads',
+                '1',
+                *options,
+            ]
+        )
+        == 0
+    )
 
     with open_bag(tmp_path / 'out') as reader:
         recorded = {c.topic: bytes(data) for c, _, data in reader.messages()}

@@ -47,12 +47,18 @@ def depths(live_node) -> Iterator[Callable[[int], list[Image]]]:
     probe.close()
 
 
-@pytest.mark.parametrize(('live_node', 'topic', 'draw', 'count'), [
-    ('raw', '/image', raw_cases, RAW),
-    ('compressed', '/image/compressed', compressed_cases, COMPRESSED),
-], ids=['raw', 'compressed'], indirect=['live_node'])
-def test_every_hostile_message_has_the_outcome_that_it_must_have(live_node, depths, topic, draw,
-                                                                 count):
+@pytest.mark.parametrize(
+    ('live_node', 'topic', 'draw', 'count'),
+    [
+        ('raw', '/image', raw_cases, RAW),
+        ('compressed', '/image/compressed', compressed_cases, COMPRESSED),
+    ],
+    ids=['raw', 'compressed'],
+    indirect=['live_node'],
+)
+def test_every_hostile_message_has_the_outcome_that_it_must_have(
+    live_node, depths, topic, draw, count
+):
     wrong: list[str] = []
     published: list[int] = []
 
@@ -64,8 +70,10 @@ def test_every_hostile_message_has_the_outcome_that_it_must_have(live_node, dept
             published.append(stamp)
             depths(len(published))
         if outcome not in case.outcomes:
-            wrong.append(f'{case.name} (stamp {stamp}) became {outcome}, not one of '
-                         f'{sorted(case.outcomes)}: {live_node.streams[""].fault}')
+            wrong.append(
+                f'{case.name} (stamp {stamp}) became {outcome}, not one of '
+                f'{sorted(case.outcomes)}: {live_node.streams[""].fault}'
+            )
 
     assert len(live_node.streams['']._told) <= MAX_NEWS
     assert not wrong, f'{len(wrong)} of them: {wrong[:10]}'
@@ -76,8 +84,7 @@ def test_every_hostile_message_has_the_outcome_that_it_must_have(live_node, dept
 def test_hostile_messages_over_dds_leave_no_trace_but_their_counts(configured, transport):
     probe = configured(depth_scale=10.0, image_transport=transport)
     depths = probe.listen('depth/image_rect', Image, qos=1000)
-    kind, topic = ((Image, 'image') if transport == 'raw' else
-                   (CompressedImage, 'image/compressed'))
+    kind, topic = (Image, 'image') if transport == 'raw' else (CompressedImage, 'image/compressed')
     images, infos = probe.advertise(topic, kind), probe.advertise('camera_info', CameraInfo)
     draw = raw_cases if transport == 'raw' else compressed_cases
     cases = dict(enumerate(draw(np.random.default_rng(7), OVER_DDS), 1))
@@ -91,14 +98,18 @@ def test_hostile_messages_over_dds_leave_no_trace_but_their_counts(configured, t
 
     def accounted() -> dict[str, str] | None:
         values = {pair.key: pair.value for pair in probe.diagnosis('').values}
-        done = sum(int(value) for key, value in values.items()
-                   if key.startswith('dropped_') or key == 'frames_out')
+        done = sum(
+            int(value)
+            for key, value in values.items()
+            if key.startswith('dropped_') or key == 'frames_out'
+        )
         return values if int(values['frames_in']) == done else None
 
-    probe.spin_until(lambda: infos.get_subscription_count() and images.get_subscription_count(),
-                     'the node to see the camera')
-    probe.spin_until(lambda: not waiting, 'all to be sent', each=publish_next,
-                     every=0.0)
+    probe.spin_until(
+        lambda: infos.get_subscription_count() and images.get_subscription_count(),
+        'the node to see the camera',
+    )
+    probe.spin_until(lambda: not waiting, 'all to be sent', each=publish_next, every=0.0)
     values = probe.spin_until(accounted, 'every image to be published or dropped')
 
     assert int(values['frames_in']) > OVER_DDS / 2

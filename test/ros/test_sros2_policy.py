@@ -24,14 +24,18 @@ OPTIONAL = {'publish', 'subscribe', 'reply', 'request'}
 
 
 def profile() -> ElementTree.Element:
-    found, = ElementTree.parse(POLICY).getroot().iter('profile')
+    (found,) = ElementTree.parse(POLICY).getroot().iter('profile')
     return found
 
 
 def allowed(kind: str, rule: str) -> set[str]:
     """Return the full names that the policy allows under one rule, such as publish."""
-    names = {entry.text for group in profile().findall(kind) if group.get(rule) == 'ALLOW'
-             for entry in group}
+    names = {
+        entry.text
+        for group in profile().findall(kind)
+        if group.get(rule) == 'ALLOW'
+        for entry in group
+    }
     return {re.sub('^~', NODE, name) if name[0] in '/~' else f'/{name}' for name in names}
 
 
@@ -41,8 +45,9 @@ def test_the_policy_keeps_to_the_schema():
         required = set(attributes) - OPTIONAL
 
         assert required <= set(element.attrib) <= set(attributes), element.attrib
-        assert all(re.fullmatch(attributes[name], value)
-                   for name, value in element.attrib.items()), element.attrib
+        assert all(
+            re.fullmatch(attributes[name], value) for name, value in element.attrib.items()
+        ), element.attrib
         assert {child.tag for child in element} <= children
         if not children:
             assert re.fullmatch(r'(~/|/)?\w+(/\w+)*', element.text or ''), element.text
@@ -51,10 +56,13 @@ def test_the_policy_keeps_to_the_schema():
 
 
 def test_the_policy_is_for_the_node_in_its_enclave():
-    enclave, = ElementTree.parse(POLICY).getroot().iter('enclave')
+    (enclave,) = ElementTree.parse(POLICY).getroot().iter('enclave')
 
     assert (enclave.get('path'), profile().get('ns'), profile().get('node')) == (
-        NODE, '/', NODE[1:])
+        NODE,
+        '/',
+        NODE[1:],
+    )
 
 
 def test_the_running_node_does_what_the_policy_allows_and_all_of_it(configured):
@@ -63,8 +71,10 @@ def test_the_running_node_does_what_the_policy_allows_and_all_of_it(configured):
         return {name for name, _ in look(NODE[1:], '/')}
 
     probe = configured(depth_scale=10.0, use_sim_time=True)
-    probe.spin_until(lambda: '/image' in names('subscriber') and '/points' in names('publisher'),
-                     'the raw node in the graph')
+    probe.spin_until(
+        lambda: '/image' in names('subscriber') and '/points' in names('publisher'),
+        'the raw node in the graph',
+    )
     subscribed, published = names('subscriber'), names('publisher')
     for step in ('deactivate', 'cleanup'):
         assert probe.transition(step)

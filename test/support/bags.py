@@ -39,8 +39,18 @@ def write_ros1_bag(path, count=8, size=(4, 6)):
             pixels = np.full(height * width * 3, index % 256, np.uint8)
             message = image(head, height, width, 'bgr8', 0, 3 * width, pixels)
             bag.write(images, stamp, types.serialize_ros1(message, image.__msgtype__))
-            message = info(head, height, width, 'plumb_bob', np.zeros(5), K.ravel(),
-                           np.eye(3).ravel(), np.hstack([K, np.zeros((3, 1))]).ravel(), 0, 0,
-                           roi(0, 0, 0, 0, False))
+            message = info(
+                head,
+                height,
+                width,
+                'plumb_bob',
+                np.zeros(5),
+                K.ravel(),
+                np.eye(3).ravel(),
+                np.hstack([K, np.zeros((3, 1))]).ravel(),
+                0,
+                0,
+                roi(0, 0, 0, 0, False),
+            )
             bag.write(infos, stamp, types.serialize_ros1(message, info.__msgtype__))
     return path

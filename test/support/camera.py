@@ -14,8 +14,10 @@ def main() -> None:
     height, width, rate = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     rclpy.init()
     node = rclpy.create_node('camera')
-    images, infos = (node.create_publisher(kind, topic, 5)
-                     for kind, topic in ((Image, 'image'), (CameraInfo, 'camera_info')))
+    images, infos = (
+        node.create_publisher(kind, topic, 5)
+        for kind, topic in ((Image, 'image'), (CameraInfo, 'camera_info'))
+    )
     picture, info = image((height, width)), camera_info((height, width))
 
     def publish() -> None:

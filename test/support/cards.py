@@ -37,8 +37,9 @@ def write_small_card(path, **changes):
     write_card(replace(card, weights=weights.name, sha256=sha256, seed=None, **changes), path)
 
 
-def write_teacher(folder: Path, disparity_logit: float = 0.0,
-                  size: tuple[int, int] = UNTRAINED.input_size) -> str:
+def write_teacher(
+    folder: Path, disparity_logit: float = 0.0, size: tuple[int, int] = UNTRAINED.input_size
+) -> str:
     """Write a small_depth with weights that nobody trained; return the path of its card.
 
     Args:
@@ -52,6 +53,16 @@ def write_teacher(folder: Path, disparity_logit: float = 0.0,
         torch.nn.init.constant_(head.conv.bias, disparity_logit)
     path = folder / 'teacher.yaml'
     sha256 = save_weights(network, path.with_suffix('.safetensors'))
-    write_card(replace(UNTRAINED, name='teacher', network='small_depth', sha256=sha256, seed=None,
-                       weights='teacher.safetensors', input_size=size), path)
+    write_card(
+        replace(
+            UNTRAINED,
+            name='teacher',
+            network='small_depth',
+            sha256=sha256,
+            seed=None,
+            weights='teacher.safetensors',
+            input_size=size,
+        ),
+        path,
+    )
     return str(path)

@@ -45,8 +45,16 @@ class Case(NamedTuple):
 
 def raw_cases(rng: Generator, count: int) -> Iterator[Case]:
     """Yield broken and a few good raw images, each with its camera_info."""
-    kinds = (_good_image, _short_step, _short_data, _huge, _odd_encoding, _no_pixels,
-             _any_fields, *_INFOS)
+    kinds = (
+        _good_image,
+        _short_step,
+        _short_data,
+        _huge,
+        _odd_encoding,
+        _no_pixels,
+        _any_fields,
+        *_INFOS,
+    )
     return (_drawn(kinds, rng) for _ in range(count))
 
 
@@ -116,8 +124,17 @@ def _huge(rng: Generator) -> Case:
 
 def _odd_encoding(rng: Generator) -> Case:
     size = _size(rng)
-    encodings = ('', 'RGB8', 'rgb8 ', '8SC4', '32FC1', 'h264', '\x00', '\U0001f4f7' * 99,
-                 rng.bytes(6).hex())
+    encodings = (
+        '',
+        'RGB8',
+        'rgb8 ',
+        '8SC4',
+        '32FC1',
+        'h264',
+        '\x00',
+        '\U0001f4f7' * 99,
+        rng.bytes(6).hex(),
+    )
     encoding = encodings[int(rng.integers(len(encodings)))]
     image = _image(size, encoding, size[1] * 3, rng.bytes(size[0] * size[1] * 3))
     return Case('odd encoding', None, image, frozenset({'encoding'}))
@@ -134,8 +151,13 @@ def _any_fields(rng: Generator) -> Case:
     size = _size(rng)
     encoding = SUPPORTED_ENCODINGS[int(rng.integers(len(SUPPORTED_ENCODINGS)))]
     step = int(rng.integers(0, 8 * SMALL))
-    image = _image(size, encoding, step, rng.bytes(int(rng.integers(0, SMALL * step // 2 + 1))),
-                   is_bigendian=int(rng.integers(0, 256)))
+    image = _image(
+        size,
+        encoding,
+        step,
+        rng.bytes(int(rng.integers(0, SMALL * step // 2 + 1))),
+        is_bigendian=int(rng.integers(0, 256)),
+    )
     return Case('any fields', None, image, frozenset({PUBLISHED, 'undecodable'}))
 
 
@@ -159,8 +181,12 @@ def _zero_k(rng: Generator) -> Case:
 def _other_size(rng: Generator) -> Case:
     height, width = _size(rng)
     unknown = (height + 2 * SMALL, width)  # no camera_info has ever been of this size
-    return Case('other size', camera_info((height, width)), good_image(rng, unknown),
-                frozenset({'size_mismatch'}))
+    return Case(
+        'other size',
+        camera_info((height, width)),
+        good_image(rng, unknown),
+        frozenset({'size_mismatch'}),
+    )
 
 
 def _odd_distortion(rng: Generator) -> Case:
@@ -187,8 +213,12 @@ def _any_info(rng: Generator) -> Case:
     if rng.random() < 0.3:
         for name in ('x_offset', 'y_offset', 'width', 'height'):
             setattr(info.roi, name, int(rng.choice([0, 1, size[1], UINT32])))
-    return Case('any camera_info', info, good_image(rng, size),
-                frozenset({PUBLISHED, BROKEN_INFO, 'size_mismatch'}))
+    return Case(
+        'any camera_info',
+        info,
+        good_image(rng, size),
+        frozenset({PUBLISHED, BROKEN_INFO, 'size_mismatch'}),
+    )
 
 
 _INFOS = (_odd_k, _zero_k, _other_size, _odd_distortion, _any_info)
@@ -205,8 +235,9 @@ def _compressed(data: bytes, name: str, outcomes: set[str], kind: str = 'jpeg') 
 
 def _encoded(rng: Generator, side: int = SMALL) -> bytes:
     pixels = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
-    suffix, options = ((('.jpg', []), ('.png', []),
-                        ('.jpg', [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]))[int(rng.integers(3))])
+    suffix, options = (('.jpg', []), ('.png', []), ('.jpg', [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]))[
+        int(rng.integers(3))
+    ]
     return bytes(cv2.imencode(suffix, pixels, options)[1].tobytes())
 
 
@@ -216,7 +247,7 @@ def _good_compressed(rng: Generator) -> Case:
 
 def _cut_off(rng: Generator) -> Case:
     data = _encoded(rng)
-    return _compressed(data[:int(rng.integers(0, len(data) - 12))], 'cut off', {'undecodable'})
+    return _compressed(data[: int(rng.integers(0, len(data) - 12))], 'cut off', {'undecodable'})
 
 
 def _bomb(rng: Generator) -> Case:
@@ -226,8 +257,9 @@ def _bomb(rng: Generator) -> Case:
         data[16:24] = struct.pack('>II', *(int(side) for side in rng.integers(6001, 2**31, 2)))
     else:
         frame = max(data.find(b'\xff\xc0'), data.find(b'\xff\xc2'))
-        data[frame + 5:frame + 9] = struct.pack(
-            '>HH', *(int(side) for side in rng.integers(6001, 2**16, 2)))
+        data[frame + 5 : frame + 9] = struct.pack(
+            '>HH', *(int(side) for side in rng.integers(6001, 2**16, 2))
+        )
     return _compressed(bytes(data), 'bomb', {'too_large'})
 
 
@@ -235,7 +267,7 @@ def _scan_bomb(rng: Generator) -> Case:
     """Repeat the last scan of a progressive JPEG: every one costs a pass over the image."""
     pixels = rng.integers(0, 256, (SMALL, SMALL, 3), dtype=np.uint8)
     data = cv2.imencode('.jpg', pixels, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
-    scan = data[data.rfind(b'\xff\xda'):-2]
+    scan = data[data.rfind(b'\xff\xda') : -2]
     return _compressed(data[:-2] + scan * 100 + data[-2:], 'scan bomb', {'too_large'})
 
 
@@ -243,19 +275,22 @@ def _flipped(rng: Generator) -> Case:
     data = bytearray(_encoded(rng))
     for place in rng.integers(0, len(data), int(rng.integers(1, 20))):
         data[int(place)] = int(rng.integers(0, 256))
-    return _compressed(bytes(data), 'flipped bytes',
-                       {PUBLISHED, 'undecodable', 'too_large', 'size_mismatch'})
+    return _compressed(
+        bytes(data), 'flipped bytes', {PUBLISHED, 'undecodable', 'too_large', 'size_mismatch'}
+    )
 
 
 def _rubbish(rng: Generator) -> Case:
     start = (b'', b'\xff\xd8', b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n')[int(rng.integers(4))]
-    return _compressed(start + rng.bytes(int(rng.integers(0, 400))), 'rubbish',
-                       {'undecodable', 'too_large'})
+    return _compressed(
+        start + rng.bytes(int(rng.integers(0, 400))), 'rubbish', {'undecodable', 'too_large'}
+    )
 
 
 def _other_format(rng: Generator) -> Case:
     """Send what OpenCV could read, but whose size nobody has checked."""
     pixels = rng.integers(0, 256, (SMALL, SMALL, 3), dtype=np.uint8)
     suffix = ('.bmp', '.ppm', '.tiff')[int(rng.integers(3))]
-    return _compressed(cv2.imencode(suffix, pixels)[1].tobytes(), 'other format',
-                       {'undecodable'}, suffix)
+    return _compressed(
+        cv2.imencode(suffix, pixels)[1].tobytes(), 'other format', {'undecodable'}, suffix
+    )

@@ -12,8 +12,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 NOT_SOURCE = shutil.ignore_patterns(
-    '.git', '.venv*', '.*_cache', '__pycache__', '*.egg-info', 'build', 'install', 'log', 'dist',
-    'demo', 'test')
+    '.git',
+    '.venv*',
+    '.*_cache',
+    '__pycache__',
+    '*.egg-info',
+    'build',
+    'install',
+    'log',
+    'dist',
+    'demo',
+    'test',
+)
 
 
 def copy_source(folder: Path) -> Path:
@@ -34,9 +44,19 @@ def create_environment(folder: Path) -> Path:
 
 def pip_install(prefix: Path, *arguments: str) -> None:
     """Install into the environment without touching the network."""
-    run(sys.executable, '-m', 'pip', '--python', str(prefix / 'bin' / 'python'), 'install',
-        '--no-deps', '--no-build-isolation', '--no-index', '--disable-pip-version-check',
-        *arguments)
+    run(
+        sys.executable,
+        '-m',
+        'pip',
+        '--python',
+        str(prefix / 'bin' / 'python'),
+        'install',
+        '--no-deps',
+        '--no-build-isolation',
+        '--no-index',
+        '--disable-pip-version-check',
+        *arguments,
+    )
 
 
 def install_copy(folder: Path) -> Path:
@@ -48,7 +68,14 @@ def install_copy(folder: Path) -> Path:
 
 def run(*command: str, folder: Path | None = None, **environment: str) -> str:
     """Run a command and return what it printed; its failure shows all of it."""
-    result = subprocess.run(command, cwd=folder, env=os.environ | environment, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
-    assert result.returncode == 0, f"{' '.join(command)} failed:\n{result.stdout}"
+    result = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=120,
+    )
+    assert result.returncode == 0, f'{" ".join(command)} failed:\n{result.stdout}'
     return result.stdout

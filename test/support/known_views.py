@@ -32,8 +32,10 @@ class KnownDepth(nn.Module):
 
     def forward(self, image):
         size = [len(image), 1, *image.shape[2:]]
-        disparities = [self.value.expand(*size[:2], size[2] >> level, size[3] >> level)
-                       for level in range(self.levels)]
+        disparities = [
+            self.value.expand(*size[:2], size[2] >> level, size[3] >> level)
+            for level in range(self.levels)
+        ]
         return DepthOutput(disparities, []) if self.training else disparities[0]
 
     def set_training_progress(self, progress):

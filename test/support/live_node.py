@@ -20,17 +20,26 @@ class LiveNode:
     """Run the node's own callbacks and worker; its outputs go out over DDS."""
 
     def __init__(self, card: Path, domain: int, **parameters: Any) -> None:
-        given = {'model': card, 'threads': 1, 'depth_scale': 10.0, 'max_age': 0.0,
-                 'backend': 'torch', 'autostart': 'false'} | parameters
+        given = {
+            'model': card,
+            'threads': 1,
+            'depth_scale': 10.0,
+            'max_age': 0.0,
+            'backend': 'torch',
+            'autostart': 'false',
+        } | parameters
         words = [word for name, value in given.items() for word in ('-p', f'{name}:={value}')]
         rclpy.init(domain_id=domain, args=['--ros-args', *words, '--log-level', 'fatal'])
         self.node = DepthNode()
         for step in (self.node.trigger_configure, self.node.trigger_activate):
             assert step() == TransitionCallbackReturn.SUCCESS, self.node.failure
         self.streams: dict[str, CameraStream] = {
-            monitor.stream.name: monitor.stream for monitor in self.node._monitors}
-        self._callbacks = {subscription.topic_name: subscription.callback
-                           for subscription in self.node.subscriptions}
+            monitor.stream.name: monitor.stream for monitor in self.node._monitors
+        }
+        self._callbacks = {
+            subscription.topic_name: subscription.callback
+            for subscription in self.node.subscriptions
+        }
 
     def close(self) -> None:
         self.node.destroy_node()
@@ -49,7 +58,7 @@ class LiveNode:
         self.receive(topic, image)
         while (now := self.outcomes(camera)).total() == before.total():
             time.sleep(0)  # let the worker have the interpreter
-        outcome, = now - before
+        (outcome,) = now - before
         return outcome
 
     def outcomes(self, camera: str = '') -> Counter[str]:

@@ -18,7 +18,7 @@ def wall(place, size=SIZE):
     """Return a view (H, W, 3) of the wall, `place` pixels along it."""
     noise = np.random.default_rng(3).random((size[0] // 4, 300)) * 255
     texture = cv2.resize(noise, (1200, size[0]), interpolation=cv2.INTER_CUBIC).clip(0, 255)
-    view = texture[:, place:place + size[1]].astype(np.uint8)
+    view = texture[:, place : place + size[1]].astype(np.uint8)
     return np.repeat(view[..., None], 3, axis=2)
 
 
@@ -39,15 +39,22 @@ def write_image(bag, stamp, log_time, image, topic=TOPIC):
     """Write a sensor_msgs Image that was recorded at another time than its header says."""
     types = get_typestore(Stores.ROS2_JAZZY)
     message = types.types['sensor_msgs/msg/Image'](
-        _header(types.types, stamp), *image.shape[:2], 'rgb8', 0, 3 * image.shape[1],
-        image.reshape(-1))
-    bag.write_serialized(topic, message.__msgtype__, log_time,
-                         types.serialize_cdr(message, message.__msgtype__))
+        _header(types.types, stamp),
+        *image.shape[:2],
+        'rgb8',
+        0,
+        3 * image.shape[1],
+        image.reshape(-1),
+    )
+    bag.write_serialized(
+        topic, message.__msgtype__, log_time, types.serialize_cdr(message, message.__msgtype__)
+    )
 
 
 def _header(kinds, stamp):
     return kinds['std_msgs/msg/Header'](
-        kinds['builtin_interfaces/msg/Time'](*divmod(stamp, 10**9)), '')
+        kinds['builtin_interfaces/msg/Time'](*divmod(stamp, 10**9)), ''
+    )
 
 
 def write_odometry(bag, stamp, position, topic='/odom'):
@@ -60,8 +67,10 @@ def write_odometry(bag, stamp, position, topic='/odom'):
     vector = kinds['geometry_msgs/msg/Vector3'](0.0, 0.0, 0.0)
     twist = kinds['geometry_msgs/msg/Twist'](vector, vector)
     message = kinds['nav_msgs/msg/Odometry'](
-        _header(kinds, stamp), 'base_link',
+        _header(kinds, stamp),
+        'base_link',
         kinds['geometry_msgs/msg/PoseWithCovariance'](pose, np.zeros(36)),
-        kinds['geometry_msgs/msg/TwistWithCovariance'](twist, np.zeros(36)))
+        kinds['geometry_msgs/msg/TwistWithCovariance'](twist, np.zeros(36)),
+    )
     data = types.serialize_cdr(message, 'nav_msgs/msg/Odometry')
     bag.write_serialized(topic, 'nav_msgs/msg/Odometry', stamp, data)

@@ -14,12 +14,20 @@ LITE_CHANNELS, LITE_WIDTHS = (16, 24, 40, 80, 160), (4, 12, 20, 40, 80)
 
 # (kernel, expanded, out, squeezed, is_hardswish, stride) of the blocks after the first
 LITE_BLOCKS = (
-    (3, 64, 24, 0, False, 2), (3, 72, 24, 0, False, 1),
-    (5, 72, 40, 24, False, 2), (5, 120, 40, 32, False, 1), (5, 120, 40, 32, False, 1),
-    (3, 240, 80, 0, True, 2), (3, 200, 80, 0, True, 1), (3, 184, 80, 0, True, 1),
+    (3, 64, 24, 0, False, 2),
+    (3, 72, 24, 0, False, 1),
+    (5, 72, 40, 24, False, 2),
+    (5, 120, 40, 32, False, 1),
+    (5, 120, 40, 32, False, 1),
+    (3, 240, 80, 0, True, 2),
+    (3, 200, 80, 0, True, 1),
     (3, 184, 80, 0, True, 1),
-    (3, 480, 112, 120, True, 1), (3, 672, 112, 168, True, 1),
-    (5, 672, 160, 168, True, 2), (5, 960, 160, 240, True, 1), (5, 960, 160, 240, True, 1),
+    (3, 184, 80, 0, True, 1),
+    (3, 480, 112, 120, True, 1),
+    (3, 672, 112, 168, True, 1),
+    (5, 672, 160, 168, True, 2),
+    (5, 960, 160, 240, True, 1),
+    (5, 960, 160, 240, True, 1),
 )
 
 
@@ -107,8 +115,18 @@ def triangle_depth(channels, widths, *, has_downsample):
 
 
 def monodepth2_depth():
-    shapes = ((256, 512), (256, 512), (128, 256), (128, 256), (64, 128), (64, 128), (32, 64),
-              (32, 96), (16, 32), (16, 16))
+    shapes = (
+        (256, 512),
+        (256, 512),
+        (128, 256),
+        (128, 256),
+        (64, 128),
+        (64, 128),
+        (32, 64),
+        (32, 96),
+        (16, 32),
+        (16, 16),
+    )
     state = {}
     for number, shape in enumerate(shapes):
         state |= layer(f'decoder.{number}.conv.conv', *shape, 3, 3)

@@ -47,9 +47,11 @@ def main() -> None:
         bring_loopback_up()
     domain = next_domain()
     probe = Probe(domain)
-    node = PythonProcess(Path(sys.argv[1]), [
-        '-c', WATCHED_NODE, '--ros-args', '-p', 'threads:=1'],
-        ENVIRONMENT | {'ROS_DOMAIN_ID': str(domain)})
+    node = PythonProcess(
+        Path(sys.argv[1]),
+        ['-c', WATCHED_NODE, '--ros-args', '-p', 'threads:=1'],
+        ENVIRONMENT | {'ROS_DOMAIN_ID': str(domain)},
+    )
     try:
         depths = probe.listen('depth/image_rect', Image)
         probe.spin_until(lambda: depths, 'depth', each=probe.replay((48, 96)))

@@ -20,9 +20,13 @@ class PythonProcess:
         self.log_file = log
         with log.open('w') as output:
             self.process = subprocess.Popen(
-                [sys.executable, *arguments], stdout=output, stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL, start_new_session=True,
-                env=os.environ | {'ROS_LOG_DIR': str(log.parent)} | environment)
+                [sys.executable, *arguments],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                env=os.environ | {'ROS_LOG_DIR': str(log.parent)} | environment,
+            )
 
     def log(self) -> str:
         return self.log_file.read_text(encoding='utf-8')

@@ -35,8 +35,10 @@ WITHOUT_SHARED_MEMORY = {profile_variable(): '', 'FASTDDS_BUILTIN_TRANSPORTS': '
 TRANSITIONS = {'configure': 1, 'cleanup': 2, 'activate': 3, 'deactivate': 4, 'shutdown': 5}
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
-    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'OMP_NUM_THREADS': '1',
-    **profile_environment()}
+    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+    'OMP_NUM_THREADS': '1',
+    **profile_environment(),
+}
 os.environ.update(ENVIRONMENT)
 _domains = itertools.count(1)
 
@@ -122,8 +124,14 @@ class Probe:
             self.node.destroy_publisher(publisher)
         self._publishers.clear()
 
-    def spin_until(self, condition: Callable[[], Any], what: str, timeout: float = TIMEOUT,
-                   each: Callable[[], None] | None = None, every: float = 0.3) -> Any:
+    def spin_until(
+        self,
+        condition: Callable[[], Any],
+        what: str,
+        timeout: float = TIMEOUT,
+        each: Callable[[], None] | None = None,
+        every: float = 0.3,
+    ) -> Any:
         """Spin until the condition holds; call `each` now and then, as a camera would publish."""
         end, due = time.monotonic() + timeout, 0.0
         while time.monotonic() < end:
@@ -163,8 +171,11 @@ class Probe:
 
     def set_parameters(self, **values: Any) -> list[str]:
         """Set parameters; return the reasons of those refused."""
-        request = SetParameters.Request(parameters=[
-            Parameter(name, value=value).to_parameter_msg() for name, value in values.items()])
+        request = SetParameters.Request(
+            parameters=[
+                Parameter(name, value=value).to_parameter_msg() for name, value in values.items()
+            ]
+        )
         results = self.call(SetParameters, '/depth_node/set_parameters', request).results
         return [result.reason for result in results if not result.successful]
 
@@ -182,16 +193,31 @@ class Probe:
         messages.clear()
         try:
             return self.spin_until(
-                lambda: next((status for message in messages for status in message.status
-                              if text in status.message), None),
-                f'a diagnosis with {text!r}', each=each, timeout=30.0)
+                lambda: next(
+                    (
+                        status
+                        for message in messages
+                        for status in message.status
+                        if text in status.message
+                    ),
+                    None,
+                ),
+                f'a diagnosis with {text!r}',
+                each=each,
+                timeout=30.0,
+            )
         except AssertionError as error:
             said = {status.message for message in messages for status in message.status}
             raise AssertionError(f'{error}; it said {said}') from None
 
-    def replay(self, size: tuple[int, int], info: CameraInfo | None = None,
-               topic: str = 'image', encoding: str = 'rgb8', start: int | None = None
-               ) -> Callable[[], None]:
+    def replay(
+        self,
+        size: tuple[int, int],
+        info: CameraInfo | None = None,
+        topic: str = 'image',
+        encoding: str = 'rgb8',
+        start: int | None = None,
+    ) -> Callable[[], None]:
         """Return a function that publishes one image and its info, stamped start + 1, + 2 … s."""
         images = self.advertise(topic, Image)
         prefix = topic.rpartition('/')[0]
@@ -212,17 +238,24 @@ class NodeProcess(PythonProcess):
     """Run the real executable."""
 
     def __init__(self, domain: int, log: Path, arguments: list[str]) -> None:
-        super().__init__(log, ['-m', 'mono_depth_ros.cli.depth_node', '--ros-args', *arguments],
-                         ENVIRONMENT | {'ROS_DOMAIN_ID': str(domain)})
+        super().__init__(
+            log,
+            ['-m', 'mono_depth_ros.cli.depth_node', '--ros-args', *arguments],
+            ENVIRONMENT | {'ROS_DOMAIN_ID': str(domain)},
+        )
 
 
 class CameraProcess(PythonProcess):
     """Publish `image` and `camera_info` from a process of its own."""
 
-    def __init__(self, domain: int, log: Path, size: tuple[int, int], rate: float,
-                 **environment: str) -> None:
-        super().__init__(log, [str(ROOT / 'test/support/camera.py'), *map(str, (*size, rate))],
-                         ENVIRONMENT | {'ROS_DOMAIN_ID': str(domain)} | environment)
+    def __init__(
+        self, domain: int, log: Path, size: tuple[int, int], rate: float, **environment: str
+    ) -> None:
+        super().__init__(
+            log,
+            [str(ROOT / 'test/support/camera.py'), *map(str, (*size, rate))],
+            ENVIRONMENT | {'ROS_DOMAIN_ID': str(domain)} | environment,
+        )
 
 
 def defaults() -> dict[str, Any]:
@@ -242,11 +275,18 @@ def write_constant_card(folder: Path, **fields: Any) -> Path:
             head.conv.bias.zero_()
     digest = save_weights(network, folder / 'constant.safetensors')
     card = {
-        'network': 'small_depth', 'network_options': {},
-        'weights': 'constant.safetensors', 'sha256': digest, 'input_size': [64, 128],
-        'min_depth': 0.1, 'max_depth': 100.0, 'depth_unit': 'relative',
-        'license_code': 'Apache-2.0', 'license_weights': 'Apache-2.0',
-        'training_data': 'none: head weights are zero'} | fields
+        'network': 'small_depth',
+        'network_options': {},
+        'weights': 'constant.safetensors',
+        'sha256': digest,
+        'input_size': [64, 128],
+        'min_depth': 0.1,
+        'max_depth': 100.0,
+        'depth_unit': 'relative',
+        'license_code': 'Apache-2.0',
+        'license_weights': 'Apache-2.0',
+        'training_data': 'none: head weights are zero',
+    } | fields
     path = folder / 'constant.yaml'
     path.write_text(yaml.safe_dump(card), encoding='utf-8')
     return path

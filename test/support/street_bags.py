@@ -25,7 +25,7 @@ def frames(count, first=0, size=SIZE):
 def points_of(frame, every=3):
     """Return points (N, 3) in the lidar's frame of every n-th pixel, where a lidar reaches."""
     depth = frame.depth.astype(np.float64)
-    v, u = np.mgrid[:depth.shape[0], :depth.shape[1]]
+    v, u = np.mgrid[: depth.shape[0], : depth.shape[1]]
     chosen = (depth < FARTHEST) & (u % every == 0)
     rays = np.linalg.inv(frame.K) @ np.stack([u[chosen], v[chosen], np.ones(chosen.sum())])
     optical = np.vstack([rays * depth[chosen], np.ones(chosen.sum())])
@@ -34,14 +34,28 @@ def points_of(frame, every=3):
 
 def write_pose(bag, stamp, world_from_camera, topic=POSES):
     """Write the camera's pose as a geometry_msgs PoseStamped."""
-    pose = bag.make('geometry_msgs/msg/Pose', position=bag.xyz('Point', world_from_camera[:3, 3]),
-                    orientation=bag.rotation(world_from_camera[:3, :3]))
-    bag.write_message(topic, 'geometry_msgs/msg/PoseStamped', stamp,
-                      header=bag.header(stamp, 'world'), pose=pose)
+    pose = bag.make(
+        'geometry_msgs/msg/Pose',
+        position=bag.xyz('Point', world_from_camera[:3, 3]),
+        orientation=bag.rotation(world_from_camera[:3, :3]),
+    )
+    bag.write_message(
+        topic, 'geometry_msgs/msg/PoseStamped', stamp, header=bag.header(stamp, 'world'), pose=pose
+    )
 
 
-def write_street_bag(path, drive, *, storage='mcap', lidar_shift=0, without_sweep=(),
-                     without_image=(), tf=True, depth_encoding='32FC1', more=None):
+def write_street_bag(
+    path,
+    drive,
+    *,
+    storage='mcap',
+    lidar_shift=0,
+    without_sweep=(),
+    without_image=(),
+    tf=True,
+    depth_encoding='32FC1',
+    more=None,
+):
     """Write a bag; `lidar_shift` [ns] is how wrong the lidar's stamps are, `more` adds to it."""
     with CameraBagWriter(path, storage) as bag:
         if tf:
@@ -55,10 +69,17 @@ def write_street_bag(path, drive, *, storage='mcap', lidar_shift=0, without_swee
             if index not in without_image:
                 bag.write_image(CAMERA, stamp, OPTICAL, 'rgb8', frame.image)
             if index not in without_sweep:
-                bag.write_cloud(LIDAR, stamp + lidar_shift, 'lidar', points_of(frame),
-                                ('x', 'y', 'z'), log_time_ns=stamp)
-            bag.write_image(DEPTH, stamp, OPTICAL, depth_encoding,
-                            encode_depth(frame.depth, depth_encoding))
+                bag.write_cloud(
+                    LIDAR,
+                    stamp + lidar_shift,
+                    'lidar',
+                    points_of(frame),
+                    ('x', 'y', 'z'),
+                    log_time_ns=stamp,
+                )
+            bag.write_image(
+                DEPTH, stamp, OPTICAL, depth_encoding, encode_depth(frame.depth, depth_encoding)
+            )
             if more:
                 more(bag, index, stamp)
     return path

@@ -23,12 +23,22 @@ def watched_config(folder: Path, **changes) -> TrainConfig:
     depth[20:36, 10:50] = np.linspace(30, 5, 16)[:, None]
     write_depth(root, 0, depth, 'velodyne_raw')
     values = {
-        'network': 'small_depth', 'data': 'street', 'input_size': (64, 128), 'batch_size': 2,
-        'steps': STEPS, 'threads': 1, 'accelerator': 'cpu', 'loss': LossConfig(levels=1),
-        'supervision': 'S', 'depth_scale': 5.4, 'output': str(folder),
+        'network': 'small_depth',
+        'data': 'street',
+        'input_size': (64, 128),
+        'batch_size': 2,
+        'steps': STEPS,
+        'threads': 1,
+        'accelerator': 'cpu',
+        'loss': LossConfig(levels=1),
+        'supervision': 'S',
+        'depth_scale': 5.4,
+        'output': str(folder),
         'reading': DataConfig(workers=0, options={'frames': 4}),
-        'validation_root': str(root), 'validation_split': str(write_split(root, 0)),
-        'checkpoint_minutes': 0, 'validate_minutes': 0,
+        'validation_root': str(root),
+        'validation_split': str(write_split(root, 0)),
+        'checkpoint_minutes': 0,
+        'validate_minutes': 0,
     }
     return TrainConfig(**(values | changes))
 

@@ -26,8 +26,9 @@ from mono_depth_ros.training.config.parse import parse_config
 
 SIZE = (64, 96)
 PAGE = Path(__file__).parents[2] / 'docs' / 'training.md'
-LINES = re.findall(r'^\| ([^|`]+) \| `(\w+)` \| `(--[^`]+)` \|$',
-                   PAGE.read_text(encoding='utf-8'), re.MULTILINE)
+LINES = re.findall(
+    r'^\| ([^|`]+) \| `(\w+)` \| `(--[^`]+)` \|$', PAGE.read_text(encoding='utf-8'), re.MULTILINE
+)
 
 
 def test_the_table_has_all_that_is_tested_here():
@@ -39,8 +40,9 @@ def has(kind: type[nn.Module]) -> Callable[[DepthNetwork], bool]:
 
 
 def drops_context(network: DepthNetwork) -> bool:
-    return any(module.highest_rate > 0 for module in network.modules()
-               if isinstance(module, GrowingDrop))
+    return any(
+        module.highest_rate > 0 for module in network.modules() if isinstance(module, GrowingDrop)
+    )
 
 
 def starts_alike(network: DepthNetwork) -> bool:
@@ -63,8 +65,9 @@ WITHOUT_PART: dict[str, Callable[[DepthNetwork], bool]] = {
 }
 
 
-@pytest.mark.parametrize(('what', 'recipe', 'option'),
-                         [line for line in LINES if line[0] in WITHOUT_PART])
+@pytest.mark.parametrize(
+    ('what', 'recipe', 'option'), [line for line in LINES if line[0] in WITHOUT_PART]
+)
 def test_a_part_of_a_network_is_one_option_away(what, recipe, option):
     def build(*options: str) -> DepthNetwork:
         config = parse_config(['--recipe', recipe, *options])
@@ -89,11 +92,16 @@ class Terms(NamedTuple):
 WITHOUT_TERM: dict[str, Callable[[Terms], bool]] = {
     'three resolutions': lambda terms: terms.lose('consistency'),
     'triplet loss': lambda terms: terms.lose('triplet'),
-    'all pyramid levels': lambda terms: terms.lose(*(
-        f'{level}_{what}' for level in ('lr', 'hr', 'flip', 'color')
-        for what in ('features', 'disparity'))),
+    'all pyramid levels': lambda terms: terms.lose(
+        *(
+            f'{level}_{what}'
+            for level in ('lr', 'hr', 'flip', 'color')
+            for what in ('features', 'disparity')
+        )
+    ),
     'two pyramid levels': lambda terms: terms.lose(
-        'flip_features', 'flip_disparity', 'color_features', 'color_disparity'),
+        'flip_features', 'flip_disparity', 'color_features', 'color_disparity'
+    ),
     'both directions': lambda terms: terms.lose('structure', 'perception'),
     'APX mask': lambda terms: terms.ablated['apx'] > 1.1 * terms.full['apx'] > 0,
     'APX of features': lambda terms: terms.full['apx'] > terms.ablated['apx'] > 0,
@@ -138,8 +146,9 @@ def terms_of(data, tmp_path_factory) -> Callable[..., dict[str, float]]:
     return terms
 
 
-@pytest.mark.parametrize(('what', 'recipe', 'option'),
-                         [line for line in LINES if line[0] in WITHOUT_TERM])
+@pytest.mark.parametrize(
+    ('what', 'recipe', 'option'), [line for line in LINES if line[0] in WITHOUT_TERM]
+)
 def test_a_part_of_a_loss_is_one_option_away(what, recipe, option, terms_of):
     terms = Terms(terms_of(recipe), terms_of(recipe, *shlex.split(option)))
 

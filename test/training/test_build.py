@@ -16,8 +16,12 @@ from mono_depth_ros.networks.layers.reparam import without_branches
 from mono_depth_ros.training.build import assemble, open_data
 from mono_depth_ros.training.config.schema import DataConfig, LossConfig, OtherData, TrainConfig
 
-STREET = TrainConfig(data='street', input_size=(64, 96), loss=LossConfig(levels=1),
-                     reading=DataConfig(options={'frames': 2}))
+STREET = TrainConfig(
+    data='street',
+    input_size=(64, 96),
+    loss=LossConfig(levels=1),
+    reading=DataConfig(options={'frames': 2}),
+)
 
 
 @pytest.fixture
@@ -38,8 +42,12 @@ def card(tmp_path):
     for parameter in network.parameters():
         torch.nn.init.constant_(parameter, 0.01)
     sha256 = save_weights(network, tmp_path / 'tiny.safetensors')
-    write_card(replace(UNTRAINED, network='small_depth', weights='tiny.safetensors', seed=None,
-                       sha256=sha256), tmp_path / 'tiny.yaml')
+    write_card(
+        replace(
+            UNTRAINED, network='small_depth', weights='tiny.safetensors', seed=None, sha256=sha256
+        ),
+        tmp_path / 'tiny.yaml',
+    )
     return str(tmp_path / 'tiny.yaml')
 
 
@@ -48,8 +56,9 @@ def offsets(config):
 
 
 def test_the_same_seed_gives_the_same_weights():
-    first, again, other = (assemble(replace(STREET, seed=seed)).objective.state_dict()
-                           for seed in (1, 1, 2))
+    first, again, other = (
+        assemble(replace(STREET, seed=seed)).objective.state_dict() for seed in (1, 1, 2)
+    )
 
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert any(not torch.equal(first[name], other[name]) for name in first)
@@ -58,8 +67,10 @@ def test_the_same_seed_gives_the_same_weights():
 def test_training_K_is_that_of_the_first_sample_at_network_size(kitti):
     found = assemble(replace(kitti, input_size=(64, 96)))
 
-    np.testing.assert_allclose(found.training_K, [
-        [80, 0, (30 + 0.5) * 1.6 - 0.5], [0, 80, (20 + 0.5) * 1.6 - 0.5], [0, 0, 1]])
+    np.testing.assert_allclose(
+        found.training_K,
+        [[80, 0, (30 + 0.5) * 1.6 - 0.5], [0, 80, (20 + 0.5) * 1.6 - 0.5], [0, 0, 1]],
+    )
     assert found.objective.training_focal == pytest.approx(80)
 
 
@@ -67,8 +78,9 @@ def test_the_street_is_rendered_at_network_size():
     np.testing.assert_allclose(assemble(STREET).training_K, street_intrinsics((64, 96)))
 
 
-@pytest.mark.parametrize('supervision, expected', [
-    ('M', [-1, 1]), ('S', [0]), ('MS', [-1, 1, 0]), ('T', [])])
+@pytest.mark.parametrize(
+    'supervision, expected', [('M', [-1, 1]), ('S', [0]), ('MS', [-1, 1, 0]), ('T', [])]
+)
 @pytest.mark.parametrize('data', ['kitti_raw', 'street'])
 def test_supervision_decides_on_the_sources(kitti, supervision, expected, data):
     config = STREET if data == 'street' else kitti
@@ -77,8 +89,9 @@ def test_supervision_decides_on_the_sources(kitti, supervision, expected, data):
 
 
 def test_hints_and_offsets_are_read_as_asked_for(kitti):
-    config = replace(kitti, supervision='MS', loss=LossConfig(hints=1.0),
-                     reading=DataConfig(offsets=(1,)))
+    config = replace(
+        kitti, supervision='MS', loss=LossConfig(hints=1.0), reading=DataConfig(offsets=(1,))
+    )
 
     assert offsets(config) == [1, 0]
     assert open_data(config)[0].depth_hint is not None
@@ -92,7 +105,10 @@ def test_pairs_without_neighbours_are_added_to_the_samples(kitti, tmp_path):
 
     assert len(data) == 3
     assert [[source.offset for source in data[number].sources] for number in range(3)] == [
-        [-1, 1, 0], [0], [0]]
+        [-1, 1, 0],
+        [0],
+        [0],
+    ]
 
 
 def test_several_split_files_are_parted_by_commas(kitti):
@@ -107,21 +123,29 @@ def test_more_data_come_after_the_first_each_with_its_own_options(kitti):
     data = open_data(config)
 
     assert [data[number].name for number in range(3)] == [
-        f'{DRIVE} 1 l', 'street 3 frame 1', 'street 3 frame 2']
+        f'{DRIVE} 1 l',
+        'street 3 frame 1',
+        'street 3 frame 2',
+    ]
     with pytest.raises(ValueError, match=r"'keep': True.*do not fit"):
         open_data(replace(kitti, also=[again]))
 
 
-@pytest.mark.parametrize('supervision, size, read_at', [
-    ('T', (32, 64), (64, 128)), ('T', (96, 192), (96, 192)), ('M', (32, 64), (32, 64))])
+@pytest.mark.parametrize(
+    'supervision, size, read_at',
+    [('T', (32, 64), (64, 128)), ('T', (96, 192), (96, 192)), ('M', (32, 64), (32, 64))],
+)
 def test_samples_are_read_at_the_size_of_a_teacher_alone_if_it_is_larger(
-        tmp_path, supervision, size, read_at):
+    tmp_path, supervision, size, read_at
+):
     teacher = write_teacher(tmp_path, size=(64, 128))
-    loss = LossConfig(levels=1, distillation=1.0, features=0.5,
-                      photometric=0.0 if supervision == 'T' else 1.0)
+    loss = LossConfig(
+        levels=1, distillation=1.0, features=0.5, photometric=0.0 if supervision == 'T' else 1.0
+    )
 
-    found = assemble(replace(STREET, supervision=supervision, input_size=size, teacher=teacher,
-                             loss=loss))
+    found = assemble(
+        replace(STREET, supervision=supervision, input_size=size, teacher=teacher, loss=loss)
+    )
 
     assert found.size == read_at
     assert found.training_K[0, 0] == pytest.approx(street_intrinsics(size)[0, 0])
@@ -148,20 +172,25 @@ def test_branches_share_the_weights_of_a_card(card):
     assert all(torch.allclose(parameter, torch.tensor(0.01)) for parameter in merged)
 
 
-@pytest.mark.parametrize('changes, message', [
-    ({'input_size': (60, 96)}, 'nearest legal size is 64x96'),
-    ({'network': 'smal_depth'}, "Did you mean 'small_depth'"),
-    ({'network_options': {'blok_drop': 0.1}}, 'blok_drop'),
-    ({'reading': DataConfig(options={'frame': 2})},
-     r"reading\.options {'frame': 2} do not fit data 'street'"),
-    ({'encoder_weights': 'package'}, r"no installed package has .* 'small_depth'"),
-    ({'batch_size': 0}, 'batch_size is 0'),
-    ({'data': 'kitti_raw'}, "root is empty; expected where the data 'kitti_raw' are"),
-    ({'data': 'kitti_raw', 'root': '.'}, "kitti_raw needs a 'split'"),
-    ({'data': 'ddad', 'root': '.', 'supervision': 'S'}, "'ddad' has no stereo partners"),
-    ({'data': 'image_sequence', 'root': '.', 'supervision': 'MS'}, 'no stereo partners'),
-    ({'data': 'rosbag', 'root': '.', 'supervision': 'S'}, r'--reading\.options\.stereo_topic'),
-])
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        ({'input_size': (60, 96)}, 'nearest legal size is 64x96'),
+        ({'network': 'smal_depth'}, "Did you mean 'small_depth'"),
+        ({'network_options': {'blok_drop': 0.1}}, 'blok_drop'),
+        (
+            {'reading': DataConfig(options={'frame': 2})},
+            r"reading\.options {'frame': 2} do not fit data 'street'",
+        ),
+        ({'encoder_weights': 'package'}, r"no installed package has .* 'small_depth'"),
+        ({'batch_size': 0}, 'batch_size is 0'),
+        ({'data': 'kitti_raw'}, "root is empty; expected where the data 'kitti_raw' are"),
+        ({'data': 'kitti_raw', 'root': '.'}, "kitti_raw needs a 'split'"),
+        ({'data': 'ddad', 'root': '.', 'supervision': 'S'}, "'ddad' has no stereo partners"),
+        ({'data': 'image_sequence', 'root': '.', 'supervision': 'MS'}, 'no stereo partners'),
+        ({'data': 'rosbag', 'root': '.', 'supervision': 'S'}, r'--reading\.options\.stereo_topic'),
+    ],
+)
 def test_what_cannot_be_built_is_named(changes, message):
     with pytest.raises(ValueError, match=message):
         assemble(replace(STREET, **changes))
@@ -175,10 +204,16 @@ def test_a_drive_without_partners_is_no_stereo(kitti):
         assemble(config)
 
 
-@pytest.mark.parametrize('changes, message', [
-    ({'network': 'monodepth2_resnet18'}, 'a card of small_depth, but the network is monodepth2'),
-    ({'encoder_weights': 'package'}, "'initial' and 'encoder_weights' both have weights"),
-])
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        (
+            {'network': 'monodepth2_resnet18'},
+            'a card of small_depth, but the network is monodepth2',
+        ),
+        ({'encoder_weights': 'package'}, "'initial' and 'encoder_weights' both have weights"),
+    ],
+)
 def test_initial_weights_have_to_fit(card, changes, message):
     with pytest.raises(ValueError, match=message):
         assemble(replace(STREET, initial=card, **changes))
@@ -192,8 +227,15 @@ def test_several_teachers_are_read_once_each_and_one_named_twice_counts_twice(tm
         paths.append(write_teacher(folder, size=size))
     loss = LossConfig(levels=1, distillation=1.0, photometric=0.0)
 
-    found = assemble(replace(STREET, supervision='T', input_size=(32, 64), loss=loss,
-                             teacher=f'{paths[0]}, {paths[1]},{paths[0]}'))
+    found = assemble(
+        replace(
+            STREET,
+            supervision='T',
+            input_size=(32, 64),
+            loss=loss,
+            teacher=f'{paths[0]}, {paths[1]},{paths[0]}',
+        )
+    )
 
     teachers = found.objective.teacher
     assert [str(card.path) for card in teachers.cards] == paths

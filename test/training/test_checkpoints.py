@@ -14,8 +14,13 @@ def state(step=3):
     optimizer = torch.optim.AdamW(layer.parameters())
     layer(torch.ones(1, 3)).sum().backward()
     optimizer.step()
-    return {'step': step, 'objective': layer.state_dict(), 'config': asdict(TrainConfig()),
-            'optimizer': optimizer.state_dict(), 'random': torch.get_rng_state()}
+    return {
+        'step': step,
+        'objective': layer.state_dict(),
+        'config': asdict(TrainConfig()),
+        'optimizer': optimizer.state_dict(),
+        'random': torch.get_rng_state(),
+    }
 
 
 def test_what_was_saved_is_loaded(tmp_path):
@@ -67,14 +72,15 @@ def test_a_truncated_checkpoint_is_named(tmp_path, share):
     save_checkpoint(tmp_path, state())
     path = tmp_path / FILE_NAME
     data = path.read_bytes()
-    path.write_bytes(data[:int(share * len(data))])
+    path.write_bytes(data[: int(share * len(data))])
 
     with pytest.raises(ValueError, match=r"Checkpoint '.*checkpoint\.pt' cannot be read"):
         load_checkpoint(tmp_path)
 
 
-@pytest.mark.parametrize('data', [b'hello', b'\x80\x02.', b'PK\x03\x04' + bytes(100),
-                                  bytes(1000), b'garbage ' * 100])
+@pytest.mark.parametrize(
+    'data', [b'hello', b'\x80\x02.', b'PK\x03\x04' + bytes(100), bytes(1000), b'garbage ' * 100]
+)
 def test_another_file_is_named(tmp_path, data):
     (tmp_path / FILE_NAME).write_bytes(data)
 

@@ -22,8 +22,13 @@ from mono_depth_ros.training.export import export_card, validate
 from mono_depth_ros.training.losses.objective import Objective
 
 SIZE = (64, 96)
-STREET = TrainConfig(data='street', input_size=SIZE, loss=LossConfig(levels=1),
-                     reading=DataConfig(options={'frames': 2}), supervision='S')
+STREET = TrainConfig(
+    data='street',
+    input_size=SIZE,
+    loss=LossConfig(levels=1),
+    reading=DataConfig(options={'frames': 2}),
+    supervision='S',
+)
 
 
 class KnownDepth(nn.Module):
@@ -67,13 +72,16 @@ def test_relative_depth_is_validated_as_it_is(flat_world):
     assert result.median_scaled.abs_rel == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.parametrize('changes, metric', [
-    ({'supervision': 'M'}, False),
-    ({'supervision': 'S'}, True),
-    ({'supervision': 'MS'}, True),
-    ({'supervision': 'S', 'loss': LossConfig(photometric=0, hints=1)}, True),
-    ({'supervision': 'M', 'loss': LossConfig(velocity=0.1)}, True),
-])
+@pytest.mark.parametrize(
+    'changes, metric',
+    [
+        ({'supervision': 'M'}, False),
+        ({'supervision': 'S'}, True),
+        ({'supervision': 'MS'}, True),
+        ({'supervision': 'S', 'loss': LossConfig(photometric=0, hints=1)}, True),
+        ({'supervision': 'M', 'loss': LossConfig(velocity=0.1)}, True),
+    ],
+)
 def test_metres_come_from_a_baseline_or_a_measured_distance(changes, metric):
     assert is_metric(replace(STREET, **changes)) == metric
 
@@ -82,8 +90,17 @@ def test_metres_come_from_a_baseline_or_a_measured_distance(changes, metric):
 def test_teachers_hand_their_unit_on(tmp_path, unit, metric):
     path = tmp_path / 'tiny.yaml'
     K = ((50.0, 0.0, 48.0), (0.0, 50.0, 32.0), (0.0, 0.0, 1.0))
-    write_card(replace(UNTRAINED, depth_unit=unit, training_K=K, seed=None, sha256='0' * 64,
-                       weights='tiny.safetensors'), path)
+    write_card(
+        replace(
+            UNTRAINED,
+            depth_unit=unit,
+            training_K=K,
+            seed=None,
+            sha256='0' * 64,
+            weights='tiny.safetensors',
+        ),
+        path,
+    )
     loss = LossConfig(photometric=0, smoothness=0, distillation=1)
 
     config = replace(STREET, supervision='T', teacher=f'{path},{path}', loss=loss)
@@ -92,8 +109,16 @@ def test_teachers_hand_their_unit_on(tmp_path, unit, metric):
 
 
 def test_the_card_says_what_was_trained(tmp_path):
-    config = replace(STREET, output=str(tmp_path), name='mine', depth_scale=5.4, batch_size=3,
-                     accumulate=2, license_weights='mine', network_options={'block_drop': 0.1})
+    config = replace(
+        STREET,
+        output=str(tmp_path),
+        name='mine',
+        depth_scale=5.4,
+        batch_size=3,
+        accumulate=2,
+        license_weights='mine',
+        network_options={'block_drop': 0.1},
+    )
     assembly = assemble(config)
 
     card = export_card(assembly.objective.depth, config, 7, assembly.training_K)
@@ -134,8 +159,10 @@ def test_validation_and_node_agree_on_metres(tmp_path, flat_world):
 def train_a_little(config):
     """Return what was trained for four steps, and an image."""
     assembly = assemble(config)
-    objective, data = assembly.objective.train(), AugmentedData(assembly.data, SIZE,
-                                                                config.augmentation, 0)
+    objective, data = (
+        assembly.objective.train(),
+        AugmentedData(assembly.data, SIZE, config.augmentation, 0),
+    )
     objective.depth.set_training_progress(0.5)
     optimizer = torch.optim.Adam(objective.parameters(), 1e-3)
     for step in range(4):

@@ -31,8 +31,13 @@ from mono_depth_ros.training.train import TrainingDiverged, train
 
 SIZE = (64, 128)
 STREET = {
-    'data': 'street', 'network': 'small_depth', 'input_size': list(SIZE), 'batch_size': 2,
-    'threads': 1, 'accelerator': 'cpu', 'seed': 3,
+    'data': 'street',
+    'network': 'small_depth',
+    'input_size': list(SIZE),
+    'batch_size': 2,
+    'threads': 1,
+    'accelerator': 'cpu',
+    'seed': 3,
     'reading': {'workers': 0, 'options': {'frames': 6}},
 }
 
@@ -66,17 +71,25 @@ class Recorder(Watcher):
 
 def street_config(folder: Path, **changes) -> TrainConfig:
     config = TrainConfig(
-        data='street', input_size=SIZE, batch_size=2, threads=1, accelerator='cpu', seed=3,
-        reading=DataConfig(workers=0, options={'frames': 6}), output=str(folder),
-        loss=LossConfig(levels=1))
+        data='street',
+        input_size=SIZE,
+        batch_size=2,
+        threads=1,
+        accelerator='cpu',
+        seed=3,
+        reading=DataConfig(workers=0, options={'frames': 6}),
+        output=str(folder),
+        loss=LossConfig(levels=1),
+    )
     return replace(config, **changes)
 
 
 def test_the_result_is_a_card_with_the_trained_weights(tmp_path):
     recorder = Recorder()
 
-    card = train(street_config(tmp_path, steps=2, supervision='S', depth_scale=5.4,
-                               name='mine'), [recorder])
+    card = train(
+        street_config(tmp_path, steps=2, supervision='S', depth_scale=5.4, name='mine'), [recorder]
+    )
 
     assert card == recorder.card == load_card(tmp_path / 'card')
     assert (card.name, card.depth_unit, card.depth_scale) == ('mine', 'metric', 5.4)
@@ -85,8 +98,9 @@ def test_the_result_is_a_card_with_the_trained_weights(tmp_path):
     network = load_network(card)
     for name, weight in network.state_dict().items():
         if weight.is_floating_point():
-            torch.testing.assert_close(weight.float(), saved[f'depth.{name}'], atol=1e-6,
-                                       rtol=2e-3)
+            torch.testing.assert_close(
+                weight.float(), saved[f'depth.{name}'], atol=1e-6, rtol=2e-3
+            )
 
 
 def test_depth_from_neighbours_in_time_alone_is_relative(tmp_path):
@@ -103,8 +117,11 @@ def test_measured_distances_make_it_metric(tmp_path):
 
 def test_a_loss_that_is_no_number_stops_the_training_and_names_the_sample(tmp_path):
     config = street_config(
-        tmp_path, steps=20, supervision='S',
-        optimizer=OptimizerConfig(learning_rate=1e30, schedule='constant'))
+        tmp_path,
+        steps=20,
+        supervision='S',
+        optimizer=OptimizerConfig(learning_rate=1e30, schedule='constant'),
+    )
 
     with pytest.raises(TrainingDiverged, match=r"'street 0 frame \d'.*learning_rate"):
         train(config)
@@ -149,8 +166,9 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(tmp_path):
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_all_processes_ends_it_with_a_checkpoint(tmp_path, number):
     """A terminal, systemd and SLURM tell the readers too."""
-    recipe = write_recipe(tmp_path, steps=10_000, checkpoint_minutes=0.0,
-                          reading=STREET['reading'] | {'workers': 1})
+    recipe = write_recipe(
+        tmp_path, steps=10_000, checkpoint_minutes=0.0, reading=STREET['reading'] | {'workers': 1}
+    )
     stopped = run(recipe, tmp_path / 'stopped')
     try:
         wait_for(tmp_path / 'stopped' / FILE_NAME, stopped)
@@ -204,10 +222,19 @@ def write_recipe(folder: Path, **changes) -> Path:
 
 
 def run(recipe: Path, folder: Path, *options: str) -> subprocess.Popen:
-    command = [sys.executable, '-m', 'mono_depth_ros.cli.train_depth', '--recipe', str(recipe),
-               '--output', str(folder), *options]
-    return subprocess.Popen(command, env=os.environ | {'OMP_NUM_THREADS': '1'},
-                            start_new_session=True)
+    command = [
+        sys.executable,
+        '-m',
+        'mono_depth_ros.cli.train_depth',
+        '--recipe',
+        str(recipe),
+        '--output',
+        str(folder),
+        *options,
+    ]
+    return subprocess.Popen(
+        command, env=os.environ | {'OMP_NUM_THREADS': '1'}, start_new_session=True
+    )
 
 
 def wait_for(path: Path, process: subprocess.Popen) -> None:
@@ -221,8 +248,13 @@ def assert_same_weights(first: Path, second: Path, tolerance: float) -> None:
     one, other = (load_checkpoint(folder)['objective'] for folder in (first, second))
     assert one.keys() == other.keys()
     for name in one:
-        torch.testing.assert_close(one[name], other[name], atol=tolerance, rtol=0,
-                                   msg=lambda text, name=name: f'{name}: {text}')
+        torch.testing.assert_close(
+            one[name],
+            other[name],
+            atol=tolerance,
+            rtol=0,
+            msg=lambda text, name=name: f'{name}: {text}',
+        )
 
 
 def test_the_average_of_the_weights_is_what_is_exported_and_resumed(tmp_path):
@@ -251,8 +283,11 @@ def test_a_slower_encoder_moves_less(tmp_path):
     train(config)
 
     after = load_checkpoint(tmp_path)['objective']
-    moved = {name for name in before if name.endswith('weight')
-             and not torch.equal(before[name], after[name])}
+    moved = {
+        name
+        for name in before
+        if name.endswith('weight') and not torch.equal(before[name], after[name])
+    }
     assert moved and not [name for name in moved if name.startswith('depth.encoder')]
 
 
@@ -265,9 +300,14 @@ def test_held_out_images_are_watched_without_being_trained_on(tmp_path):
         splits.write_split(tmp_path / f'{name}.txt', [entry])
     recorder = Recorder()
     config = street_config(
-        tmp_path / 'run', steps=2, data='kitti_raw', root=str(tmp_path),
-        reading=DataConfig(workers=0), split=str(tmp_path / 'train.txt'),
-        held_out=str(tmp_path / 'val.txt'))
+        tmp_path / 'run',
+        steps=2,
+        data='kitti_raw',
+        root=str(tmp_path),
+        reading=DataConfig(workers=0),
+        split=str(tmp_path / 'train.txt'),
+        held_out=str(tmp_path / 'val.txt'),
+    )
 
     train(config, [recorder])
 
@@ -277,7 +317,10 @@ def test_held_out_images_are_watched_without_being_trained_on(tmp_path):
 
 def test_known_poses_need_no_pose_network_and_are_metres(tmp_path):
     config = street_config(
-        tmp_path, steps=1, pose_network='none',
-        reading=DataConfig(workers=0, options={'frames': 3, 'known_poses': True}))
+        tmp_path,
+        steps=1,
+        pose_network='none',
+        reading=DataConfig(workers=0, options={'frames': 3, 'known_poses': True}),
+    )
 
     assert train(config).depth_unit == 'metric'

@@ -45,8 +45,10 @@ def test_labels_stand_at_their_values():
 
 
 def test_the_legend_has_every_curves_last_value():
-    chart = draw_chart('a < b', [Curve('one & two', [1, 2], [5.0, 0.123456]),
-                                 Curve('three', [1, 2], [1.0, math.nan])])
+    chart = draw_chart(
+        'a < b',
+        [Curve('one & two', [1, 2], [5.0, 0.123456]), Curve('three', [1, 2], [1.0, math.nan])],
+    )
 
     legend = ElementTree.fromstring(chart).findall('div/span')
 
@@ -72,22 +74,27 @@ def test_a_noisy_curve_has_its_mean_drawn_over_it():
 
     def height(line):
         return max(y for _, y in line) - min(y for _, y in line)
+
     assert height(mean) < 0.15 * height(pale)
 
 
-@pytest.mark.parametrize(('low', 'high', 'expected'), [
-    (0.0, 1.0, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
-    (1.0, 4.0, [1.0, 2.0, 3.0, 4.0]),
-    (-0.1, 0.1, [-0.1, -0.05, 0.0, 0.05, 0.1]),
-    (0.0, 20000.0, [0.0, 5000.0, 10000.0, 15000.0, 20000.0]),
-])
+@pytest.mark.parametrize(
+    ('low', 'high', 'expected'),
+    [
+        (0.0, 1.0, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
+        (1.0, 4.0, [1.0, 2.0, 3.0, 4.0]),
+        (-0.1, 0.1, [-0.1, -0.05, 0.0, 0.05, 0.1]),
+        (0.0, 20000.0, [0.0, 5000.0, 10000.0, 15000.0, 20000.0]),
+    ],
+)
 def test_ticks_are_round_numbers(low, high, expected):
     assert round_ticks(low, high) == pytest.approx(expected)
 
 
 def bars(chart):
-    return [(float(bar.get('x')), float(bar.get('height')))
-            for bar in drawing(chart).findall('rect')]
+    return [
+        (float(bar.get('x')), float(bar.get('height'))) for bar in drawing(chart).findall('rect')
+    ]
 
 
 def test_bars_are_as_high_as_their_values_and_named():

@@ -8,8 +8,11 @@ import pytest
 from mono_depth_ros.visualization.comparison_plot import WIDTH, Mark, Panel, draw_plot
 
 SVG = '{http://www.w3.org/2000/svg}'
-FAST, MIDDLE, SLOW = Mark('fast', 50, 0.12, 4.0), Mark('mid', 100, 0.11, 1.0), Mark(
-    'slow', 200, 0.10, 16.0)
+FAST, MIDDLE, SLOW = (
+    Mark('fast', 50, 0.12, 4.0),
+    Mark('mid', 100, 0.11, 1.0),
+    Mark('slow', 200, 0.10, 16.0),
+)
 
 
 def draw(*panels):
@@ -18,9 +21,14 @@ def draw(*panels):
 
 def circles(svg):
     """Return the circles of networks by name: class, x, y and radius."""
-    return {circle.find(f'{SVG}title').text.partition(':')[0]:
-            (circle.get('class'), *(float(circle.get(key)) for key in ('cx', 'cy', 'r')))
-            for circle in svg.findall(f'{SVG}circle') if circle.find(f'{SVG}title') is not None}
+    return {
+        circle.find(f'{SVG}title').text.partition(':')[0]: (
+            circle.get('class'),
+            *(float(circle.get(key)) for key in ('cx', 'cy', 'r')),
+        )
+        for circle in svg.findall(f'{SVG}circle')
+        if circle.find(f'{SVG}title') is not None
+    }
 
 
 def texts(svg):
@@ -65,13 +73,16 @@ def test_names_neither_hide_each_other_nor_leave_the_drawing():
     crowd = [Mark(f'network_{n}', 300 + 9 * n, 0.1 + 0.003 * (n % 3), 10.0) for n in range(6)]
     svg = draw(Panel('', [*crowd, SLOW]))
 
-    boxes = [(float(text.get('x')), float(text.get('y')) - 12, 7.3 * len(text.text))
-             for name, text in texts(svg).items() if name.startswith('network_')]
+    boxes = [
+        (float(text.get('x')), float(text.get('y')) - 12, 7.3 * len(text.text))
+        for name, text in texts(svg).items()
+        if name.startswith('network_')
+    ]
     assert len(boxes) == 6
     for number, (x, y, width) in enumerate(boxes):
         assert x >= 0 and x + width <= WIDTH
         for other_x, other_y, other_width in boxes[:number]:
-            assert (x >= other_x + other_width or other_x >= x + width or abs(y - other_y) >= 15)
+            assert x >= other_x + other_width or other_x >= x + width or abs(y - other_y) >= 15
 
 
 def test_a_single_circle_and_names_with_signs_can_be_drawn():

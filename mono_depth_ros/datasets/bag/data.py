@@ -39,8 +39,9 @@ class RosbagData:
             samples remain.
     """
 
-    def __init__(self, root: str | Path, split: str | Path | None = None,
-                 options: BagOptions | None = None) -> None:
+    def __init__(
+        self, root: str | Path, split: str | Path | None = None, options: BagOptions | None = None
+    ) -> None:
         options = options or BagOptions()
         self.static = 0
         self._recordings: list[BagRecording] = []
@@ -69,7 +70,8 @@ class RosbagData:
             raise ValueError(
                 f"No training samples in '{root}': {self.summary}. Set frame_interval and "
                 'tolerance to what the camera did, min_motion lower (0: keep all), or record '
-                'with a moving camera.')
+                'with a moving camera.'
+            )
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -96,18 +98,22 @@ class RosbagData:
 
     def targets(self) -> list[SplitEntry]:
         """Return the samples as lines of a split file, relative to the bags' folder."""
-        return [SplitEntry(recording.name, int(recording.stamps[target]), 'l')
-                for recording, rows in zip(self._recordings, self._rows)
-                for target in rows[:, 0].tolist()]
+        return [
+            SplitEntry(recording.name, int(recording.stamps[target]), 'l')
+            for recording, rows in zip(self._recordings, self._rows)
+            for target in rows[:, 0].tolist()
+        ]
 
 
 def describe(recording: BagRecording, rows: Frames) -> str:
     """Say how many targets of a bag have all their sources, and what time that meant."""
     images = len(recording.stamps)
     found = int(np.median(np.diff(recording.stamps))) if images > 1 else 0
-    return (f'{recording.name}: {images} images, one per {found / NANOSECONDS:.3f} s; '
-            f'{len(rows)} with neighbours at {recording.interval / NANOSECONDS:.3f} '
-            f'± {recording.tolerance / NANOSECONDS:.3f} s')
+    return (
+        f'{recording.name}: {images} images, one per {found / NANOSECONDS:.3f} s; '
+        f'{len(rows)} with neighbours at {recording.interval / NANOSECONDS:.3f} '
+        f'± {recording.tolerance / NANOSECONDS:.3f} s'
+    )
 
 
 def _bags(root: Path, split: str | Path | None) -> dict[str, tuple[Path, list[SplitEntry]]]:
@@ -120,8 +126,9 @@ def _bags(root: Path, split: str | Path | None) -> dict[str, tuple[Path, list[Sp
     return bags
 
 
-def _rows_of(entries: list[SplitEntry], recording: BagRecording, rows: Frames,
-             split: str) -> Frames:
+def _rows_of(
+    entries: list[SplitEntry], recording: BagRecording, rows: Frames, split: str
+) -> Frames:
     """Return the rows of the targets that a split names.
 
     Raises:
@@ -131,11 +138,15 @@ def _rows_of(entries: list[SplitEntry], recording: BagRecording, rows: Frames,
     known = set(recording.stamps.tolist())
     for entry in entries:
         if entry.index not in by_stamp:
-            reason = ('its neighbours are missing at '
-                      f'{recording.interval / NANOSECONDS:.3f} ± '
-                      f'{recording.tolerance / NANOSECONDS:.3f} s'
-                      if entry.index in known else 'the bag has no image of that stamp')
+            reason = (
+                'its neighbours are missing at '
+                f'{recording.interval / NANOSECONDS:.3f} ± '
+                f'{recording.tolerance / NANOSECONDS:.3f} s'
+                if entry.index in known
+                else 'the bag has no image of that stamp'
+            )
             raise ValueError(
                 f"Split '{split}', line '{entry}': {reason}. Use the options that the split was "
-                'made with, or make it anew with prepare_split.')
+                'made with, or make it anew with prepare_split.'
+            )
     return np.array([by_stamp[entry.index] for entry in entries])

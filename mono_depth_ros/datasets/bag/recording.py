@@ -101,8 +101,9 @@ class BagRecording:
     def candidates(self) -> Frames:
         """Return (N, 1 + S) frames: every target that has all the sources it should have."""
         targets = np.arange(len(self.stamps))
-        sources = neighbours_in_time(self.stamps, self.options.offsets, self.interval,
-                                     self.tolerance)
+        sources = neighbours_in_time(
+            self.stamps, self.options.offsets, self.interval, self.tolerance
+        )
         complete = (sources != NONE).all(axis=1)
         if self.options.stereo_topic:
             complete &= self._partners(self.stamps) != NONE
@@ -120,13 +121,16 @@ class BagRecording:
             ValueError: an image cannot be decoded or is of another size.
         """
         target, *others = (int(frame) for frame in frames)
-        sources = [Source(self.read(other), offset, distance=self._distance(target, other))
-                   for offset, other in zip(self.options.offsets, others)]
+        sources = [
+            Source(self.read(other), offset, distance=self._distance(target, other))
+            for offset, other in zip(self.options.offsets, others)
+        ]
         if self.options.stereo_topic:
             sources.append(self._stereo_source(target))
         name = str(SplitEntry(self.name, int(self.stamps[target]), 'l'))
-        return TrainingSample(self.read(target), tuple(sources), self._views[0].geometry.K_out,
-                              name)
+        return TrainingSample(
+            self.read(target), tuple(sources), self._views[0].geometry.K_out, name
+        )
 
     def read(self, frame: int, view: int = 0) -> Image:
         """Read one image (H, W, 3) uint8 RGB, rectified where that is needed; view 1: stereo."""
@@ -137,13 +141,16 @@ class BagRecording:
         try:
             image = rgb_from_bag_message(message)
         except ValueError as error:
-            raise ValueError(f'{where}: {error} Copy the bag again, or train from a split file '
-                             'that leaves this image out.') from error
+            raise ValueError(
+                f'{where}: {error} Copy the bag again, or train from a split file '
+                'that leaves this image out.'
+            ) from error
         if image.shape[:2] != chosen.model.size:
             raise ValueError(
                 f'{where}: the image is {image.shape[1]}x{image.shape[0]}, its calibration is for '
                 f'{chosen.model.size[1]}x{chosen.model.size[0]}. Give the calibration of this '
-                'very image (intrinsics, or another camera_info_topic).')
+                'very image (intrinsics, or another camera_info_topic).'
+            )
         return rectify_image(image, chosen.geometry)
 
     def _message(self, track: ImageTrack, frame: int, where: str) -> Any:
@@ -192,8 +199,11 @@ def _naming(path: Path) -> Iterator[None]:
 def _look_into(reader: AnyReader, options: BagOptions) -> tuple[list[_View], Odometry | None]:
     """Index the bag; return the camera's view, its stereo partner's if wanted, and odometry."""
     images = [choose_image_topic(reader, options.image_topic)]
-    infos = [None if options.intrinsics else
-             find_camera_info(reader, images[0], options.camera_info_topic)]
+    infos = [
+        None
+        if options.intrinsics
+        else find_camera_info(reader, images[0], options.camera_info_topic)
+    ]
     if options.stereo_topic:
         images.append(choose_image_topic(reader, options.stereo_topic))
         infos.append(find_camera_info(reader, images[1], options.stereo_info_topic))
@@ -211,11 +221,11 @@ def _check_overlap(index: BagIndex, topic: str) -> None:
     if stamps[-1] < known[0] or known[-1] < stamps[0]:
         raise ValueError(
             f"Odometry and '{topic}' do not overlap in time: their stamps come from two clocks. "
-            "Set stamps='log' to use the times at which they were recorded.")
+            "Set stamps='log' to use the times at which they were recorded."
+        )
 
 
-def _view(index: BagIndex, image_topic: str, info_topic: str | None,
-          options: BagOptions) -> _View:
+def _view(index: BagIndex, image_topic: str, info_topic: str | None, options: BagOptions) -> _View:
     if info_topic:
         model, where = index.cameras[info_topic], f"camera_info on '{info_topic}'"
     else:
@@ -229,8 +239,9 @@ def _view(index: BagIndex, image_topic: str, info_topic: str | None,
 def _timing(stamps: Frames, options: BagOptions) -> tuple[int, int]:
     """Return the time between neighbours and how far one may be off [ns]."""
     if len(stamps) < 2 and options.offsets:
-        raise ValueError(f'it holds {len(stamps)} image; a target and its neighbours need more. '
-                         'Record longer.')
+        raise ValueError(
+            f'it holds {len(stamps)} image; a target and its neighbours need more. Record longer.'
+        )
     seconds = options.frame_interval
     median = int(np.median(np.diff(stamps))) if len(stamps) > 1 else 0
     interval = median if seconds is None else round(seconds * NANOSECONDS)
@@ -240,7 +251,8 @@ def _timing(stamps: Frames, options: BagOptions) -> tuple[int, int]:
     if options.offsets and not 0 <= tolerance < interval / 2:
         raise ValueError(
             f'tolerance is {options.tolerance} s, but neighbours are {interval / NANOSECONDS:.3f} '
-            's apart. Expected 0 or more, and less than half of that.')
+            's apart. Expected 0 or more, and less than half of that.'
+        )
     return interval, tolerance
 
 
@@ -251,19 +263,26 @@ def _baseline(left: _View, right: _View) -> float:
         ValueError: the two are not calibrated as a stereo pair.
     """
     names = f"'{left.track.topic}' and '{right.track.topic}'"
-    cure = ('Calibrate them together (camera_calibration with two cameras), and record both '
-            'camera_info topics.')
+    cure = (
+        'Calibrate them together (camera_calibration with two cameras), and record both '
+        'camera_info topics.'
+    )
     for view in (left, right):
         if not view.model.P.any():
             raise ValueError(f"The camera_info of '{view.track.topic}' has no P. {cure}")
-        if view.geometry.maps is None and not np.allclose(view.model.P[:, :3], view.geometry.K_out,
-                                                          atol=SAME_INTRINSICS):
-            raise ValueError(f"'{view.track.topic}' is not rectified: its P differs from K though "
-                             "it has no distortion. Set input='rectified' if the images are.")
+        if view.geometry.maps is None and not np.allclose(
+            view.model.P[:, :3], view.geometry.K_out, atol=SAME_INTRINSICS
+        ):
+            raise ValueError(
+                f"'{view.track.topic}' is not rectified: its P differs from K though "
+                "it has no distortion. Set input='rectified' if the images are."
+            )
     difference = np.abs(left.geometry.K_out - right.geometry.K_out).max()
     if left.model.size != right.model.size or difference > SAME_INTRINSICS:
-        raise ValueError(f'The cameras of {names} differ in size, or by {difference:.1f} px in '
-                         f'their rectified intrinsics. {cure}')
+        raise ValueError(
+            f'The cameras of {names} differ in size, or by {difference:.1f} px in '
+            f'their rectified intrinsics. {cure}'
+        )
     x_left, x_right = (view.model.P[0, 3] / view.model.P[0, 0] for view in (left, right))
     if x_left == x_right:
         raise ValueError(f'P of {names} says that both cameras are at one place. {cure}')

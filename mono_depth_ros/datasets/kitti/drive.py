@@ -16,8 +16,12 @@ from mono_depth_ros.stamps import NANOSECONDS
 Stamps = NDArray[np.int64]
 
 # The cameras by their number in folders and calibration.
-CAMERAS = {0: 'camera_gray_left', 1: 'camera_gray_right', 2: 'camera_color_left',
-           3: 'camera_color_right'}
+CAMERAS = {
+    0: 'camera_gray_left',
+    1: 'camera_gray_right',
+    2: 'camera_color_left',
+    3: 'camera_color_right',
+}
 SCANNER, INERTIAL, STAMP_FILE = 'velodyne_points', 'oxts', 'timestamps.txt'
 VELO_FILE, IMU_FILE = 'calib_velo_to_cam.txt', 'calib_imu_to_velo.txt'
 IMAGE_ENDINGS = ('.png', '.jpg', '.jpeg')
@@ -52,14 +56,17 @@ def find_sensors(drive: Path) -> list[str]:
         FileNotFoundError: there is no such drive, or it holds no images.
     """
     if not drive.is_dir():
-        raise FileNotFoundError(f"Drive '{drive}' does not exist. Expected a folder such as "
-                                '2011_09_26/2011_09_26_drive_0052_sync.')
+        raise FileNotFoundError(
+            f"Drive '{drive}' does not exist. Expected a folder such as "
+            '2011_09_26/2011_09_26_drive_0052_sync.'
+        )
     cameras = [camera_folder(camera) for camera in CAMERAS]
     found = [name for name in (*cameras, SCANNER, INERTIAL) if sensor_files(drive / name)]
     if not set(cameras) & set(found):
         raise FileNotFoundError(
             f"'{drive}' holds no images in {', '.join(cameras)} (each with data/). Name the "
-            "folder of one drive (…_sync), not that of the day.")
+            'folder of one drive (…_sync), not that of the day.'
+        )
     return found
 
 
@@ -86,8 +93,10 @@ def read_track(drive: Path, sensor: str, rate: float | None = None) -> KittiTrac
         return KittiTrack(files, stamps)
     lines = read_stamps(path)
     if len(indices) and indices[-1] >= len(lines):
-        raise ValueError(f"'{path}' has {len(lines)} lines, but there is a frame "
-                         f"'{files[-1].name}': it needs one line per frame, from 0 on.")
+        raise ValueError(
+            f"'{path}' has {len(lines)} lines, but there is a frame "
+            f"'{files[-1].name}': it needs one line per frame, from 0 on."
+        )
     stamps = lines[indices]
     if (np.diff(stamps) <= 0).any():
         at = int(indices[np.argmax(np.diff(stamps) <= 0) + 1])
@@ -105,10 +114,13 @@ def read_stamps(path: Path) -> Stamps:
     if not path.is_file():
         raise FileNotFoundError(
             f"'{path}' does not exist, so nobody knows when its frames were taken. Unpack it from "
-            "the drive's archive, or state their rate: --rate 10 is KITTI's.")
+            "the drive's archive, or state their rate: --rate 10 is KITTI's."
+        )
     lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
-    return np.array([_parse(line, number, path) for number, line in enumerate(lines, start=1)
-                     if line.strip()], np.int64)
+    return np.array(
+        [_parse(line, number, path) for number, line in enumerate(lines, start=1) if line.strip()],
+        np.int64,
+    )
 
 
 def write_stamps(path: Path, stamps: Sequence[int]) -> None:
@@ -133,7 +145,8 @@ def read_points(path: Path) -> NDArray[np.float32]:
     if numbers.size == 0 or numbers.size % 4 or path.stat().st_size % 4:
         raise ValueError(
             f"Scan '{path}' has {path.stat().st_size} bytes; expected 16 per point (x, y, z, "
-            'reflectance) and at least one. Copy the file again.')
+            'reflectance) and at least one. Copy the file again.'
+        )
     return numbers.reshape(-1, 4)
 
 
@@ -149,8 +162,10 @@ def _parse(line: str, number: int, path: Path) -> int:
             raise ValueError('no date and time')
         whole = datetime(*(int(part) for part in found.groups()[:6]))  # type: ignore[arg-type]
     except ValueError as error:
-        raise ValueError(f"'{path}', line {number}: '{line.strip()}' ({error}); expected such as "
-                         '2011-09-26 13:02:25.964389445.') from error
+        raise ValueError(
+            f"'{path}', line {number}: '{line.strip()}' ({error}); expected such as "
+            '2011-09-26 13:02:25.964389445.'
+        ) from error
     seconds = (whole - _EPOCH) // timedelta(seconds=1)
     return seconds * NANOSECONDS + int((found[7] or '').ljust(9, '0'))
 
@@ -158,8 +173,10 @@ def _parse(line: str, number: int, path: Path) -> int:
 def _noon(drive: Path) -> int:
     found = _NAME.fullmatch(drive.name)
     if found is None:
-        raise ValueError(f"'{drive.name}' is not named like a drive (2011_09_26_drive_0052_sync), "
-                         'so its day is not known. Rename it, or add its timestamps.txt.')
+        raise ValueError(
+            f"'{drive.name}' is not named like a drive (2011_09_26_drive_0052_sync), "
+            'so its day is not known. Rename it, or add its timestamps.txt.'
+        )
     day = datetime(int(found[1]), int(found[2]), int(found[3]), 12)
     return (day - _EPOCH) // timedelta(seconds=1) * NANOSECONDS
 
@@ -167,6 +184,9 @@ def _noon(drive: Path) -> int:
 def sensor_files(folder: Path) -> tuple[Path, ...]:
     """Return the frames of a sensor (of whatever kind) in the order of their numbers."""
     endings = {SCANNER: ('.bin',), INERTIAL: ('.txt',)}.get(folder.name, IMAGE_ENDINGS)
-    files = [file for file in (folder / 'data').glob('*')
-             if file.suffix in endings and file.stem.isdigit()]
+    files = [
+        file
+        for file in (folder / 'data').glob('*')
+        if file.suffix in endings and file.stem.isdigit()
+    ]
     return tuple(sorted(files, key=lambda file: int(file.stem)))

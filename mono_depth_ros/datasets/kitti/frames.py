@@ -31,8 +31,9 @@ def optical_frame(camera: int) -> str:
     return f'{CAMERAS[camera]}_optical'
 
 
-def fixed_transforms(day: Path, cameras: Sequence[int],
-                     has_unit: bool) -> tuple[list[Transform], list[str]]:
+def fixed_transforms(
+    day: Path, cameras: Sequence[int], has_unit: bool
+) -> tuple[list[Transform], list[str]]:
     """Return (parent, child, parent_from_child) of the car, and notes on what is not known.
 
     Args:
@@ -54,13 +55,21 @@ def fixed_transforms(day: Path, cameras: Sequence[int],
     if (day / VELO_FILE).is_file():
         rectification = read_numbers(day / FILE_NAME, 'R_rect_00', 9).reshape(3, 3)
         reference = rigid(rectification, (0, 0, 0)) @ _read_rigid(day / VELO_FILE)
-        transforms += [(VELODYNE, optical_frame(camera), inverse_rigid(place @ reference))
-                       for camera, place in places.items()]
+        transforms += [
+            (VELODYNE, optical_frame(camera), inverse_rigid(place @ reference))
+            for camera, place in places.items()
+        ]
         return transforms, notes
     notes.append(f"no '{day / VELO_FILE}': nothing says where the cameras are on the car")
     first = cameras[0]
-    transforms += [(optical_frame(first), optical_frame(camera),
-                    places[first] @ inverse_rigid(places[camera])) for camera in cameras[1:]]
+    transforms += [
+        (
+            optical_frame(first),
+            optical_frame(camera),
+            places[first] @ inverse_rigid(places[camera]),
+        )
+        for camera in cameras[1:]
+    ]
     return transforms, notes
 
 

@@ -130,8 +130,12 @@ class _Sensor:
     frames: dict[int, int] = field(default_factory=dict)
 
 
-def write_kitti(bag: Path, root: Path, options: KittiLayoutOptions,
-                on_message: Progress = lambda done, total: None) -> KittiLayoutReport:
+def write_kitti(
+    bag: Path,
+    root: Path,
+    options: KittiLayoutOptions,
+    on_message: Progress = lambda done, total: None,
+) -> KittiLayoutReport:
     """Write the cameras and the lidar of a bag as root/<date>/<date>_drive_<number>_sync.
 
     The first camera counts the frames; of the other sensors the message nearest in time becomes
@@ -167,8 +171,10 @@ def write_kitti(bag: Path, root: Path, options: KittiLayoutOptions,
 
 def _find_cameras(reader: AnyReader, options: KittiLayoutOptions) -> dict[int, _Sensor]:
     topics = dict(sorted((options.cameras or _usual_cameras(reader)).items()))
-    infos = {camera: find_camera_info(reader, topic, options.infos.get(camera))
-             for camera, topic in topics.items()}
+    infos = {
+        camera: find_camera_info(reader, topic, options.infos.get(camera))
+        for camera, topic in topics.items()
+    }
     index = index_bag(reader, list(topics.values()), list(infos.values()), stamps=options.stamps)
     cameras = {}
     for number, topic in topics.items():
@@ -176,8 +182,13 @@ def _find_cameras(reader: AnyReader, options: KittiLayoutOptions) -> dict[int, _
         geometry = geometry_of(model, options.input, f"camera_info on '{infos[number]}'")
         is_turned = geometry.maps is not None or options.input == 'rectified'
         camera = _Camera(model, geometry, model.R if is_turned else np.eye(3))
-        cameras[number] = _Sensor(camera_folder(number), topic, _frame_of(reader, topic),
-                                  index.images[topic].stamps, camera)
+        cameras[number] = _Sensor(
+            camera_folder(number),
+            topic,
+            _frame_of(reader, topic),
+            index.images[topic].stamps,
+            camera,
+        )
     return cameras
 
 
@@ -199,21 +210,29 @@ def _frame_of(reader: AnyReader, topic: str) -> str:
 
 def _usual_cameras(reader: AnyReader) -> dict[int, str]:
     counts = image_topics(reader)
-    usual = {camera: topic for camera in CAMERAS for form in ('raw', 'png')
-             if (topic := image_topic(camera, form)) in counts}
+    usual = {
+        camera: topic
+        for camera in CAMERAS
+        for form in ('raw', 'png')
+        if (topic := image_topic(camera, form)) in counts
+    }
     if usual:
         return usual
     if len(counts) == 1:
         return {2: next(iter(counts))}
-    raise ValueError(f"The bag holds {len(counts)} image topics: {', '.join(sorted(counts))}. Say "
-                     'which is which camera: --camera 2=/left/image_rect 3=/right/image_rect.')
+    raise ValueError(
+        f'The bag holds {len(counts)} image topics: {", ".join(sorted(counts))}. Say '
+        'which is which camera: --camera 2=/left/image_rect 3=/right/image_rect.'
+    )
 
 
 def _usual_lidar(reader: AnyReader) -> str | None:
     topics = sorted(topic for topic, info in reader.topics.items() if info.msgtype == CLOUD_TYPE)
     if len(topics) > 1:
-        raise ValueError(f"The bag holds {len(topics)} point clouds: {', '.join(topics)}. Choose "
-                         "the lidar's with --lidar, or --lidar none.")
+        raise ValueError(
+            f'The bag holds {len(topics)} point clouds: {", ".join(topics)}. Choose '
+            "the lidar's with --lidar, or --lidar none."
+        )
     return topics[0] if topics else None
 
 
@@ -221,15 +240,18 @@ def _cloud_stamps(reader: AnyReader, topic: str, stamps: str) -> Stamps:
     connections = select_connections(reader, [topic])
     if connections[0].msgtype != CLOUD_TYPE:
         raise ValueError(f"'{topic}' carries {connections[0].msgtype}, expected {CLOUD_TYPE}.")
-    found = [log_time if stamps == 'log' else stamp_of(reader.deserialize(data, c.msgtype))
-             for c, log_time, data in read_messages(reader, connections)]
+    found = [
+        log_time if stamps == 'log' else stamp_of(reader.deserialize(data, c.msgtype))
+        for c, log_time, data in read_messages(reader, connections)
+    ]
     if not found:
         raise ValueError(f"Topic '{topic}' has no clouds. Leave it out with --lidar none.")
     return np.unique(np.array(found, np.int64))
 
 
-def _assign_frames(sensors: list[_Sensor], tolerance: float | None,
-                   report: KittiLayoutReport) -> None:
+def _assign_frames(
+    sensors: list[_Sensor], tolerance: float | None, report: KittiLayoutReport
+) -> None:
     """Number the frames by the first sensor, and give every other one its nearest messages."""
     master = sensors[0].stamps
     if tolerance is None:
@@ -244,17 +266,24 @@ def _assign_frames(sensors: list[_Sensor], tolerance: float | None,
                 sensor.frames.setdefault(int(sensor.stamps[index]), frame)
         left_out = len(sensor.stamps) - len(sensor.frames)
         if left_out:
-            report.skipped[f'{sensor.topic}: no image of {sensors[0].topic} at that time'
-                           ] = left_out
+            report.skipped[f'{sensor.topic}: no image of {sensors[0].topic} at that time'] = (
+                left_out
+            )
         if not sensor.frames:
             raise ValueError(
                 f"No message on '{sensor.topic}' is within {limit / NANOSECONDS:.3f} s of an "
                 f"image on '{sensors[0].topic}': their stamps come from two clocks. Try "
-                '--stamps log, or a larger --tolerance.')
+                '--stamps log, or a larger --tolerance.'
+            )
 
 
-def _write_files(reader: AnyReader, sensors: list[_Sensor], options: KittiLayoutOptions,
-                 report: KittiLayoutReport, on_message: Progress) -> None:
+def _write_files(
+    reader: AnyReader,
+    sensors: list[_Sensor],
+    options: KittiLayoutOptions,
+    report: KittiLayoutReport,
+    on_message: Progress,
+) -> None:
     by_topic = {sensor.topic: sensor for sensor in sensors}
     total = sum(reader.topics[topic].msgcount for topic in by_topic)
     for sensor in sensors:
@@ -275,8 +304,9 @@ def _write_files(reader: AnyReader, sensors: list[_Sensor], options: KittiLayout
         on_message(done, total)
 
 
-def _write_one(sensor: _Sensor, message: Any, stem: Path, form: str,
-               report: KittiLayoutReport) -> None:
+def _write_one(
+    sensor: _Sensor, message: Any, stem: Path, form: str, report: KittiLayoutReport
+) -> None:
     if sensor.camera is not None:
         _write_image(message, stem, form, sensor.camera.model, sensor.camera.geometry)
         return
@@ -289,12 +319,15 @@ def _write_one(sensor: _Sensor, message: Any, stem: Path, form: str,
     stem.with_suffix('.bin').write_bytes(scan[np.isfinite(scan).all(axis=1)].tobytes())
 
 
-def _write_image(message: Any, stem: Path, form: str, model: CameraModel,
-                 geometry: ImageGeometry) -> None:
+def _write_image(
+    message: Any, stem: Path, form: str, model: CameraModel, geometry: ImageGeometry
+) -> None:
     pixels = rgb_from_bag_message(message)
     if pixels.shape[:2] != model.size:
-        raise ValueError(f'an image is {pixels.shape[1]}x{pixels.shape[0]}, its camera_info is '
-                         f'for {model.size[1]}x{model.size[0]}')
+        raise ValueError(
+            f'an image is {pixels.shape[1]}x{pixels.shape[0]}, its camera_info is '
+            f'for {model.size[1]}x{model.size[0]}'
+        )
     is_compressed = message.__msgtype__ == COMPRESSED_TYPE
     if is_compressed and geometry.maps is None:
         data = bytes(message.data)
@@ -326,8 +359,11 @@ def _placed(cameras: Mapping[int, _Sensor], tree: TransformTree) -> dict[int, Pl
     for number, sensor in cameras.items():
         assert sensor.camera is not None
         placed[number] = PlacedCamera(
-            sensor.camera.geometry.K_out, sensor.camera.model.size, sensor.camera.rotation,
-            _optical_from_reference(sensor, reference, tree))
+            sensor.camera.geometry.K_out,
+            sensor.camera.model.size,
+            sensor.camera.rotation,
+            _optical_from_reference(sensor, reference, tree),
+        )
     return placed
 
 
@@ -339,40 +375,50 @@ def _optical_from_reference(sensor: _Sensor, reference: _Sensor, tree: Transform
         return tree.lookup(sensor.frame_id, reference.frame_id)
     except ValueError as error:
         assert sensor.camera is not None and reference.camera is not None
-        x, x_reference = (P[0, 3] / P[0, 0] if P.any() else 0.0
-                          for P in (sensor.camera.model.P, reference.camera.model.P))
+        x, x_reference = (
+            P[0, 3] / P[0, 0] if P.any() else 0.0
+            for P in (sensor.camera.model.P, reference.camera.model.P)
+        )
         if x == x_reference:
             raise ValueError(
                 f"Nothing says where '{sensor.topic}' is beside '{reference.topic}': P of both "
-                f'camera_info are of one place, and: {error}') from error
-        turned, turned_reference = (rigid(c.rotation, (0, 0, 0))
-                                    for c in (sensor.camera, reference.camera))
+                f'camera_info are of one place, and: {error}'
+            ) from error
+        turned, turned_reference = (
+            rigid(c.rotation, (0, 0, 0)) for c in (sensor.camera, reference.camera)
+        )
         place = rigid(np.eye(3), (x - x_reference, 0, 0))
         return np.asarray(inverse_rigid(turned) @ place @ turned_reference)
 
 
-def _scanner_and_unit(reader: AnyReader, tree: TransformTree, reference: _Sensor,
-                      lidar: _Sensor | None) -> tuple[Matrix | None, Matrix | None]:
+def _scanner_and_unit(
+    reader: AnyReader, tree: TransformTree, reference: _Sensor, lidar: _Sensor | None
+) -> tuple[Matrix | None, Matrix | None]:
     """Return camera_from_lidar and lidar_from_imu (4, 4), None where there is no such sensor."""
     if lidar is None:
         return None, None
     try:
         camera_from_lidar = tree.lookup(reference.frame_id, lidar.frame_id)
     except ValueError as error:
-        raise ValueError(f"'{lidar.topic}' cannot be placed beside '{reference.topic}': {error} "
-                         'Or leave the scans out with --lidar none.') from error
+        raise ValueError(
+            f"'{lidar.topic}' cannot be placed beside '{reference.topic}': {error} "
+            'Or leave the scans out with --lidar none.'
+        ) from error
     units = [topic for topic, info in reader.topics.items() if info.msgtype == IMU_TYPE]
     frame = _frame_of(reader, units[0]) if units else DEFAULT_IMU
-    return (camera_from_lidar,
-            tree.lookup(lidar.frame_id, frame) if frame in tree.frames else None)
+    return (
+        camera_from_lidar,
+        tree.lookup(lidar.frame_id, frame) if frame in tree.frames else None,
+    )
 
 
 @contextmanager
 def _new_folder(path: Path) -> Iterator[None]:
     """Make a folder; what an error leaves half written is removed again."""
     if path.exists():
-        raise FileExistsError(f"Drive '{path}' exists already. Choose another --drive, or remove "
-                              'it.')
+        raise FileExistsError(
+            f"Drive '{path}' exists already. Choose another --drive, or remove it."
+        )
     path.mkdir(parents=True)
     try:
         yield

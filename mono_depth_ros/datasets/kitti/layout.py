@@ -41,14 +41,18 @@ class PlacedCamera:
         Raises:
             ValueError: the two do not look the same way once they are rectified.
         """
-        transform = (rigid(self.rotation, (0, 0, 0)) @ self.optical_from_reference
-                     @ inverse_rigid(rigid(reference.rotation, (0, 0, 0))))
+        transform = (
+            rigid(self.rotation, (0, 0, 0))
+            @ self.optical_from_reference
+            @ inverse_rigid(rigid(reference.rotation, (0, 0, 0)))
+        )
         angle = float(np.arccos(np.clip((np.trace(transform[:3, :3]) - 1) / 2, -1, 1)))
         if angle > _PARALLEL:
             raise ValueError(
                 f'its rectified images look {np.degrees(angle):.1f} degrees away from those of '
                 "the first camera, which KITTI's layout cannot say. Rectify the cameras as a "
-                'pair, or write each as a drive of its own.')
+                'pair, or write each as a drive of its own.'
+            )
         return np.asarray(transform)
 
 
@@ -70,20 +74,42 @@ def camera_text(cameras: Mapping[int, PlacedCamera], date: str) -> str:
         P = np.hstack([camera.K, (camera.K @ place)[:, None]])
         size = camera.size[::-1]
         values: dict[str, ArrayLike] = {
-            'S': size, 'K': camera.K, 'D': np.zeros(5), 'R': np.eye(3), 'T': place,
-            'S_rect': size, 'R_rect': camera.rotation, 'P_rect': P}
+            'S': size,
+            'K': camera.K,
+            'D': np.zeros(5),
+            'R': np.eye(3),
+            'T': place,
+            'S_rect': size,
+            'R_rect': camera.rotation,
+            'P_rect': P,
+        }
         lines += [_line(f'{key}_{number:02}', value) for key, value in values.items()]
     return '\n'.join(lines) + '\n'
 
 
 def rigid_text(transform: Matrix, date: str) -> str:
     """Return a calib_velo_to_cam.txt or calib_imu_to_velo.txt of a transform (4, 4)."""
-    return '\n'.join([f'calib_time: {date}', _line('R', transform[:3, :3]),
-                      _line('T', transform[:3, 3]), 'delta_f: 0 0', 'delta_c: 0 0']) + '\n'
+    return (
+        '\n'.join(
+            [
+                f'calib_time: {date}',
+                _line('R', transform[:3, :3]),
+                _line('T', transform[:3, 3]),
+                'delta_f: 0 0',
+                'delta_c: 0 0',
+            ]
+        )
+        + '\n'
+    )
 
 
-def write_day(day: Path, cameras: Mapping[int, PlacedCamera], date: str,
-              camera_from_lidar: Matrix | None, lidar_from_imu: Matrix | None) -> None:
+def write_day(
+    day: Path,
+    cameras: Mapping[int, PlacedCamera],
+    date: str,
+    camera_from_lidar: Matrix | None,
+    lidar_from_imu: Matrix | None,
+) -> None:
     """Write the calib_*.txt files of a day; another drive of that day must have the same.
 
     Args:
@@ -106,7 +132,8 @@ def write_day(day: Path, cameras: Mapping[int, PlacedCamera], date: str,
         if path.exists() and path.read_text(encoding='utf-8') != text:
             raise ValueError(
                 f"'{path}' exists and is another calibration, but a day of KITTI has one for all "
-                'its drives. Write into another folder.')
+                'its drives. Write into another folder.'
+            )
     for name, text in texts.items():
         (day / name).write_text(text, encoding='utf-8')
 

@@ -51,12 +51,21 @@ def read_oxts(path: Path) -> OxtsRecord:
     except (UnicodeDecodeError, ValueError) as error:
         raise ValueError(f"'{path}' holds words that are no numbers: {error}") from error
     if values.size != _COUNT or not np.isfinite(values).all():
-        raise ValueError(f"'{path}' has {values.size} numbers; expected {_COUNT} finite ones, as "
-                         'oxts/dataformat.txt lists them. Copy the file again.')
+        raise ValueError(
+            f"'{path}' has {values.size} numbers; expected {_COUNT} finite ones, as "
+            'oxts/dataformat.txt lists them. Copy the file again.'
+        )
     latitude, longitude, altitude, roll, pitch, yaw, north, east = values[:8].tolist()
     return OxtsRecord(
-        latitude, longitude, altitude, matrix_from_euler(roll, pitch, yaw),
-        np.array([east, north, values[10]]), values[11:14], values[17:20], float(values[23]))
+        latitude,
+        longitude,
+        altitude,
+        matrix_from_euler(roll, pitch, yaw),
+        np.array([east, north, values[10]]),
+        values[11:14],
+        values[17:20],
+        float(values[23]),
+    )
 
 
 def unit_pose(record: OxtsRecord, origin: OxtsRecord) -> Vector:

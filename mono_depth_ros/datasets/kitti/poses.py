@@ -63,8 +63,10 @@ class FoundPoses:
 
     def __str__(self) -> str:
         steps = np.linalg.norm(np.diff(self.poses[:, :, 3], axis=0), axis=1)
-        return (f'{self.drive}: {len(self.poses)} images, {steps.sum():.1f} m in {len(steps)} '
-                f'steps of {np.median(steps):.2f} m (median), {(steps == 0).sum()} at rest')
+        return (
+            f'{self.drive}: {len(self.poses)} images, {steps.sum():.1f} m in {len(steps)} '
+            f'steps of {np.median(steps):.2f} m (median), {(steps == 0).sum()} at rest'
+        )
 
     def write(self, path: Path) -> None:
         """Write them as KITTI's odometry does: 12 numbers per image."""
@@ -86,12 +88,14 @@ def find_drive_poses(root: Path, drive: str, camera_height: float) -> FoundPoses
         missing = next(place for place, own in enumerate(numbers) if place != own)
         raise ValueError(
             f"'{files[0].parent}' has no image {missing:010}; a line of {POSES} is an image's "
-            'number, and motion is found from each to the next: expected all from 0 on.')
+            'number, and motion is found from each to the next: expected all from 0 on.'
+        )
     camera = read_camera(folder.parent / FILE_NAME, int(sensor[-2:]))
     images = (cv2.cvtColor(read_image(file), cv2.COLOR_RGB2GRAY) for file in files)
     try:
-        poses = find_poses((np.asarray(image, np.uint8) for image in images), camera.K,
-                           camera_height)
+        poses = find_poses(
+            (np.asarray(image, np.uint8) for image in images), camera.K, camera_height
+        )
     except ValueError as error:
         raise ValueError(f"'{drive}', {sensor}: {error}") from error
     whole = np.tile(np.eye(4), (len(poses), 1, 1))

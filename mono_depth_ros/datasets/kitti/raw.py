@@ -41,10 +41,18 @@ class KittiRaw:
         FileNotFoundError, ValueError: root or split is missing or wrong.
     """
 
-    def __init__(self, root: str | Path, split: str | Path | Sequence[str | Path],
-                 offsets: Sequence[int] = (-1, 1), stereo: bool = False, hints: bool = False,
-                 keep: bool = False, both_sides: bool = False,
-                 known_poses: bool = False, labels: str = '') -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        split: str | Path | Sequence[str | Path],
+        offsets: Sequence[int] = (-1, 1),
+        stereo: bool = False,
+        hints: bool = False,
+        keep: bool = False,
+        both_sides: bool = False,
+        known_poses: bool = False,
+        labels: str = '',
+    ) -> None:
         self.root = Path(root).expanduser()
         if not self.root.is_dir():
             raise FileNotFoundError(
@@ -95,8 +103,9 @@ class KittiRaw:
                 'Drop the line from the split, or choose other supervision.'
             )
         hint = self._hint(entry, target, stereo, camera)
-        return TrainingSample(target, tuple(sources), camera.K, str(entry), hint,
-                              self._labels(path, camera))
+        return TrainingSample(
+            target, tuple(sources), camera.K, str(entry), hint, self._labels(path, camera)
+        )
 
     def _other_sides(self) -> list[SplitEntry]:
         others = [_other_side(entry) for entry in self.entries]
@@ -104,16 +113,24 @@ class KittiRaw:
         return [other for other in others if other not in known and self._image_path(other)]
 
     def _neighbours(self, entry: SplitEntry, path: Path, camera: KittiCamera) -> list[Source]:
-        paths = {offset: self._image_path(entry._replace(index=entry.index + offset), path)
-                 for offset in self.offsets}
+        paths = {
+            offset: self._image_path(entry._replace(index=entry.index + offset), path)
+            for offset in self.offsets
+        }
         poses = read_poses(path.parents[2] / POSES)
         sources = []
         for offset, neighbour in paths.items():
             if neighbour:
                 motion = motion_of(poses, entry.index, offset, camera.x)
                 distance = None if motion is None else float(np.linalg.norm(motion[:3, 3]))
-                sources.append(Source(self._read(neighbour, camera), offset,
-                                      motion if self.known_poses else None, distance))
+                sources.append(
+                    Source(
+                        self._read(neighbour, camera),
+                        offset,
+                        motion if self.known_poses else None,
+                        distance,
+                    )
+                )
         return sources
 
     def _partner(self, entry: SplitEntry, path: Path, camera: KittiCamera) -> Source | None:
@@ -141,8 +158,13 @@ class KittiRaw:
             )
         return baseline
 
-    def _hint(self, entry: SplitEntry, target: NDArray[np.uint8], stereo: Source | None,
-              camera: KittiCamera) -> NDArray[np.float32] | None:
+    def _hint(
+        self,
+        entry: SplitEntry,
+        target: NDArray[np.uint8],
+        stereo: Source | None,
+        camera: KittiCamera,
+    ) -> NDArray[np.float32] | None:
         if not self.hints or stereo is None or stereo.source_from_target is None:
             return None
         if entry not in self._kept_hints:
@@ -161,7 +183,8 @@ class KittiRaw:
         if labels.shape != camera.size:
             raise ValueError(
                 f"Label map '{path}' is {labels.shape[0]}x{labels.shape[1]} (height x width), but "
-                f'its image is {camera.size[0]}x{camera.size[1]}; expected one class per pixel.')
+                f'its image is {camera.size[0]}x{camera.size[1]}; expected one class per pixel.'
+            )
         return labels
 
     def _image_path(self, entry: SplitEntry, like: Path | None = None) -> Path | None:

@@ -40,7 +40,11 @@ from mono_depth_ros.datasets.kitti.oxts import OxtsRecord, read_oxts, unit_pose
 from mono_depth_ros.geometry.rotations import inverse_rigid
 
 CLOUD_TOPIC, IMU_TOPIC, FIX_TOPIC, ODOM_TOPIC = (
-    '/velodyne_points', '/imu/data', '/gps/fix', '/odom')
+    '/velodyne_points',
+    '/imu/data',
+    '/gps/fix',
+    '/odom',
+)
 CLOUD_FIELDS = ('x', 'y', 'z', 'intensity')
 IMAGE_FORMS = ('raw', 'jpeg', 'png')
 _JPEG_QUALITY = 95
@@ -97,8 +101,12 @@ def info_topic(camera: int) -> str:
     return f'/{CAMERAS[camera]}/camera_info'
 
 
-def write_drive(drive: Path, path: Path, options: KittiBagOptions,
-                on_frame: Progress = lambda done, total: None) -> KittiBagReport:
+def write_drive(
+    drive: Path,
+    path: Path,
+    options: KittiBagOptions,
+    on_frame: Progress = lambda done, total: None,
+) -> KittiBagReport:
     """Write one drive (…/2011_09_26/2011_09_26_drive_0052_sync) as a new bag.
 
     Args:
@@ -116,11 +124,11 @@ def write_drive(drive: Path, path: Path, options: KittiBagOptions,
     report = KittiBagReport()
     kinds: list[tuple[str, Any]] = [
         (camera_folder(camera), partial(_image_jobs, drive, camera, options, report))
-        for camera in cameras]
+        for camera in cameras
+    ]
     kinds += [(SCANNER, partial(_scan_jobs, report))] if SCANNER in sensors else []
     kinds += [(INERTIAL, partial(_inertial_jobs, report))] if INERTIAL in sensors else []
-    jobs = [job for sensor, make in kinds
-            for job in make(read_track(drive, sensor, options.rate))]
+    jobs = [job for sensor, make in kinds for job in make(read_track(drive, sensor, options.rate))]
     jobs.sort(key=lambda job: job[0])
     transforms, notes = fixed_transforms(drive.parent, cameras, INERTIAL in sensors)
     report.notes += [*notes, *_notes(drive, sensors, options)]
@@ -138,16 +146,20 @@ def _chosen_cameras(drive: Path, sensors: Sequence[str], wanted: Sequence[int]) 
     known = [camera for camera in CAMERAS if camera_folder(camera) in sensors]
     missing = sorted(set(wanted) - set(known))
     if missing:
-        raise ValueError(f"'{drive}' has no images of camera {', '.join(map(str, missing))}; it "
-                         f'has {", ".join(map(str, known))}.')
+        raise ValueError(
+            f"'{drive}' has no images of camera {', '.join(map(str, missing))}; it "
+            f'has {", ".join(map(str, known))}.'
+        )
     return [camera for camera in known if not wanted or camera in wanted]
 
 
 def _notes(drive: Path, sensors: Sequence[str], options: KittiBagOptions) -> list[str]:
     notes = []
     if options.rate is not None:
-        notes.append(f'stamps are made up: {options.rate:g} frames a second from noon of the day '
-                     'on, because the drive has no timestamps.txt')
+        notes.append(
+            f'stamps are made up: {options.rate:g} frames a second from noon of the day '
+            'on, because the drive has no timestamps.txt'
+        )
     if SCANNER not in sensors:
         notes.append(f'no scans in {SCANNER}')
     if INERTIAL not in sensors:
@@ -155,30 +167,47 @@ def _notes(drive: Path, sensors: Sequence[str], options: KittiBagOptions) -> lis
     return notes
 
 
-def _image_jobs(drive: Path, camera: int, options: KittiBagOptions, report: KittiBagReport,
-                track: KittiTrack) -> list[_Job]:
+def _image_jobs(
+    drive: Path, camera: int, options: KittiBagOptions, report: KittiBagReport, track: KittiTrack
+) -> list[_Job]:
     calibration = read_camera(drive.parent / FILE_NAME, camera)
     place = baseline(drive.parent, camera)
-    return [(int(stamp), partial(_write_image, camera, calibration, place, options, report, file))
-            for file, stamp in zip(track.files, track.stamps)]
+    return [
+        (int(stamp), partial(_write_image, camera, calibration, place, options, report, file))
+        for file, stamp in zip(track.files, track.stamps)
+    ]
 
 
-def _write_image(camera: int, calibration: KittiCamera, place: float, options: KittiBagOptions,
-                 report: KittiBagReport, file: Path, bag: CameraBagWriter, stamp: int) -> None:
+def _write_image(
+    camera: int,
+    calibration: KittiCamera,
+    place: float,
+    options: KittiBagOptions,
+    report: KittiBagReport,
+    file: Path,
+    bag: CameraBagWriter,
+    stamp: int,
+) -> None:
     pixels = read_image(file)
     if pixels.shape[:2] != calibration.size:
         raise ValueError(
             f"Image '{file}' is {pixels.shape[1]}x{pixels.shape[0]}, but {FILE_NAME} of its day "
             f'says {calibration.size[1]}x{calibration.size[0]}. Use the rectified (sync) images '
-            'and the calibration of that day.')
+            'and the calibration of that day.'
+        )
     frame, topic = optical_frame(camera), image_topic(camera, options.images)
     K = calibration.K
     P = np.hstack([K, [[-K[0, 0] * place], [0], [0]]])
     bag.write_camera_info(info_topic(camera), stamp, frame, calibration.size, K, D=[0.0] * 5, P=P)
     is_gray = bool((pixels == pixels[..., :1]).all())
     if options.images == 'raw':
-        bag.write_image(topic, stamp, frame, 'mono8' if is_gray else 'rgb8',
-                        pixels[..., 0] if is_gray else pixels)
+        bag.write_image(
+            topic,
+            stamp,
+            frame,
+            'mono8' if is_gray else 'rgb8',
+            pixels[..., 0] if is_gray else pixels,
+        )
     else:
         data = _encoded(file, pixels, options.images)
         bag.write_compressed(topic, stamp, frame, options.images, data)
@@ -224,41 +253,64 @@ def _base_pose(record: OxtsRecord, origin: OxtsRecord) -> NDArray[np.float64]:
     return np.asarray(unit_pose(record, origin) @ inverse_rigid(BASE_FROM_IMU))
 
 
-def _write_odometry(bag: CameraBagWriter, stamp: int, record: OxtsRecord,
-                    pose: NDArray[np.float64]) -> None:
+def _write_odometry(
+    bag: CameraBagWriter, stamp: int, record: OxtsRecord, pose: NDArray[np.float64]
+) -> None:
     """Write where base_link is in odom, and how it moves in its own axes."""
     lever = inverse_rigid(BASE_FROM_IMU)[:3, 3]
     velocity = record.rotation.T @ record.velocity + np.cross(record.angular_velocity, lever)
-    place = bag.make('geometry_msgs/msg/Pose', position=bag.xyz('Point', pose[:3, 3]),
-                     orientation=bag.rotation(pose[:3, :3]))
-    twist = bag.make('geometry_msgs/msg/Twist', linear=bag.xyz('Vector3', velocity),
-                     angular=bag.xyz('Vector3', record.angular_velocity))
+    place = bag.make(
+        'geometry_msgs/msg/Pose',
+        position=bag.xyz('Point', pose[:3, 3]),
+        orientation=bag.rotation(pose[:3, :3]),
+    )
+    twist = bag.make(
+        'geometry_msgs/msg/Twist',
+        linear=bag.xyz('Vector3', velocity),
+        angular=bag.xyz('Vector3', record.angular_velocity),
+    )
     bag.write_message(
-        ODOM_TOPIC, 'nav_msgs/msg/Odometry', stamp, header=bag.header(stamp, ODOM),
+        ODOM_TOPIC,
+        'nav_msgs/msg/Odometry',
+        stamp,
+        header=bag.header(stamp, ODOM),
         child_frame_id=BASE,
         pose=bag.make('geometry_msgs/msg/PoseWithCovariance', pose=place, covariance=_unknown(6)),
-        twist=bag.make('geometry_msgs/msg/TwistWithCovariance', twist=twist,
-                       covariance=_unknown(6)))
+        twist=bag.make(
+            'geometry_msgs/msg/TwistWithCovariance', twist=twist, covariance=_unknown(6)
+        ),
+    )
 
 
 def _write_imu(bag: CameraBagWriter, stamp: int, record: OxtsRecord) -> None:
     bag.write_message(
-        IMU_TOPIC, 'sensor_msgs/msg/Imu', stamp, header=bag.header(stamp, IMU),
-        orientation=bag.rotation(record.rotation), orientation_covariance=_unknown(3),
+        IMU_TOPIC,
+        'sensor_msgs/msg/Imu',
+        stamp,
+        header=bag.header(stamp, IMU),
+        orientation=bag.rotation(record.rotation),
+        orientation_covariance=_unknown(3),
         angular_velocity=bag.xyz('Vector3', record.angular_velocity),
         angular_velocity_covariance=_unknown(3),
         linear_acceleration=bag.xyz('Vector3', record.acceleration),
-        linear_acceleration_covariance=_unknown(3))
+        linear_acceleration_covariance=_unknown(3),
+    )
 
 
 def _write_fix(bag: CameraBagWriter, stamp: int, record: OxtsRecord) -> None:
     has_fix, gps, approximated = 0, 1, 1
     bag.write_message(
-        FIX_TOPIC, 'sensor_msgs/msg/NavSatFix', stamp, header=bag.header(stamp, IMU),
+        FIX_TOPIC,
+        'sensor_msgs/msg/NavSatFix',
+        stamp,
+        header=bag.header(stamp, IMU),
         status=bag.make('sensor_msgs/msg/NavSatStatus', status=has_fix, service=gps),
-        latitude=record.latitude, longitude=record.longitude, altitude=record.altitude,
+        latitude=record.latitude,
+        longitude=record.longitude,
+        altitude=record.altitude,
         position_covariance=np.eye(3).ravel() * record.position_accuracy**2,
-        position_covariance_type=approximated)
+        position_covariance_type=approximated,
+    )
 
 
 def _unknown(side: int) -> NDArray[np.float64]:

@@ -29,10 +29,19 @@ class StreetData:
         hints: match stereo pairs for depth hints, as is done with images of real cameras.
     """
 
-    def __init__(self, size: tuple[int, int], offsets: Sequence[int] = (-1, 1),
-                 stereo: bool = False, frames: int = 60, seed: int = 0, spacing: int = 1,
-                 first: int = 1, known_poses: bool = False, keep: bool = True,
-                 hints: bool = False) -> None:
+    def __init__(
+        self,
+        size: tuple[int, int],
+        offsets: Sequence[int] = (-1, 1),
+        stereo: bool = False,
+        frames: int = 60,
+        seed: int = 0,
+        spacing: int = 1,
+        first: int = 1,
+        known_poses: bool = False,
+        keep: bool = True,
+        hints: bool = False,
+    ) -> None:
         self.size, self.offsets, self.stereo = size, tuple(offsets), stereo
         self.frames, self.street = frames, Street(seed)
         self.spacing, self.first, self.known_poses = spacing, first, known_poses
@@ -66,8 +75,13 @@ class StreetData:
             sources.append(Source(image, 0, partner_from_target, BASELINE))
             if self.hints:
                 hint = stereo_hint(target.image, image, float(target.K[0, 0]), -BASELINE)
-        sample = TrainingSample(target.image, tuple(sources), target.K,
-                                f'street {self.street.seed} frame {number}', hint)
+        sample = TrainingSample(
+            target.image,
+            tuple(sources),
+            target.K,
+            f'street {self.street.seed} frame {number}',
+            hint,
+        )
         if self._kept is not None:
             self._kept[index] = sample
         return sample
@@ -75,8 +89,12 @@ class StreetData:
     def _neighbour(self, number: int, offset: int) -> Source:
         frame = render_frame(self.street, street_pose(number + offset), self.size)
         source_from_target = self.motion(number, offset)
-        return Source(frame.image, offset, source_from_target if self.known_poses else None,
-                      float(np.linalg.norm(source_from_target[:3, 3])))
+        return Source(
+            frame.image,
+            offset,
+            source_from_target if self.known_poses else None,
+            float(np.linalg.norm(source_from_target[:3, 3])),
+        )
 
     def motion(self, number: int, offset: int) -> Matrix:
         """Return the exact source_from_target (4, 4) of a frame's neighbour."""

@@ -84,8 +84,9 @@ def street_images(count: int, size: tuple[int, int]) -> list[NDArray[np.uint8]]:
     return [render_frame(Street(), 7 * index, size).image for index in range(count)]
 
 
-def render_frame(street: Street, view: int | Matrix, size: tuple[int, int] = (192, 640),
-                 K: Matrix | None = None) -> StreetFrame:
+def render_frame(
+    street: Street, view: int | Matrix, size: tuple[int, int] = (192, 640), K: Matrix | None = None
+) -> StreetFrame:
     """Render what a camera sees.
 
     Args:
@@ -117,8 +118,9 @@ def _rays(steps: Matrix, size: tuple[int, int]) -> tuple[Rays, Rays]:
     return rays.astype(np.float32), (1 / rays).astype(np.float32)
 
 
-def _visible(surfaces: Surfaces, pose: Matrix, K: Matrix,
-             size: tuple[int, int]) -> tuple[Surfaces, NDArray[np.int64]]:
+def _visible(
+    surfaces: Surfaces, pose: Matrix, K: Matrix, size: tuple[int, int]
+) -> tuple[Surfaces, NDArray[np.int64]]:
     """Drop faces that look away or lie outside the view.
 
     Returns:
@@ -134,15 +136,18 @@ def _visible(surfaces: Surfaces, pose: Matrix, K: Matrix,
     for axis, limit in ((1, size[0]), (0, size[1])):
         first = np.where(in_front, pixels[..., axis], np.inf).min(axis=1)
         last = np.where(in_front, pixels[..., axis], -np.inf).max(axis=1)
-        bounds += [np.clip(np.ceil(first - 0.01), 0, limit),
-                   np.clip(np.floor(last + 0.01), -1, limit - 1)]
+        bounds += [
+            np.clip(np.ceil(first - 0.01), 0, limit),
+            np.clip(np.floor(last + 0.01), -1, limit - 1),
+        ]
     rectangles = np.stack(bounds, axis=1)
     seen = (rectangles[:, 0] <= rectangles[:, 1]) & (rectangles[:, 2] <= rectangles[:, 3])
     return surfaces[seen], rectangles[seen].astype(np.int64)
 
 
-def _projected_corners(surfaces: Surfaces, pose: Matrix,
-                       K: Matrix) -> tuple[Matrix, NDArray[np.bool_]]:
+def _projected_corners(
+    surfaces: Surfaces, pose: Matrix, K: Matrix
+) -> tuple[Matrix, NDArray[np.bool_]]:
     """Project the corners of every surface's box, and where its edges cross the near plane."""
     pick = (np.arange(8)[:, None] >> np.arange(3) & 1).astype(bool)
     corners = np.where(pick, surfaces['high'][:, None], surfaces['low'][:, None])
@@ -157,8 +162,9 @@ def _projected_corners(surfaces: Surfaces, pose: Matrix,
     return pixels[..., :2] / pixels[..., 2:], in_front
 
 
-def _cast(surfaces: Surfaces, rectangles: NDArray[np.int64], rays: Rays, inverse: Rays,
-          origin: Matrix) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+def _cast(
+    surfaces: Surfaces, rectangles: NDArray[np.int64], rays: Rays, inverse: Rays, origin: Matrix
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Return depth [m] and index of the nearest surface, both (H, W); inf and -1 in the sky."""
     depth = np.full(rays.shape[1:], np.inf, np.float32)
     hit = np.full(rays.shape[1:], -1, np.int32)
@@ -166,8 +172,8 @@ def _cast(surfaces: Surfaces, rectangles: NDArray[np.int64], rays: Rays, inverse
     highs = (surfaces['high'] - origin).astype(np.float32)
     shapes, axes = surfaces['shape'].tolist(), surfaces['axis'].tolist()
     for index, (top, bottom, left, right) in enumerate(rectangles.tolist()):
-        window = np.s_[top:bottom + 1, left:right + 1]
-        part = rays[:, top:bottom + 1, left:right + 1]
+        window = np.s_[top : bottom + 1, left : right + 1]
+        part = rays[:, top : bottom + 1, left : right + 1]
         if shapes[index] == BALL:
             distance, inside = _meet_ball(part, lows[index], highs[index])
         else:
@@ -181,8 +187,14 @@ def _cast(surfaces: Surfaces, rectangles: NDArray[np.int64], rays: Rays, inverse
     return depth, hit
 
 
-def _inside(rays: Rays, distance: NDArray[np.float32], axis: int, low: NDArray[np.float32],
-            high: NDArray[np.float32], is_disc: bool) -> NDArray[np.bool_]:
+def _inside(
+    rays: Rays,
+    distance: NDArray[np.float32],
+    axis: int,
+    low: NDArray[np.float32],
+    high: NDArray[np.float32],
+    is_disc: bool,
+) -> NDArray[np.bool_]:
     first, second = (other for other in range(3) if other != axis)
     u, v = distance * rays[first], distance * rays[second]
     if is_disc:
@@ -192,8 +204,9 @@ def _inside(rays: Rays, distance: NDArray[np.float32], axis: int, low: NDArray[n
     return np.asarray(inside & (v >= low[second]) & (v <= high[second]))
 
 
-def _meet_ball(rays: Rays, low: NDArray[np.float32],
-               high: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _meet_ball(
+    rays: Rays, low: NDArray[np.float32], high: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     centre, radius = (low + high) / 2, (high[0] - low[0]) / 2
     squared = np.einsum('ihw,ihw->hw', rays, rays)
     along = np.einsum('ihw,i->hw', rays, centre)

@@ -12,17 +12,19 @@ from numpy.typing import NDArray
 SKY, ROAD, PAVEMENT, GRASS, FACADE, PLAIN, FOLIAGE, SHADOW = range(8)
 RECTANGLE, DISC, BALL = range(3)
 
-SURFACE = np.dtype([
-    ('shape', 'i4'),
-    ('axis', 'i4'),  # of the normal: 0 x, 1 y, 2 z
-    ('sign', 'f4'),  # of the outward normal along that axis
-    ('low', 'f8', 3),
-    ('high', 'f8', 3),
-    ('anchor', 'f8', 3),  # origin of the texture [m]
-    ('material', 'i4'),
-    ('colour', 'f4', 3),
-    ('shift', 'f4'),  # moves the noise, so that no two surfaces wear the same stains [m]
-])
+SURFACE = np.dtype(
+    [
+        ('shape', 'i4'),
+        ('axis', 'i4'),  # of the normal: 0 x, 1 y, 2 z
+        ('sign', 'f4'),  # of the outward normal along that axis
+        ('low', 'f8', 3),
+        ('high', 'f8', 3),
+        ('anchor', 'f8', 3),  # origin of the texture [m]
+        ('material', 'i4'),
+        ('colour', 'f4', 3),
+        ('shift', 'f4'),  # moves the noise, so that no two surfaces wear the same stains [m]
+    ]
+)
 
 SEGMENT_LENGTH = 14.4
 BAY, STOREY = 2.4, 3.0
@@ -31,10 +33,25 @@ PAVEMENT_HEIGHT = 0.14
 TEXTURE_PERIOD = 1024.0
 VIEW_BEHIND, VIEW_AHEAD, GROUND_AHEAD = 20.0, 220.0, 2000.0
 
-_WALLS = ((178, 96, 74), (214, 196, 160), (196, 150, 104), (168, 172, 176), (206, 168, 148),
-          (150, 120, 100), (222, 214, 200), (132, 148, 160))
-_PAINTS = ((168, 32, 32), (36, 66, 128), (224, 224, 224), (44, 46, 50), (128, 132, 138),
-           (28, 92, 70), (206, 166, 46))
+_WALLS = (
+    (178, 96, 74),
+    (214, 196, 160),
+    (196, 150, 104),
+    (168, 172, 176),
+    (206, 168, 148),
+    (150, 120, 100),
+    (222, 214, 200),
+    (132, 148, 160),
+)
+_PAINTS = (
+    (168, 32, 32),
+    (36, 66, 128),
+    (224, 224, 224),
+    (44, 46, 50),
+    (128, 132, 138),
+    (28, 92, 70),
+    (206, 166, 46),
+)
 _LEAVES = ((66, 104, 44), (88, 118, 48), (58, 92, 58), (126, 122, 50))
 _GLASS, _RUBBER, _STEEL = (46, 58, 70), (30, 30, 32), (86, 92, 94)
 _TILES, _BINS = (116, 62, 52), ((150, 112, 70), (60, 92, 66), (96, 100, 106))
@@ -51,9 +68,17 @@ def surfaces_around(seed: int, z: float) -> Surfaces:
     return np.concatenate([_ground(z), *segments])
 
 
-def _surface(shape: int, axis: int, sign: float, low: Vector, high: Vector, material: int,
-             colour: Vector, anchor: Vector | None = None,
-             shift: float | None = None) -> Surfaces:
+def _surface(
+    shape: int,
+    axis: int,
+    sign: float,
+    low: Vector,
+    high: Vector,
+    material: int,
+    colour: Vector,
+    anchor: Vector | None = None,
+    shift: float | None = None,
+) -> Surfaces:
     anchor = low if anchor is None else anchor
     if shift is None:
         shift = (37.7 * axis + 11.3 * sign + 3.1 * low[0] + 1.7 * low[2]) % TEXTURE_PERIOD
@@ -81,9 +106,12 @@ def _ground(z: float) -> Surfaces:
     paving, grass, stone = (164, 158, 150), (104, 116, 66), (176, 172, 166)
     faces = []
     for left, right, y, material, colour in (
-            (-edge, edge, 0.0, ROAD, (92, 92, 96)),
-            (edge, fence, kerb, PAVEMENT, paving), (-fence, -edge, kerb, PAVEMENT, paving),
-            (fence, 900.0, kerb, GRASS, grass), (-900.0, -fence, kerb, GRASS, grass)):
+        (-edge, edge, 0.0, ROAD, (92, 92, 96)),
+        (edge, fence, kerb, PAVEMENT, paving),
+        (-fence, -edge, kerb, PAVEMENT, paving),
+        (fence, 900.0, kerb, GRASS, grass),
+        (-900.0, -fence, kerb, GRASS, grass),
+    ):
         low, high = (left, y, start), (right, y, end)
         faces.append(_surface(RECTANGLE, 1, -1.0, low, high, material, colour, anchor, 0.0))
     for side in (-1.0, 1.0):
@@ -137,8 +165,9 @@ def _house(random: np.random.Generator, side: float, z: float) -> list[Surfaces]
     return faces
 
 
-def _street_furniture(random: np.random.Generator, side: float, z: float,
-                      index: int) -> list[Surfaces]:
+def _street_furniture(
+    random: np.random.Generator, side: float, z: float, index: int
+) -> list[Surfaces]:
     faces: list[Surfaces] = []
     if (index + int(side > 0)) % 2:
         faces += _lamp(side, z + 1.0)

@@ -27,18 +27,32 @@ Array = NDArray[np.floating[Any]]
 # TEXTURE_PERIOD must be a multiple of lattice size * wavelength.
 _WAVELENGTHS = (4.0, 1.0, 0.5, 0.25, 0.125, 0.0625)  # [m]
 _LATTICE = 256
-_NOISE_AMPLITUDE = {ROAD: 0.16, PAVEMENT: 0.16, GRASS: 0.3, FACADE: 0.13, PLAIN: 0.06,
-                    FOLIAGE: 0.5, SHADOW: 0.1}
+_NOISE_AMPLITUDE = {
+    ROAD: 0.16,
+    PAVEMENT: 0.16,
+    GRASS: 0.3,
+    FACADE: 0.13,
+    PLAIN: 0.06,
+    FOLIAGE: 0.5,
+    SHADOW: 0.1,
+}
 # The sun stands high behind the camera's right shoulder.
 _LIGHT = {(0, -1): 0.98, (0, 1): 0.7, (1, -1): 1.08, (1, 1): 0.5, (2, -1): 0.84, (2, 1): 0.74}
 _ZENITH, _HORIZON, _CLOUD = (92, 142, 206), (206, 218, 228), (244, 244, 242)
 _HAZE_DISTANCE = 260.0  # [m]
-_WINDOW_PANES = np.array([(58, 74, 92), (82, 98, 112), (44, 54, 64), (150, 140, 116)],
-                         np.float32).T.copy()
+_WINDOW_PANES = np.array(
+    [(58, 74, 92), (82, 98, 112), (44, 54, 64), (150, 140, 116)], np.float32
+).T.copy()
 
 
-def shade(surfaces: Surfaces, hit: NDArray[np.int32], depth: Array, rays: Array,
-          steps: NDArray[np.float64], origin: NDArray[np.float64]) -> NDArray[np.uint8]:
+def shade(
+    surfaces: Surfaces,
+    hit: NDArray[np.int32],
+    depth: Array,
+    rays: Array,
+    steps: NDArray[np.float64],
+    origin: NDArray[np.float64],
+) -> NDArray[np.uint8]:
     """Colour every pixel.
 
     Args:
@@ -56,15 +70,27 @@ def shade(surfaces: Surfaces, hit: NDArray[np.int32], depth: Array, rays: Array,
     directions, index = rays.reshape(3, -1), hit.ravel()
     sky, solid = np.flatnonzero(index < 0), np.flatnonzero(index >= 0)
     planes[:, sky] = _sky(directions.take(sky, axis=1))
-    planes[:, solid] = _solid(surfaces, index.take(solid), depth.ravel().take(solid),
-                              directions.take(solid, axis=1), steps, origin)
+    planes[:, solid] = _solid(
+        surfaces,
+        index.take(solid),
+        depth.ravel().take(solid),
+        directions.take(solid, axis=1),
+        steps,
+        origin,
+    )
     np.clip(planes, 0, 255, out=planes)
     planes += 0.5
     return np.ascontiguousarray(planes.astype(np.uint8).T).reshape(*hit.shape, 3)
 
 
-def _solid(surfaces: Surfaces, index: NDArray[np.int32], distance: Array, rays: Array,
-           steps: NDArray[np.float64], origin: NDArray[np.float64]) -> Array:
+def _solid(
+    surfaces: Surfaces,
+    index: NDArray[np.int32],
+    distance: Array,
+    rays: Array,
+    steps: NDArray[np.float64],
+    origin: NDArray[np.float64],
+) -> Array:
     """Return the colours (3, N) where rays (3, N) meet surfaces at a distance (N,)."""
     u, v, blur_u, blur_v = _texture_coordinates(surfaces, index, distance, rays, steps, origin)
     shift = surfaces['shift'].take(index)
@@ -90,14 +116,22 @@ def _sky(rays: Array) -> Array:
     reach = 6.0 / np.maximum(height, 0.03) / length
     cloud = _fractal_noise(x * reach, z * reach, np.full_like(x, 0.4))
     cloud = np.clip(cloud * 1.6 - 0.1, 0, 1) * np.clip(height * 6, 0, 0.8)
-    clear = _blend(np.repeat(np.array(_HORIZON, np.float32)[:, None], x.size, axis=1),
-                   np.sqrt(height), _ZENITH)
+    clear = _blend(
+        np.repeat(np.array(_HORIZON, np.float32)[:, None], x.size, axis=1),
+        np.sqrt(height),
+        _ZENITH,
+    )
     return _blend(clear, cloud, _CLOUD)
 
 
-def _texture_coordinates(surfaces: Surfaces, index: NDArray[np.int32], distance: Array,
-                         rays: Array, steps: NDArray[np.float64], origin: NDArray[np.float64],
-                         ) -> tuple[Array, Array, Array, Array]:
+def _texture_coordinates(
+    surfaces: Surfaces,
+    index: NDArray[np.int32],
+    distance: Array,
+    rays: Array,
+    steps: NDArray[np.float64],
+    origin: NDArray[np.float64],
+) -> tuple[Array, Array, Array, Array]:
     """Return position on the surface and size of a pixel there, along both texture axes [m]."""
     axis = surfaces['axis'].take(index)
     sideways, flat = axis == 0, axis == 1
@@ -190,8 +224,9 @@ def _paint_slabs(colour: Array, x: Array, z: Array, blur_x: Array, blur_z: Array
     return _blend(colour, 0.5 * joints, (84, 80, 76))
 
 
-def _paint_windows(colour: Array, along: Array, down: Array, blur_u: Array,
-                   blur_v: Array) -> Array:
+def _paint_windows(
+    colour: Array, along: Array, down: Array, blur_u: Array, blur_v: Array
+) -> Array:
     up = -down
     frame = _pulse(along, BAY, 0.5, 1.4, blur_u) * _pulse(up, STOREY, 0.8, 1.75, blur_v)
     half = _pulse(along, BAY, 0.6, 0.56, blur_u) + _pulse(along, BAY, 1.24, 0.56, blur_u)

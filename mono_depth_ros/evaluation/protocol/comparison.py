@@ -20,7 +20,8 @@ MEDIAN_SCALED = 'median_scaled'
 
 _CARD_METRIC = re.compile(
     rf'((?P<split>.+)_)?(?P<metric>{"|".join(METRICS)})(_(?P<scaling>{MEDIAN_SCALED}|unscaled))?'
-    r'(_of_(?P<reference>.+))?')
+    r'(_of_(?P<reference>.+))?'
+)
 
 
 class Timing(NamedTuple):
@@ -90,44 +91,77 @@ def card_lines(card: ModelCard, timing: Timing | None) -> list[ComparisonLine]:
         ValueError: the card is untrained, or states no metric of the field.
     """
     if not card.is_trained:
-        raise ValueError(f'{card.source}: the card is untrained and has no accuracy to compare. '
-                         'Leave it out, or train it.')
+        raise ValueError(
+            f'{card.source}: the card is untrained and has no accuracy to compare. '
+            'Leave it out, or train it.'
+        )
     found = _card_metrics(card)
     if not found:
-        raise ValueError(f"{card.source}: 'metrics' has none of {', '.join(METRICS)}. Measure the "
-                         'card with evaluate_depth and write them, such as {abs_rel: 0.106}.')
+        raise ValueError(
+            f"{card.source}: 'metrics' has none of {', '.join(METRICS)}. Measure the "
+            'card with evaluate_depth and write them, such as {abs_rel: 0.106}.'
+        )
     base = _measured(load_network(card), timing, card.network, 'card', card.name, card.input_size)
     return [_card_line(base, *place, metrics) for place, metrics in found.items()]
 
 
-def _card_line(base: ComparisonLine, split: str | None, scaling: str, reference: str | None,
-               metrics: Mapping[str, float | None]) -> ComparisonLine:
+def _card_line(
+    base: ComparisonLine,
+    split: str | None,
+    scaling: str,
+    reference: str | None,
+    metrics: Mapping[str, float | None],
+) -> ComparisonLine:
     line = replace(base, data=split, scaling=scaling, metrics=metrics)
     if reference is None:
         return line
-    return replace(line, kind='reference', source=reference, parameters_m=None,
-                   operations_g=None, wall_ms=None, cpu_ms=None)
+    return replace(
+        line,
+        kind='reference',
+        source=reference,
+        parameters_m=None,
+        operations_g=None,
+        wall_ms=None,
+        cpu_ms=None,
+    )
 
 
 def _published_line(rows: Sequence[PublishedResult]) -> ComparisonLine:
     first = rows[0]
     return ComparisonLine(
-        network=first.network, kind='published',
-        source=', '.join(f'{row.paper} {row.table}' for row in rows), size=SIZE,
-        parameters_m=first.parameters_m, operations_g=first.flops_g, data=first.data_set,
-        scaling=MEDIAN_SCALED, metrics=first.metrics,
-        notes=tuple(dict.fromkeys(note for row in rows for note in row.notes)))
+        network=first.network,
+        kind='published',
+        source=', '.join(f'{row.paper} {row.table}' for row in rows),
+        size=SIZE,
+        parameters_m=first.parameters_m,
+        operations_g=first.flops_g,
+        data=first.data_set,
+        scaling=MEDIAN_SCALED,
+        metrics=first.metrics,
+        notes=tuple(dict.fromkeys(note for row in rows for note in row.notes)),
+    )
 
 
-def _measured(network: DepthNetwork, timing: Timing | None, name: str, kind: str, source: str,
-              size: tuple[int, int]) -> ComparisonLine:
+def _measured(
+    network: DepthNetwork,
+    timing: Timing | None,
+    name: str,
+    kind: str,
+    source: str,
+    size: tuple[int, int],
+) -> ComparisonLine:
     deployed = network.deploy()
     latency: Latency | None = measure_latency(deployed, size, *timing) if timing else None
     return ComparisonLine(
-        network=name, kind=kind, source=source, size=size,
+        network=name,
+        kind=kind,
+        source=source,
+        size=size,
         parameters_m=count_parameters(deployed) / 1e6,
         operations_g=count_conv_macs(deployed, size) / 1e9,
-        wall_ms=latency.wall_ms if latency else None, cpu_ms=latency.cpu_ms if latency else None)
+        wall_ms=latency.wall_ms if latency else None,
+        cpu_ms=latency.cpu_ms if latency else None,
+    )
 
 
 def _card_metrics(

@@ -37,8 +37,9 @@ class DdadFrames:
 
     rules = RULES
 
-    def __init__(self, path: str | Path, cameras: Sequence[str] = ('CAMERA_01',),
-                 split: str = 'val') -> None:
+    def __init__(
+        self, path: str | Path, cameras: Sequence[str] = ('CAMERA_01',), split: str = 'val'
+    ) -> None:
         self._frames = lidar_frames(path, cameras, split)
         self.names = [frame.name for frame, _ in self._frames]
 
@@ -51,13 +52,15 @@ class DdadFrames:
         """
         frame, scan = self._frames[index]
         camera_from_scanner = inverse_rigid(frame.world_from_sensor) @ scan.world_from_sensor
-        depth = draw_points(read_points(scan.path), camera_from_scanner,
-                            frame.K - _PIXEL_MIDDLE, frame.size)
+        depth = draw_points(
+            read_points(scan.path), camera_from_scanner, frame.K - _PIXEL_MIDDLE, frame.size
+        )
         mask = (depth > LIMITS[0]) & (depth < LIMITS[1])
         if not mask.any():
             raise ValueError(
                 f"Frame '{frame.name}' has no point of '{scan.path}' in view within "
-                f'{LIMITS[1]:g} m: check the poses of the scene.')
+                f'{LIMITS[1]:g} m: check the poses of the scene.'
+            )
         return Frame(frame.name, read_dgp_image(frame), frame.K, depth, mask)
 
     def read_image(self, index: int) -> Image:

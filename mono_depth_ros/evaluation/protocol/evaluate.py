@@ -179,7 +179,7 @@ def evaluate_frames(
             found[index] = earlier[name]
     steps = _Steps(frames, predict, depth_factor, flip, skip_broken)
     todo = [index for index in range(len(frames.names)) if index not in found]
-    batches = [todo[start:start + batch_size] for start in range(0, len(todo), batch_size)]
+    batches = [todo[start : start + batch_size] for start in range(0, len(todo), batch_size)]
     with _workers(workers) as pool:
         results = chain.from_iterable(_map_ahead(pool, steps, batches, workers))
         for result, index in zip(results, todo):
@@ -191,8 +191,9 @@ def evaluate_frames(
                 on_image(result)
     if not found:
         raise ValueError(f'All {len(skipped)} frames were skipped. The first: {skipped[0].reason}')
-    return EvaluationResult(frames.rules, tuple(found[index] for index in sorted(found)),
-                            tuple(skipped.values()))
+    return EvaluationResult(
+        frames.rules, tuple(found[index] for index in sorted(found)), tuple(skipped.values())
+    )
 
 
 def compare(
@@ -216,8 +217,10 @@ def compare(
     enlarged = enlarge(inverse_depth, frame.depth.shape, frame.name)
     depth = np.zeros(enlarged.shape)  # where nothing is compared
     depth[frame.mask] = factor / enlarged[frame.mask].astype(np.float64)
-    return ImageResult(frame.name, compare_depth(
-        depth, frame.depth, frame.mask, limits=rules.limits, ranges=rules.ranges))
+    return ImageResult(
+        frame.name,
+        compare_depth(depth, frame.depth, frame.mask, limits=rules.limits, ranges=rules.ranges),
+    )
 
 
 def enlarge(inverse_depth: Array, size: Sequence[int], name: str) -> Array:
@@ -296,8 +299,10 @@ class _Steps:
         read = [self._read(index) for index in indices]
         frames = [frame for frame in read if isinstance(frame, Frame)]
         predictions = iter(self._predict(frames))
-        return [item if isinstance(item, Skipped) else self._compare(item, next(predictions))
-                for item in read]
+        return [
+            item if isinstance(item, Skipped) else self._compare(item, next(predictions))
+            for item in read
+        ]
 
     def _read(self, index: int) -> Frame | Skipped:
         """Read a frame and prepare its image, which takes the place of the large one."""
@@ -339,8 +344,9 @@ def _workers(count: int) -> Iterator[ThreadPoolExecutor]:
     """Give a pool of threads among which PyTorch's threads are shared out."""
     before = torch.get_num_threads()
     try:
-        with ThreadPoolExecutor(count, initializer=torch.set_num_threads,
-                                initargs=(max(1, before // count),)) as pool:
+        with ThreadPoolExecutor(
+            count, initializer=torch.set_num_threads, initargs=(max(1, before // count),)
+        ) as pool:
             yield pool
     finally:
         torch.set_num_threads(before)

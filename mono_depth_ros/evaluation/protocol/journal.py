@@ -54,7 +54,7 @@ class Journal:
 
     def _read(self, subject: Mapping[str, Any]) -> None:
         text = self._path.read_text(encoding='utf-8', errors='replace')
-        whole = text[:text.rfind('\n') + 1]
+        whole = text[: text.rfind('\n') + 1]
         if whole != text:  # a kill came while the last line was written
             self._path.write_text(whole, encoding='utf-8')
         lines = whole.splitlines() or [_line({'subject': subject})]
@@ -77,8 +77,9 @@ class Journal:
     def _check(self, found: Mapping[str, Any], subject: Mapping[str, Any]) -> None:
         differing = [key for key in {**subject, **found} if found.get(key) != subject.get(key)]
         if differing:
-            differences = ', '.join(f'{key} {found.get(key)!r} there and {subject.get(key)!r} now'
-                                    for key in differing)
+            differences = ', '.join(
+                f'{key} {found.get(key)!r} there and {subject.get(key)!r} now' for key in differing
+            )
             raise ValueError(
                 f"'{self._path}' is of another evaluation: {differences}. Choose another folder, "
                 'or begin afresh (--afresh).'
@@ -104,14 +105,20 @@ def _numbers(values: Mapping[str, float]) -> dict[str, float | None]:
 
 def _entry_of(result: ImageResult) -> dict[str, Any]:
     comparison = result.comparison
-    return {'name': result.name, 'pixels': comparison.pixels, 'missing': comparison.missing,
-            'scale': comparison.scale} | {way: plain(getattr(comparison, way)) for way in WAYS}
+    return {
+        'name': result.name,
+        'pixels': comparison.pixels,
+        'missing': comparison.missing,
+        'scale': comparison.scale,
+    } | {way: plain(getattr(comparison, way)) for way in WAYS}
 
 
 def _result_of(entry: Mapping[str, Any]) -> ImageResult:
     scaled, unscaled = (_metrics_of(entry[way]) for way in WAYS)
-    return ImageResult(entry['name'], FrameComparison(
-        entry['pixels'], entry['missing'], entry['scale'], scaled, unscaled))
+    return ImageResult(
+        entry['name'],
+        FrameComparison(entry['pixels'], entry['missing'], entry['scale'], scaled, unscaled),
+    )
 
 
 def _subject_of(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,14 +127,16 @@ def _subject_of(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _metrics_of(values: Mapping[str, Any]) -> FrameMetrics:
     return FrameMetrics(
-        _errors_of(values), _number(values['silog']), _number(values['boundary_f1']),
-        tuple(_range_of(part) for part in values['ranges']))
+        _errors_of(values),
+        _number(values['silog']),
+        _number(values['boundary_f1']),
+        tuple(_range_of(part) for part in values['ranges']),
+    )
 
 
 def _range_of(values: Mapping[str, Any]) -> RangeMetrics:
     nearest, farthest = values['range']
-    return RangeMetrics(
-        nearest, farthest, values['pixels'], values['frames'], _errors_of(values))
+    return RangeMetrics(nearest, farthest, values['pixels'], values['frames'], _errors_of(values))
 
 
 def _errors_of(values: Mapping[str, Any]) -> DepthMetrics:

@@ -20,12 +20,34 @@ METRICS = DepthMetrics._fields
 
 _FILE = Path(__file__).with_name('published.yaml')
 # A figure outside was mistyped, or is in another unit.
-_HIGHEST = {'abs_rel': 1.0, 'sq_rel': 10.0, 'rmse': 20.0, 'rmse_log': 1.0, 'a1': 1.0, 'a2': 1.0,
-            'a3': 1.0, 'parameters_m': 500.0, 'flops_g': 1000.0, 'fps': 10_000.0}
+_HIGHEST = {
+    'abs_rel': 1.0,
+    'sq_rel': 10.0,
+    'rmse': 20.0,
+    'rmse_log': 1.0,
+    'a1': 1.0,
+    'a2': 1.0,
+    'a3': 1.0,
+    'parameters_m': 500.0,
+    'flops_g': 1000.0,
+    'fps': 10_000.0,
+}
 _HEAD = ('papers', 'notes', 'tables')
 _TABLE = ('paper', 'table', 'data_set', 'notes', 'rows')
-_ROW = ('row', 'network', 'variant', 'training_data', 'size', 'supervision', 'post_processing',
-        'parameters_m', 'flops_g', 'fps', 'metrics', 'notes')
+_ROW = (
+    'row',
+    'network',
+    'variant',
+    'training_data',
+    'size',
+    'supervision',
+    'post_processing',
+    'parameters_m',
+    'flops_g',
+    'fps',
+    'metrics',
+    'notes',
+)
 
 
 @dataclass(frozen=True)
@@ -107,13 +129,16 @@ def load_published(path: str | Path | None = None) -> list[PublishedResult]:
     """
     path = _FILE if path is None else Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"Published results '{path}' do not exist; expected a YAML file "
-                                "like the package's published.yaml.")
+        raise FileNotFoundError(
+            f"Published results '{path}' do not exist; expected a YAML file "
+            "like the package's published.yaml."
+        )
     try:
         file = yaml.safe_load(path.read_text(encoding='utf-8'))
         _check_keys(file, _HEAD, _HEAD)
-        return [result for table in _list('tables', file['tables'])
-                for result in _results(table, file)]
+        return [
+            result for table in _list('tables', file['tables']) for result in _results(table, file)
+        ]
     except (yaml.YAMLError, ValueError) as error:
         raise ValueError(f'{path}: {error}') from error
 
@@ -125,16 +150,21 @@ def comparable(results: Sequence[PublishedResult], network: str) -> list[Publish
     test frames at 192x640 without post-processing.
     """
     return [
-        result for result in results
-        if result.network == network and result.data_set == 'kitti_eigen'
-        and result.size == (192, 640) and result.supervision == 'M'
+        result
+        for result in results
+        if result.network == network
+        and result.data_set == 'kitti_eigen'
+        and result.size == (192, 640)
+        and result.supervision == 'M'
         and result.training_data in (None, 'K')
-        and result.variant is None and result.post_processing is None
+        and result.variant is None
+        and result.post_processing is None
     ]
 
 
-def printed_for(results: Sequence[PublishedResult], network: str, data_set: str,
-                size: tuple[int, int]) -> dict[str, PublishedResult]:
+def printed_for(
+    results: Sequence[PublishedResult], network: str, data_set: str, size: tuple[int, int]
+) -> dict[str, PublishedResult]:
     """Return the rows of a network as proposed on a data set, by a short label.
 
     Args:
@@ -148,10 +178,17 @@ def printed_for(results: Sequence[PublishedResult], network: str, data_set: str,
     """
     rows: dict[str, PublishedResult] = {}
     for result in results:
-        if ((result.network, result.data_set, result.size) == (network, data_set, size)
-                and result.variant is None):
-            words = (f'{result.paper} prints', result.supervision, result.training_data,
-                     result.post_processing)
+        if (result.network, result.data_set, result.size) == (
+            network,
+            data_set,
+            size,
+        ) and result.variant is None:
+            words = (
+                f'{result.paper} prints',
+                result.supervision,
+                result.training_data,
+                result.post_processing,
+            )
             rows.setdefault(' '.join(word for word in words if word), result)
     return rows
 
@@ -159,7 +196,7 @@ def printed_for(results: Sequence[PublishedResult], network: str, data_set: str,
 def _results(table: Any, file: Mapping[str, Any]) -> Iterator[PublishedResult]:
     """Build the results of one table, naming table and row where one is wrong."""
     _check_keys(table, _TABLE, ('paper', 'table', 'data_set', 'rows'))
-    where = f"{table['paper']}, table {table['table']}"
+    where = f'{table["paper"]}, table {table["table"]}'
     for row in _list('rows', table['rows']):
         label = row.get('row') if isinstance(row, dict) else row
         try:
@@ -174,16 +211,24 @@ def _result(row: Any, table: Mapping[str, Any], file: Mapping[str, Any]) -> Publ
     _check_known('network', row['network'], list_networks())
     values = row.get('metrics', [None] * len(METRICS))
     if not isinstance(values, list) or len(values) != len(METRICS):
-        raise ValueError(f"'metrics' is {values!r}; expected {len(METRICS)} values in the order "
-                         f'{", ".join(METRICS)}, null where a figure is not printed.')
+        raise ValueError(
+            f"'metrics' is {values!r}; expected {len(METRICS)} values in the order "
+            f'{", ".join(METRICS)}, null where a figure is not printed.'
+        )
     notes = table.get('notes', []), row.get('notes', [])
     for texts in notes:
         _check_texts('notes', texts)
     plain = {key: row[key] for key in row if key not in ('size', 'metrics', 'notes')}
     return PublishedResult(
-        paper=table['paper'], citation=file['papers'][table['paper']], table=table['table'],
-        data_set=table['data_set'], size=_size(row.get('size')),
-        notes=(*notes[0], *notes[1]), **plain, **dict(zip(METRICS, values)))
+        paper=table['paper'],
+        citation=file['papers'][table['paper']],
+        table=table['table'],
+        data_set=table['data_set'],
+        size=_size(row.get('size')),
+        notes=(*notes[0], *notes[1]),
+        **plain,
+        **dict(zip(METRICS, values)),
+    )
 
 
 def _size(value: Any) -> Any:

@@ -14,9 +14,17 @@ from mono_depth_ros.evaluation.protocol.journal import plain
 from mono_depth_ros.evaluation.protocol.published import PublishedResult
 
 # The figures in the papers' order, and what they are called there.
-COLUMNS = {'abs_rel': 'AbsRel', 'sq_rel': 'SqRel', 'rmse': 'RMSE', 'rmse_log': 'RMSElog',
-           'a1': 'd<1.25', 'a2': 'd<1.25²', 'a3': 'd<1.25³', 'silog': 'SILog',
-           'boundary_f1': 'edge F1'}
+COLUMNS = {
+    'abs_rel': 'AbsRel',
+    'sq_rel': 'SqRel',
+    'rmse': 'RMSE',
+    'rmse_log': 'RMSElog',
+    'a1': 'd<1.25',
+    'a2': 'd<1.25²',
+    'a3': 'd<1.25³',
+    'silog': 'SILog',
+    'boundary_f1': 'edge F1',
+}
 _RANGE_COLUMNS = ('abs_rel', 'rmse', 'a1')
 
 
@@ -29,8 +37,10 @@ def row_of(metrics: FrameMetrics) -> dict[str, float]:
 def published_row(result: PublishedResult) -> dict[str, float]:
     """Return what a paper prints by the same names, NaN where it prints nothing."""
     figures = result.metrics
-    return {title: math.nan if (value := figures.get(name)) is None else value
-            for name, title in COLUMNS.items()}
+    return {
+        title: math.nan if (value := figures.get(name)) is None else value
+        for name, title in COLUMNS.items()
+    }
 
 
 def range_rows(metrics: FrameMetrics) -> dict[str, dict[str, float]]:
@@ -45,12 +55,19 @@ def range_rows(metrics: FrameMetrics) -> dict[str, dict[str, float]]:
 def table(rows: Mapping[str, Mapping[str, float]], decimals: int = 3) -> list[str]:
     """Return the lines of a table in which every row has the same columns."""
     columns = list(next(iter(rows.values())))
-    cells = [['', *columns], *([title, *(_text(row[name], decimals) for name in columns)]
-                               for title, row in rows.items())]
+    cells = [
+        ['', *columns],
+        *(
+            [title, *(_text(row[name], decimals) for name in columns)]
+            for title, row in rows.items()
+        ),
+    ]
     widths = [max(len(line[place]) for line in cells) + 2 for place in range(len(columns) + 1)]
-    return [f'{line[0]:<{widths[0]}}' + ''.join(
-        f'{cell:>{max(9, width)}}' for cell, width in zip(line[1:], widths[1:]))
-        for line in cells]
+    return [
+        f'{line[0]:<{widths[0]}}'
+        + ''.join(f'{cell:>{max(9, width)}}' for cell, width in zip(line[1:], widths[1:]))
+        for line in cells
+    ]
 
 
 def as_json(result: EvaluationResult, ways: Sequence[str]) -> dict[str, Any]:
@@ -71,8 +88,12 @@ def as_json(result: EvaluationResult, ways: Sequence[str]) -> dict[str, Any]:
         'scale_spread': result.scale_spread,
         **{way: plain(result.mean(way)) for way in ways},
         'per_frame': [
-            {'name': image.name, 'pixels': image.pixels, 'missing': image.comparison.missing,
-             'scale': image.scale}
+            {
+                'name': image.name,
+                'pixels': image.pixels,
+                'missing': image.comparison.missing,
+                'scale': image.scale,
+            }
             | {way: plain(getattr(image.comparison, way)) for way in ways}
             for image in result.images
         ],
@@ -84,11 +105,17 @@ def as_csv(result: EvaluationResult, ways: Sequence[str]) -> str:
     file = io.StringIO()
     writer: csv.DictWriter[str] | None = None
     for image in result.images:
-        row: dict[str, Any] = {'name': image.name, 'pixels': image.pixels,
-                               'missing': image.comparison.missing, 'scale': image.scale}
+        row: dict[str, Any] = {
+            'name': image.name,
+            'pixels': image.pixels,
+            'missing': image.comparison.missing,
+            'scale': image.scale,
+        }
         for way in ways:
-            row |= {f'{way} {name}': '' if math.isnan(value) else value
-                    for name, value in getattr(image.comparison, way).as_row().items()}
+            row |= {
+                f'{way} {name}': '' if math.isnan(value) else value
+                for name, value in getattr(image.comparison, way).as_row().items()
+            }
         if writer is None:
             writer = csv.DictWriter(file, list(row), lineterminator='\n')
             writer.writeheader()

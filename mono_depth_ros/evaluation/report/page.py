@@ -72,13 +72,22 @@ class Report:
 
 def write_page(report: Report) -> str:
     """Return the whole page."""
-    return page.write_html(f'{report.name}: evaluation', [
-        page.head(report.name, report.state), _tiles(report), page.advice(report.advice),
-        _figures(report), _ranges(report), _scale(report.result), _course(report),
-        _frames('The worst frames', report.worst, report.ways[0]),
-        _frames('The best frames', report.best, report.ways[0]), _skipped(report.result),
-        page.section('What was evaluated', page.table(report.subject)),
-    ])
+    return page.write_html(
+        f'{report.name}: evaluation',
+        [
+            page.head(report.name, report.state),
+            _tiles(report),
+            page.advice(report.advice),
+            _figures(report),
+            _ranges(report),
+            _scale(report.result),
+            _course(report),
+            _frames('The worst frames', report.worst, report.ways[0]),
+            _frames('The best frames', report.best, report.ways[0]),
+            _skipped(report.result),
+            page.section('What was evaluated', page.table(report.subject)),
+        ],
+    )
 
 
 def worst_and_best(
@@ -129,46 +138,67 @@ def _tiles(report: Report) -> str:
     result = report.result
     metrics = result.mean(report.ways[0]).errors
     way = _TITLES[report.ways[0]]
-    return page.tiles([
-        ('Frames', f'{len(result.images)}'), (f'AbsRel, {way}', f'{metrics.abs_rel:.3f}'),
-        ('RMSE', f'{metrics.rmse:.2f} m'), ('Ratio below 1.25', f'{metrics.a1:.1%}'),
-        ('True / predicted depth', f'{result.scale:.4g}'),
-        ('Its spread', f'{result.scale_spread:.1%}'),
-    ])
+    return page.tiles(
+        [
+            ('Frames', f'{len(result.images)}'),
+            (f'AbsRel, {way}', f'{metrics.abs_rel:.3f}'),
+            ('RMSE', f'{metrics.rmse:.2f} m'),
+            ('Ratio below 1.25', f'{metrics.a1:.1%}'),
+            ('True / predicted depth', f'{result.scale:.4g}'),
+            ('Its spread', f'{result.scale_spread:.1%}'),
+        ]
+    )
 
 
 def _figures(report: Report) -> str:
     rows = {_TITLES[way]: row_of(report.result.mean(way)) for way in report.ways}
     rows |= {label: published_row(row) for label, row in report.papers.items()}
-    return page.section('Figures', page.figure_table(rows) + '<p>Means over frames. Lower is '
-                        'better up to RMSElog and for SILog, higher for the shares d&lt;1.25 and '
-                        'for the F1 score of depth edges.</p>')
+    return page.section(
+        'Figures',
+        page.figure_table(rows) + '<p>Means over frames. Lower is '
+        'better up to RMSElog and for SILog, higher for the shares d&lt;1.25 and '
+        'for the F1 score of depth edges.</p>',
+    )
 
 
 def _ranges(report: Report) -> str:
     means = {way: report.result.mean(way) for way in report.ways}
-    tables = ''.join(f'<p>{_TITLES[way]}:</p>{page.figure_table(range_rows(mean))}'
-                     for way, mean in means.items())
+    tables = ''.join(
+        f'<p>{_TITLES[way]}:</p>{page.figure_table(range_rows(mean))}'
+        for way, mean in means.items()
+    )
     parts = means[report.ways[0]].ranges
     names = [part.name for part in parts]
     charts = [
-        draw_bars(f'AbsRel by true depth, {_TITLES[report.ways[0]]}', names,
-                  [part.errors.abs_rel for part in parts]),
-        draw_bars('Share of the compared pixels by true depth', names,
-                  [part.pixels / max(1, sum(other.pixels for other in parts)) for part in parts]),
+        draw_bars(
+            f'AbsRel by true depth, {_TITLES[report.ways[0]]}',
+            names,
+            [part.errors.abs_rel for part in parts],
+        ),
+        draw_bars(
+            'Share of the compared pixels by true depth',
+            names,
+            [part.pixels / max(1, sum(other.pixels for other in parts)) for part in parts],
+        ),
     ]
     return page.section('By range of true depth', tables + page.grid(charts))
 
 
 def _scale(result: EvaluationResult) -> str:
     scales = [image.scale for image in result.images]
-    note = (f'True over predicted median depth: median {result.scale:.4g}, spread (standard '
-            f'deviation over median) {result.scale_spread:.1%}. 1 is perfect metres; the spread '
-            'is what any one fixed scale still gets wrong.')
+    note = (
+        f'True over predicted median depth: median {result.scale:.4g}, spread (standard '
+        f'deviation over median) {result.scale_spread:.1%}. 1 is perfect metres; the spread '
+        'is what any one fixed scale still gets wrong.'
+    )
     steps = list(range(1, len(scales) + 1))
-    charts = [draw_histogram('Frames by true / predicted median depth', scales),
-              draw_chart('True / predicted median depth, frame by frame',
-                         [Curve('scale', steps, scales, is_noisy=True)])]
+    charts = [
+        draw_histogram('Frames by true / predicted median depth', scales),
+        draw_chart(
+            'True / predicted median depth, frame by frame',
+            [Curve('scale', steps, scales, is_noisy=True)],
+        ),
+    ]
     return page.section('Scale', f'<p>{escape(note)}</p>{page.grid(charts)}')
 
 
@@ -176,30 +206,41 @@ def _course(report: Report) -> str:
     images, steps = report.result.images, list(range(1, len(report.result.images) + 1))
     errors = {way: [getattr(image, way).abs_rel for image in images] for way in report.ways}
     curves = [Curve(_TITLES[way], steps, values, is_noisy=True) for way, values in errors.items()]
-    charts = [draw_histogram(f'Frames by AbsRel, {_TITLES[report.ways[0]]}',
-                             errors[report.ways[0]]),
-              draw_chart('AbsRel, frame by frame', curves)]
+    charts = [
+        draw_histogram(f'Frames by AbsRel, {_TITLES[report.ways[0]]}', errors[report.ways[0]]),
+        draw_chart('AbsRel, frame by frame', curves),
+    ]
     return page.section('Frame by frame', page.grid(charts))
 
 
 def _frames(title: str, shown: Sequence[ShownFrame], way: str) -> str:
     if not shown:
         return ''
-    return page.section(title, ''.join(
-        f'<h3>{escape(_line(frame.result, way))}</h3>'
-        + page.grid(page.picture(picture, _CAPTIONS[name], 'jpeg')
-                    for name, picture in frame.pictures.items())
-        for frame in shown))
+    return page.section(
+        title,
+        ''.join(
+            f'<h3>{escape(_line(frame.result, way))}</h3>'
+            + page.grid(
+                page.picture(picture, _CAPTIONS[name], 'jpeg')
+                for name, picture in frame.pictures.items()
+            )
+            for frame in shown
+        ),
+    )
 
 
 def _line(result: ImageResult, way: str) -> str:
     metrics = getattr(result, way)
-    return (f'{result.name}: AbsRel {metrics.abs_rel:.3f}, RMSE {metrics.rmse:.2f} m, '
-            f'scale {result.scale:.4g}')
+    return (
+        f'{result.name}: AbsRel {metrics.abs_rel:.3f}, RMSE {metrics.rmse:.2f} m, '
+        f'scale {result.scale:.4g}'
+    )
 
 
 def _skipped(result: EvaluationResult) -> str:
     if not result.skipped:
         return ''
-    return page.section(f'{len(result.skipped)} frames were skipped',
-                        page.table({skip.name: skip.reason for skip in result.skipped}))
+    return page.section(
+        f'{len(result.skipped)} frames were skipped',
+        page.table({skip.name: skip.reason for skip in result.skipped}),
+    )

@@ -21,8 +21,13 @@ class CardEstimate:
         max_depth: farther is beyond range [m].
     """
 
-    def __init__(self, estimator: DepthEstimator, depth_scale: float | None = None,
-                 min_depth: float = MIN_DEPTH, max_depth: float = MAX_DEPTH) -> None:
+    def __init__(
+        self,
+        estimator: DepthEstimator,
+        depth_scale: float | None = None,
+        min_depth: float = MIN_DEPTH,
+        max_depth: float = MAX_DEPTH,
+    ) -> None:
         self._estimator = estimator
         self._depth_scale = depth_scale
         self._range = min_depth, max_depth

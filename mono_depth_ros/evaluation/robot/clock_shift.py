@@ -126,29 +126,50 @@ class TimeShift:
 
     def estimate(self) -> ShiftEstimate:
         """Judge what came in so far."""
-        curve = {steps: (sums.apart / sums.count, sums.correlation)
-                 for steps, sums in sorted(self._sums.items()) if sums.count >= LEAST_AT_ONE}
+        curve = {
+            steps: (sums.apart / sums.count, sums.correlation)
+            for steps, sums in sorted(self._sums.items())
+            if sums.count >= LEAST_AT_ONE
+        }
         best = max(curve, key=lambda steps: curve[steps][1], default=0)
         is_clear = {best - 1, best + 1} <= set(curve) and curve[best][1] >= _LEAST_CORRELATION
         if self._sums[0].count < LEAST_CHANGES or not is_clear:
-            return ShiftEstimate('unknown', float('nan'), (
-                'whether the clocks of camera and reference agree cannot be told: fewer than '
-                f'{LEAST_CHANGES + STEP} pairs, or too little moves in the view'), curve)
+            return ShiftEstimate(
+                'unknown',
+                float('nan'),
+                (
+                    'whether the clocks of camera and reference agree cannot be told: fewer than '
+                    f'{LEAST_CHANGES + STEP} pairs, or too little moves in the view'
+                ),
+                curve,
+            )
         seconds = -_vertex(curve, best)
         interval = abs(curve[best + 1][0] - curve[best - 1][0]) / 2
         if abs(seconds) <= interval / 2:
-            return ShiftEstimate('aligned', seconds, (
-                f'what moves does so in both within {interval / 2:.2f} s (estimate '
-                f'{seconds:+.2f} s)'), curve)
+            return ShiftEstimate(
+                'aligned',
+                seconds,
+                (
+                    f'what moves does so in both within {interval / 2:.2f} s (estimate '
+                    f'{seconds:+.2f} s)'
+                ),
+                curve,
+            )
         return _shifted(seconds, curve)
 
 
 def _shifted(seconds: float, curve: dict[int, tuple[float, float]]) -> ShiftEstimate:
     way = 'later' if seconds > 0 else 'earlier'
-    return ShiftEstimate('shifted', seconds, (
-        f"the reference's stamps are about {abs(seconds):.2f} s {way} than the camera's: "
-        'what moves does so in both at that distance. Mend the clocks or drivers, or set '
-        f'time_offset to {-seconds:.2f}'), curve)
+    return ShiftEstimate(
+        'shifted',
+        seconds,
+        (
+            f"the reference's stamps are about {abs(seconds):.2f} s {way} than the camera's: "
+            'what moves does so in both at that distance. Mend the clocks or drivers, or set '
+            f'time_offset to {-seconds:.2f}'
+        ),
+        curve,
+    )
 
 
 def _vertex(curve: dict[int, tuple[float, float]], best: int) -> float:

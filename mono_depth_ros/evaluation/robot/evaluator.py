@@ -32,8 +32,11 @@ from mono_depth_ros.stamps import NANOSECONDS
 
 # Two frames further apart are not consecutive: what changes between them is no flicker.
 LONGEST_STEP = 500_000_000  # [ns]
-_WHY = {NO_REFERENCE: 'none within {:g} s', SHARED: '',
-        OUT_OF_ORDER: 'stamps ran back; a replay that loops counts once'}
+_WHY = {
+    NO_REFERENCE: 'none within {:g} s',
+    SHARED: '',
+    OUT_OF_ORDER: 'stamps ran back; a replay that loops counts once',
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,9 +99,13 @@ class BagEvaluation:
         window: how many of the last frames `recent` is about.
     """
 
-    def __init__(self, options: EvaluationOptions, tree: TransformTree,
-                 on_frame: Callable[[FrameRecord], None] | None = None,
-                 window: int = 100) -> None:
+    def __init__(
+        self,
+        options: EvaluationOptions,
+        tree: TransformTree,
+        on_frame: Callable[[FrameRecord], None] | None = None,
+        window: int = 100,
+    ) -> None:
         self.options = options
         self.motion = RobotMotion(options.effective_ego_motion, tree, options.body_frame)
         reference = parse_reference(options.reference)
@@ -106,7 +113,8 @@ class BagEvaluation:
         self._tree = tree
         self._on_frame = on_frame
         self._association: Association[DepthFrame, Reference] = Association(
-            round(options.tolerance * NANOSECONDS))
+            round(options.tolerance * NANOSECONDS)
+        )
         self._recent: deque[FrameRecord] = deque(maxlen=window)
         self._shift = TimeShift()
         self._sums = _Sums()
@@ -125,8 +133,10 @@ class BagEvaluation:
             ValueError: its unit is another one than before.
         """
         if self._kind and (frame.kind == RELATIVE) != (self._kind == RELATIVE):
-            raise ValueError(f'Depth was {self._kind} and is {frame.kind} now: figures over both '
-                             'mean nothing. Keep model and depth_scale during an evaluation.')
+            raise ValueError(
+                f'Depth was {self._kind} and is {frame.kind} now: figures over both '
+                'mean nothing. Keep model and depth_scale during an evaluation.'
+            )
         self._kind = frame.kind
         self._frames.add(frame.stamp)
         if self._wall is not None:
@@ -165,14 +175,25 @@ class BagEvaluation:
         return self._summary(sums, list(self._recent_flickers))
 
     def _summary(self, sums: _Sums, flickers: list[float]) -> BagResult:
-        counts = Counts(self._frames.count, self._references.count, len(sums.scales),
-                        dict(self._skipped), {k: v for k, v in self._reasons.items() if v})
+        counts = Counts(
+            self._frames.count,
+            self._references.count,
+            len(sums.scales),
+            dict(self._skipped),
+            {k: v for k, v in self._reasons.items() if v},
+        )
         return BagResult(
-            reference=self.options.reference, depth_kind=self._kind, counts=counts,
+            reference=self.options.reference,
+            depth_kind=self._kind,
+            counts=counts,
             ways={name: mean.mean() for name, mean in sums.ways.items()},
-            scales=tuple(sums.scales), coverages=tuple(sums.coverages),
-            apart=tuple(sums.distances), flickers=tuple(flickers),
-            no_flicker='' if flickers else self._why_no_flicker(), shift=self._shift.estimate())
+            scales=tuple(sums.scales),
+            coverages=tuple(sums.coverages),
+            apart=tuple(sums.distances),
+            flickers=tuple(flickers),
+            no_flicker='' if flickers else self._why_no_flicker(),
+            shift=self._shift.estimate(),
+        )
 
     def _why_no_flicker(self) -> str:
         if not self.motion.source:
@@ -189,13 +210,17 @@ class BagEvaluation:
         if not frames.count:
             return f'no depth image came{self._told()}'
         if self._wall is None and not references.count:
-            return (f"nothing usable came on '{self.options.reference}'; "
-                    f'was the sensor on?{self._told()}')
+            return (
+                f"nothing usable came on '{self.options.reference}'; "
+                f'was the sensor on?{self._told()}'
+            )
         apart = self._clocks_apart()
         if apart > self.options.tolerance:
-            return (f"the stamps of '{self.options.reference}' and those of the camera do not "
-                    f'overlap, {apart:.3f} s are between them: two clocks. Synchronise them, set '
-                    'time_offset, or take the times of recording (stamps log)')
+            return (
+                f"the stamps of '{self.options.reference}' and those of the camera do not "
+                f'overlap, {apart:.3f} s are between them: two clocks. Synchronise them, set '
+                'time_offset, or take the times of recording (stamps log)'
+            )
         return f'no frame could be compared{self._told()}'
 
     def _clocks_apart(self) -> float:
@@ -206,9 +231,11 @@ class BagEvaluation:
         return max(0, b.first - a.last, a.first - b.last) / NANOSECONDS
 
     def _told(self) -> str:
-        counts = (f'{count} {cause.replace("_", " ")}'
-                  f'{": " + self._reasons[cause] if self._reasons.get(cause) else ""}'
-                  for cause, count in self._skipped.most_common())
+        counts = (
+            f'{count} {cause.replace("_", " ")}'
+            f'{": " + self._reasons[cause] if self._reasons.get(cause) else ""}'
+            for cause, count in self._skipped.most_common()
+        )
         listed = '; '.join(counts)
         return f' ({listed})' if listed else ''
 
@@ -226,8 +253,10 @@ class BagEvaluation:
 
     def _compare(self, frame: DepthFrame, reference: Reference, unsteady: float) -> None:
         stamp = reference.stamp + round(self.options.time_offset * NANOSECONDS)
-        frames = (self.options.camera_frame or frame.frame_id,
-                  self.options.reference_frame or reference.frame_id)
+        frames = (
+            self.options.camera_frame or frame.frame_id,
+            self.options.reference_frame or reference.frame_id,
+        )
         size = (frame.depth.shape[0], frame.depth.shape[1])
         camera_from_reference = self._tree.lookup(*frames, frame.stamp)
         plain = draw(reference, camera_from_reference, frame.K, size)
@@ -235,8 +264,11 @@ class BagEvaluation:
         if self.motion.source and stamp != frame.stamp:
             moved = self.motion.between(frames[0], stamp, frame.stamp)
             if moved is None:
-                self.skip('no_ego_motion', f"'{self.motion.source}' does not say how the camera "
-                          'moved between the frame and its reference')
+                self.skip(
+                    'no_ego_motion',
+                    f"'{self.motion.source}' does not say how the camera "
+                    'moved between the frame and its reference',
+                )
                 return
             if not np.array_equal(moved, np.eye(4)):
                 then = self._tree.lookup(*frames, stamp)
@@ -250,9 +282,12 @@ class BagEvaluation:
         mask = self._mask(true)
         known = int(np.count_nonzero(mask))
         if known < self.options.min_pixels:
-            self.skip('too_few_points', f'{known} pixels of the image have true depth between '
-                      f'{limits[0]:g} and {limits[1]:g} m, fewer than min_pixels '
-                      f'({self.options.min_pixels}): do extrinsics, frames and units fit?')
+            self.skip(
+                'too_few_points',
+                f'{known} pixels of the image have true depth between '
+                f'{limits[0]:g} and {limits[1]:g} m, fewer than min_pixels '
+                f'({self.options.min_pixels}): do extrinsics, frames and units fit?',
+            )
             return
         try:
             comparison = compare_depth(frame.depth, true, mask, limits=limits)
@@ -270,17 +305,23 @@ class BagEvaluation:
         left, top, right, bottom = self.options.region
         height, width = true.shape
         mask = np.zeros(true.shape, bool)
-        window = np.s_[round(top * height):round(bottom * height),
-                       round(left * width):round(right * width)]
+        window = np.s_[
+            round(top * height) : round(bottom * height),
+            round(left * width) : round(right * width),
+        ]
         mask[window] = (true[window] >= self.options.min_depth) & (
-            true[window] <= self.options.max_depth)
+            true[window] <= self.options.max_depth
+        )
         return mask
 
     def _follow(self, frame: DepthFrame) -> float:
         """Note how far depth changed since the last frame without reason; NaN if not known."""
         previous, self._previous = self._previous, frame
-        if (previous is None or previous.depth.shape != frame.depth.shape
-                or not 0 < frame.stamp - previous.stamp <= LONGEST_STEP):
+        if (
+            previous is None
+            or previous.depth.shape != frame.depth.shape
+            or not 0 < frame.stamp - previous.stamp <= LONGEST_STEP
+        ):
             return float('nan')
         # Metres of motion and a depth without metres cannot explain each other.
         if frame.kind == RELATIVE and self.motion.source != STILL:

@@ -46,8 +46,9 @@ def flicker(previous: Depth, current: Depth, K: Matrix, current_from_previous: M
     moved = np.ascontiguousarray(moved[moved[:, 2] > 0])
     if not len(moved):
         return float('nan')
-    pixels, expected = (values.numpy() for values in project(
-        torch.from_numpy(moved), torch.from_numpy(K)))
+    pixels, expected = (
+        values.numpy() for values in project(torch.from_numpy(moved), torch.from_numpy(K))
+    )
     found = _inverse_depth_at(1 / _without_edges(current), pixels)
     seen = np.isfinite(found) & (found > 0)
     if not seen.any():
@@ -62,8 +63,14 @@ def _inverse_depth_at(inverse: NDArray[Any], pixels: NDArray[np.float64]) -> NDA
     padded = np.full((-(-count // 1000) * 1000, 2), -9, np.float32)
     padded[:count] = pixels.clip(-9, 32000)
     columns, rows = (padded[:, axis].reshape(-1, 1000) for axis in (0, 1))
-    values = cv2.remap(inverse, columns, rows, cv2.INTER_LINEAR,
-                       borderMode=cv2.BORDER_CONSTANT, borderValue=float('nan'))
+    values = cv2.remap(
+        inverse,
+        columns,
+        rows,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=float('nan'),
+    )
     return np.asarray(values.reshape(-1)[:count], np.float64)
 
 

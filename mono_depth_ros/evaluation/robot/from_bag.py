@@ -130,8 +130,14 @@ def evaluate_bag(
 class _Run:
     """One pass over a bag."""
 
-    def __init__(self, reader: AnyReader, estimate: Estimate, options: EvaluationOptions,
-                 source: BagSource, on_frame: Callable[[FrameRecord], None] | None) -> None:
+    def __init__(
+        self,
+        reader: AnyReader,
+        estimate: Estimate,
+        options: EvaluationOptions,
+        source: BagSource,
+        on_frame: Callable[[FrameRecord], None] | None,
+    ) -> None:
         self._reader, self._estimate, self._source = reader, estimate, source
         self._image_topic = choose_image_topic(reader, source.image_topic)
         self._model, self._geometry = _camera(reader, self._image_topic, source)
@@ -151,8 +157,10 @@ class _Run:
         if source.duration is not None:
             stop = min(stop, start + round(source.duration * NANOSECONDS))
         if start >= stop:
-            raise ValueError(f'start is {source.start} s, but the bag is '
-                             f'{reader.duration / NANOSECONDS:.1f} s long')
+            raise ValueError(
+                f'start is {source.start} s, but the bag is '
+                f'{reader.duration / NANOSECONDS:.1f} s long'
+            )
         connections = select_connections(reader, topics)
         for connection, log_time, data in read_messages(reader, connections, start, stop):
             self._take(connection, log_time, data)
@@ -168,8 +176,10 @@ class _Run:
             return
         stamp = log_time if self._source.stamps == 'log' else stamp_of(message)
         if not stamp:
-            raise ValueError(f"Messages on '{connection.topic}' have no stamp (0 in their "
-                             "header). Set stamps to 'log' to use the times of recording")
+            raise ValueError(
+                f"Messages on '{connection.topic}' have no stamp (0 in their "
+                "header). Set stamps to 'log' to use the times of recording"
+            )
         if is_image:
             self._take_image(message, stamp)
         else:
@@ -184,14 +194,19 @@ class _Run:
             self.evaluation.skip('corrupt_image', str(error))
             return
         if image.shape[:2] != self._model.size:
-            self.evaluation.skip('size_mismatch', (
-                f'the image is {image.shape[1]}x{image.shape[0]}, its calibration is for '
-                f'{self._model.size[1]}x{self._model.size[0]}'))
+            self.evaluation.skip(
+                'size_mismatch',
+                (
+                    f'the image is {image.shape[1]}x{image.shape[0]}, its calibration is for '
+                    f'{self._model.size[1]}x{self._model.size[0]}'
+                ),
+            )
             return
         self._camera_frame = message.header.frame_id
         depth, kind = self._estimate(rectify_image(image, self._geometry), self._geometry)
-        self.evaluation.add_depth(DepthFrame(
-            stamp, message.header.frame_id, depth, self._geometry.K_out, kind))
+        self.evaluation.add_depth(
+            DepthFrame(stamp, message.header.frame_id, depth, self._geometry.K_out, kind)
+        )
 
     def _take_reference(self, message: Any, stamp: int) -> None:
         try:
@@ -216,8 +231,10 @@ class _Run:
         if not self._reference_topic:
             return None
         if self._reference_topic == self._image_topic:
-            raise ValueError(f"'{self._image_topic}' is both the image and the reference; name "
-                             'the topic of another sensor as reference.')
+            raise ValueError(
+                f"'{self._image_topic}' is both the image and the reference; name "
+                'the topic of another sensor as reference.'
+            )
         connections = select_connections(self._reader, [self._reference_topic])
         kind = connections[0].msgtype
         check_reference_type(self._reference_topic, kind or '')
@@ -232,11 +249,16 @@ class _Run:
 
     def _find_reference_info(self) -> str:
         try:
-            return find_camera_info(self._reader, self._reference_topic.removesuffix(TRANSPORT),
-                                    self._source.reference_info_topic)
+            return find_camera_info(
+                self._reader,
+                self._reference_topic.removesuffix(TRANSPORT),
+                self._source.reference_info_topic,
+            )
         except ValueError as error:
-            raise ValueError(f"Depth on '{self._reference_topic}' needs its camera's intrinsics: "
-                             f'{error} (Of the reference it is reference_info.)') from error
+            raise ValueError(
+                f"Depth on '{self._reference_topic}' needs its camera's intrinsics: "
+                f'{error} (Of the reference it is reference_info.)'
+            ) from error
 
     def _read_poses(self) -> None:
         topic = self.evaluation.motion.topic
@@ -250,8 +272,9 @@ class _Run:
             self.evaluation.motion.add_message(self._reader.deserialize(data, connection.msgtype))
 
 
-def _camera(reader: AnyReader, image_topic: str, source: BagSource
-            ) -> tuple[CameraModel, ImageGeometry]:
+def _camera(
+    reader: AnyReader, image_topic: str, source: BagSource
+) -> tuple[CameraModel, ImageGeometry]:
     if source.intrinsics:
         model = read_calibration_file(source.intrinsics)
         where = f"calibration '{source.intrinsics}'"

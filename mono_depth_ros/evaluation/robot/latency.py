@@ -73,13 +73,15 @@ class Latency:
         arrivals = self._arrivals[-last:]
         span = arrivals[-1] - arrivals[0] if len(arrivals) > 1 else 0.0
         return {
-            'age_p50': _percentile(ages, 50), 'age_p95': _percentile(ages, 95),
+            'age_p50': _percentile(ages, 50),
+            'age_p95': _percentile(ages, 95),
             'age_p99': _percentile(ages, 99),
             'jitter': float(np.std(ages)) if ages else math.nan,
             'header_age_p50': _percentile(header_ages, 50),
             'header_age_p95': _percentile(header_ages, 95),
             'rate': (len(arrivals) - 1) / span if span > 0 else math.nan,
-            'images': float(self.images), 'depths': float(self.depths),
+            'images': float(self.images),
+            'depths': float(self.depths),
             'dropped': float(self.dropped),
         }
 
@@ -90,10 +92,12 @@ def _percentile(values: Sequence[float], rank: float) -> float:
 
 def latency_table(figures: dict[str, float]) -> str:
     """Write the figures of `Latency` for a person to read."""
-    return (f'age from image to depth: p50 {1e3 * figures["age_p50"]:.1f} ms, '
-            f'p95 {1e3 * figures["age_p95"]:.1f} ms, p99 {1e3 * figures["age_p99"]:.1f} ms, '
-            f'jitter {1e3 * figures["jitter"]:.1f} ms\n'
-            f'age of the header: p50 {1e3 * figures["header_age_p50"]:.1f} ms, '
-            f'p95 {1e3 * figures["header_age_p95"]:.1f} ms\n'
-            f'{figures["images"]:.0f} images, {figures["depths"]:.0f} depth images at '
-            f'{figures["rate"]:.1f} Hz, {figures["dropped"]:.0f} dropped')
+    return (
+        f'age from image to depth: p50 {1e3 * figures["age_p50"]:.1f} ms, '
+        f'p95 {1e3 * figures["age_p95"]:.1f} ms, p99 {1e3 * figures["age_p99"]:.1f} ms, '
+        f'jitter {1e3 * figures["jitter"]:.1f} ms\n'
+        f'age of the header: p50 {1e3 * figures["header_age_p50"]:.1f} ms, '
+        f'p95 {1e3 * figures["header_age_p95"]:.1f} ms\n'
+        f'{figures["images"]:.0f} images, {figures["depths"]:.0f} depth images at '
+        f'{figures["rate"]:.1f} Hz, {figures["dropped"]:.0f} dropped'
+    )

@@ -48,14 +48,18 @@ class EvaluationOptions:
         if not abs(self.time_offset) < float('inf'):
             raise ValueError(f'time_offset is {self.time_offset}; expected seconds.')
         if not 0 < self.min_depth < self.max_depth < float('inf'):
-            raise ValueError(f'min_depth {self.min_depth} and max_depth {self.max_depth} span no '
-                             'range; expected 0 < min_depth < max_depth, in metres.')
+            raise ValueError(
+                f'min_depth {self.min_depth} and max_depth {self.max_depth} span no '
+                'range; expected 0 < min_depth < max_depth, in metres.'
+            )
         if self.min_pixels < 1:
             raise ValueError(f'min_pixels is {self.min_pixels}; expected 1 or more.')
         left, top, right, bottom = self.region
         if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
-            raise ValueError(f'region is {list(self.region)}; expected left, top, right, bottom '
-                             'as shares of the image, such as 0.25 0.25 0.75 0.75.')
+            raise ValueError(
+                f'region is {list(self.region)}; expected left, top, right, bottom '
+                'as shares of the image, such as 0.25 0.25 0.75 0.75.'
+            )
 
     @property
     def is_wall(self) -> bool:

@@ -16,8 +16,11 @@ from mono_depth_ros.geometry.transforms import (
 from mono_depth_ros.stamps import stamp_ns
 
 STILL, TF = 'still', 'tf'
-POSE_TYPES = ('nav_msgs/msg/Odometry', 'geometry_msgs/msg/PoseStamped',
-              'geometry_msgs/msg/PoseWithCovarianceStamped')
+POSE_TYPES = (
+    'nav_msgs/msg/Odometry',
+    'geometry_msgs/msg/PoseStamped',
+    'geometry_msgs/msg/PoseWithCovarianceStamped',
+)
 
 
 class RobotMotion:
@@ -38,8 +41,10 @@ class RobotMotion:
         kind, _, self._fixed = source.partition(':')
         is_known = source in ('', STILL) or source.startswith('/') or (kind == TF and self._fixed)
         if not is_known:
-            raise ValueError(f"ego_motion is '{source}'; expected still, a topic such as /odom, "
-                             'or tf:FRAME such as tf:odom.')
+            raise ValueError(
+                f"ego_motion is '{source}'; expected still, a topic such as /odom, "
+                'or tf:FRAME such as tf:odom.'
+            )
         self.source = source
         self._tree = tree
         self._body = body_frame
@@ -59,8 +64,9 @@ class RobotMotion:
         pose = message.pose.pose if hasattr(message.pose, 'pose') else message.pose
         self._body = self._body or getattr(message, 'child_frame_id', '')
         stamp, place, turn = message.header.stamp, pose.position, pose.orientation
-        self._track.add(stamp_ns(stamp),
-                        (place.x, place.y, place.z), (turn.x, turn.y, turn.z, turn.w))
+        self._track.add(
+            stamp_ns(stamp), (place.x, place.y, place.z), (turn.x, turn.y, turn.z, turn.w)
+        )
 
     def between(self, camera_frame: str, first: int, second: int) -> Matrix | None:
         """Return second_from_first (4, 4) of the camera at two stamps; None where not known.

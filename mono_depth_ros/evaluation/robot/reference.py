@@ -86,11 +86,14 @@ def _points_of(reference: DepthImage) -> Array:
     return np.asarray(points[_is_depth(depth)])
 
 
-def _is_same_camera(reference: DepthImage, camera_from_reference: Array, K: Array,
-                    size: Size) -> bool:
-    return (reference.depth.shape == size
-            and bool(np.abs(reference.K - K).max() < _SAME_INTRINSICS)
-            and bool(np.abs(camera_from_reference - np.eye(4)).max() < _SAME_PLACE))
+def _is_same_camera(
+    reference: DepthImage, camera_from_reference: Array, K: Array, size: Size
+) -> bool:
+    return (
+        reference.depth.shape == size
+        and bool(np.abs(reference.K - K).max() < _SAME_INTRINSICS)
+        and bool(np.abs(camera_from_reference - np.eye(4)).max() < _SAME_PLACE)
+    )
 
 
 def _is_depth(values: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -110,13 +113,17 @@ def parse_reference(text: str) -> str | float:
     if not colon:
         if text.startswith('/'):
             return text
-        raise ValueError(f"reference is '{text}'; expected a topic such as /velodyne_points, or "
-                         'wall:METRES such as wall:2.0.')
+        raise ValueError(
+            f"reference is '{text}'; expected a topic such as /velodyne_points, or "
+            'wall:METRES such as wall:2.0.'
+        )
     try:
         distance = float(number)
     except ValueError:
         distance = float('nan')
     if kind != 'wall' or not 0 < distance < float('inf'):
-        raise ValueError(f"reference is '{text}'; a wall is written wall:METRES, such as "
-                         'wall:2.0, with metres above 0.')
+        raise ValueError(
+            f"reference is '{text}'; a wall is written wall:METRES, such as "
+            'wall:2.0, with metres above 0.'
+        )
     return distance

@@ -30,8 +30,10 @@ def check_reference_type(topic: str, message_type: str) -> None:
         ValueError: with what the topic carries and what is expected.
     """
     if message_type not in REFERENCE_TYPES:
-        raise ValueError(f"'{topic}' carries {message_type}; a reference is {CLOUD_TYPE} (lidar), "
-                         f'or {IMAGE_TYPE} or {COMPRESSED_TYPE} (depth, 32FC1 or 16UC1).')
+        raise ValueError(
+            f"'{topic}' carries {message_type}; a reference is {CLOUD_TYPE} (lidar), "
+            f'or {IMAGE_TYPE} or {COMPRESSED_TYPE} (depth, 32FC1 or 16UC1).'
+        )
 
 
 def reference_of(message: Any, stamp: int, view: View | None) -> Reference:
@@ -54,13 +56,20 @@ def reference_of(message: Any, stamp: int, view: View | None) -> Reference:
     assert view is not None, 'a depth image comes with its intrinsics'
     depth = _depth_of(message)
     if depth.shape != view.size:
-        raise ValueError(f'the depth image is {depth.shape[1]}x{depth.shape[0]}, its camera_info '
-                         f'is for {view.size[1]}x{view.size[0]}')
+        raise ValueError(
+            f'the depth image is {depth.shape[1]}x{depth.shape[0]}, its camera_info '
+            f'is for {view.size[1]}x{view.size[0]}'
+        )
     return DepthImage(stamp, message.header.frame_id, depth, view.K)
 
 
 def _depth_of(message: Any) -> Depth:
     if hasattr(message, 'format'):
         return decode_compressed_depth(message.data, message.format)
-    return decode_depth(message.data, (message.height, message.width), message.encoding,
-                        message.step, bool(message.is_bigendian))
+    return decode_depth(
+        message.data,
+        (message.height, message.width),
+        message.encoding,
+        message.step,
+        bool(message.is_bigendian),
+    )

@@ -43,10 +43,15 @@ class FrameRecord:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what JSON takes."""
-        return {'stamp': self.stamp, 'apart': self.apart, 'flicker': _plain(self.flicker),
-                'pixels': self.comparison.pixels, 'coverage': self.comparison.coverage,
-                'scale': self.comparison.scale,
-                **{name: _row(metrics) for name, metrics in self.ways.items()}}
+        return {
+            'stamp': self.stamp,
+            'apart': self.apart,
+            'flicker': _plain(self.flicker),
+            'pixels': self.comparison.pixels,
+            'coverage': self.comparison.coverage,
+            'scale': self.comparison.scale,
+            **{name: _row(metrics) for name, metrics in self.ways.items()},
+        }
 
 
 @dataclass(frozen=True)
@@ -111,25 +116,36 @@ class BagResult:
             'scale': scale,
             'scale_spread': float(np.std(self.scales)) / scale if self.scales else math.nan,
             'flicker': _mean(self.flickers),
-            'flicker_p95': (float(np.percentile(self.flickers, 95)) if self.flickers
-                            else math.nan),
+            'flicker_p95': (
+                float(np.percentile(self.flickers, 95)) if self.flickers else math.nan
+            ),
         }
 
     def as_dict(self) -> dict[str, Any]:
         """Return what JSON takes: no NaN, which it does not know, but null."""
         figures = self.figures()
         return {
-            'reference': self.reference, 'depth_kind': self.depth_kind, 'judged': self.judged,
-            'frames': self.counts.frames, 'references': self.counts.references,
-            'compared': self.counts.compared, 'skipped': self.counts.skipped,
+            'reference': self.reference,
+            'depth_kind': self.depth_kind,
+            'judged': self.judged,
+            'frames': self.counts.frames,
+            'references': self.counts.references,
+            'compared': self.counts.compared,
+            'skipped': self.counts.skipped,
             'reasons': self.counts.reasons,
             'apart_mean': _plain(_mean(np.abs(self.apart))),
             'apart_max': float(np.max(np.abs(self.apart))) if self.apart else None,
-            **{name: _plain(figures[name]) for name in
-               ('coverage', 'scale', 'scale_spread', 'flicker', 'flicker_p95')},
-            'flicker_frames': len(self.flickers), 'no_flicker': self.no_flicker,
-            'clocks': {'state': self.shift.state, 'seconds': _plain(self.shift.seconds),
-                       'text': self.shift.text},
+            **{
+                name: _plain(figures[name])
+                for name in ('coverage', 'scale', 'scale_spread', 'flicker', 'flicker_p95')
+            },
+            'flicker_frames': len(self.flickers),
+            'no_flicker': self.no_flicker,
+            'clocks': {
+                'state': self.shift.state,
+                'seconds': _plain(self.shift.seconds),
+                'text': self.shift.text,
+            },
             **{name: _row(metrics) for name, metrics in self.ways.items()},
         }
 
@@ -137,42 +153,62 @@ class BagResult:
         """Write it for a person to read."""
         lines = [self._counts_line(), *self._skipped_lines()]
         if self.ways:
-            lines += ['', _heading(_COLUMNS, 'all frames'),
-                      *(_line(name, metrics.as_row(), _COLUMNS)
-                        for name, metrics in self.ways.items()),
-                      '', *self._range_lines(), '', *self._robot_lines()]
+            lines += [
+                '',
+                _heading(_COLUMNS, 'all frames'),
+                *(_line(name, metrics.as_row(), _COLUMNS) for name, metrics in self.ways.items()),
+                '',
+                *self._range_lines(),
+                '',
+                *self._robot_lines(),
+            ]
         return '\n'.join(lines)
 
     def _counts_line(self) -> str:
         counts = self.counts
         references = '' if counts.references == 0 else f', {counts.references} references'
-        return (f'{counts.frames} depth images ({self.depth_kind or "none"}){references} of '
-                f'{self.reference}: {counts.compared} compared')
+        return (
+            f'{counts.frames} depth images ({self.depth_kind or "none"}){references} of '
+            f'{self.reference}: {counts.compared} compared'
+        )
 
     def _skipped_lines(self) -> list[str]:
         reasons = {cause: f' ({text})' for cause, text in self.counts.reasons.items()}
-        return [f'  {count} skipped: {cause.replace("_", " ")}{reasons.get(cause, "")}'
-                for cause, count in sorted(self.counts.skipped.items())]
+        return [
+            f'  {count} skipped: {cause.replace("_", " ")}{reasons.get(cause, "")}'
+            for cause, count in sorted(self.counts.skipped.items())
+        ]
 
     def _range_lines(self) -> list[str]:
         ranges = [part for part in self.ways[self.judged].ranges if part.frames]
-        return [_heading((*_RANGE_COLUMNS, 'pixels', 'frames'), f'by range, {self.judged}'),
-                *(_line(part.name, part.errors._asdict(), _RANGE_COLUMNS)
-                  + f'{part.pixels:>13}{part.frames:>13}' for part in ranges)]
+        return [
+            _heading((*_RANGE_COLUMNS, 'pixels', 'frames'), f'by range, {self.judged}'),
+            *(
+                _line(part.name, part.errors._asdict(), _RANGE_COLUMNS)
+                + f'{part.pixels:>13}{part.frames:>13}'
+                for part in ranges
+            ),
+        ]
 
     def _robot_lines(self) -> list[str]:
         figures = self.figures()
-        unsteady = (f'{figures["flicker"]:.4f}, p95 {figures["flicker_p95"]:.4f}'
-                    if self.flickers else f'not measured: {self.no_flicker}')
+        unsteady = (
+            f'{figures["flicker"]:.4f}, p95 {figures["flicker_p95"]:.4f}'
+            if self.flickers
+            else f'not measured: {self.no_flicker}'
+        )
         lines = [
             f'coverage (true depths with a prediction): {figures["coverage"]:.3f}',
             f'scale (true / predicted median): {figures["scale"]:.4g}, relative spread over '
             f'frames {figures["scale_spread"]:.3f}',
-            f'flicker (change that the motion does not explain): {unsteady}']
+            f'flicker (change that the motion does not explain): {unsteady}',
+        ]
         if self.counts.references:
-            lines += [f'stamps apart: mean {_mean(np.abs(self.apart)):.3f} s, worst '
-                      f'{np.max(np.abs(self.apart)):.3f} s',
-                      f'clocks: {self.shift.state}: {self.shift.text}']
+            lines += [
+                f'stamps apart: mean {_mean(np.abs(self.apart)):.3f} s, worst '
+                f'{np.max(np.abs(self.apart)):.3f} s',
+                f'clocks: {self.shift.state}: {self.shift.text}',
+            ]
         return lines
 
 

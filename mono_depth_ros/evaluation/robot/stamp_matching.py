@@ -88,8 +88,11 @@ class Association(Generic[F, R]):
             time, reference = nearest
             if not must and self._may_lose(stamp, time):
                 return
-            yield self._settle(Decision(frame, None, SHARED) if self._has_nearer(stamp, time)
-                               else Decision(frame, reference))
+            yield self._settle(
+                Decision(frame, None, SHARED)
+                if self._has_nearer(stamp, time)
+                else Decision(frame, reference)
+            )
 
     def _settle(self, decision: Decision[F, R]) -> Decision[F, R]:
         stamp, _ = self._frames.pop(0)
@@ -100,8 +103,7 @@ class Association(Generic[F, R]):
 
     def _references_known(self, stamp: int) -> bool:
         """Say whether every reference that a frame could have is here."""
-        return (self._last_reference is not None
-                and self._last_reference >= stamp + self._tolerance)
+        return self._last_reference is not None and self._last_reference >= stamp + self._tolerance
 
     def _nearest_reference(self, stamp: int) -> tuple[int, R] | None:
         near = [entry for entry in self._references if abs(entry[0] - stamp) <= self._tolerance]
@@ -114,5 +116,6 @@ class Association(Generic[F, R]):
 
     def _has_nearer(self, stamp: int, reference: int) -> bool:
         others = [*self._decided, *(other for other, _ in self._frames)]
-        return any((abs(other - reference), other) < (abs(stamp - reference), stamp)
-                   for other in others)
+        return any(
+            (abs(other - reference), other) < (abs(stamp - reference), stamp) for other in others
+        )

@@ -10,8 +10,16 @@ from difflib import get_close_matches
 from mono_depth_ros.evaluation.robot.result import BagResult
 
 # Which way is better.
-LOWER = ('abs_rel', 'sq_rel', 'rmse', 'rmse_log', 'silog', 'scale_spread', 'flicker',
-         'flicker_p95')
+LOWER = (
+    'abs_rel',
+    'sq_rel',
+    'rmse',
+    'rmse_log',
+    'silog',
+    'scale_spread',
+    'flicker',
+    'flicker_p95',
+)
 HIGHER = ('a1', 'a2', 'a3', 'boundary_f1', 'coverage', 'frames')
 NAMES = (*(f'max_{name}' for name in LOWER), *(f'min_{name}' for name in HIGHER))
 
@@ -33,8 +41,9 @@ class Threshold:
         if self.name not in NAMES:
             near = get_close_matches(self.name, NAMES, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ''
-            raise ValueError(f"Threshold '{self.name}' is not known.{hint} "
-                             f"Expected one of: {', '.join(NAMES)}.")
+            raise ValueError(
+                f"Threshold '{self.name}' is not known.{hint} Expected one of: {', '.join(NAMES)}."
+            )
         if not math.isfinite(self.limit):
             raise ValueError(f'Threshold {self.name} is {self.limit}; expected a number.')
 
@@ -67,8 +76,9 @@ class Verdict:
         """Say it in one or a few lines."""
         if self.passed:
             return f'PASSED ({self.judged})'
-        return '\n'.join([f'FAILED ({self.judged})',
-                          *(f'  {failure}' for failure in self.failures)])
+        return '\n'.join(
+            [f'FAILED ({self.judged})', *(f'  {failure}' for failure in self.failures)]
+        )
 
 
 def parse_thresholds(texts: Iterable[str]) -> tuple[Threshold, ...]:
@@ -84,8 +94,9 @@ def parse_thresholds(texts: Iterable[str]) -> tuple[Threshold, ...]:
             thresholds.append(Threshold(name.strip(), float(number)))
         except ValueError as error:
             reason = '' if str(error).startswith('could not') else f' {error}'
-            raise ValueError(f"Threshold '{text}' cannot be read; expected such as "
-                             f"'max_abs_rel=0.2'.{reason}") from error
+            raise ValueError(
+                f"Threshold '{text}' cannot be read; expected such as 'max_abs_rel=0.2'.{reason}"
+            ) from error
     return tuple(thresholds)
 
 
@@ -98,11 +109,18 @@ def judge(result: BagResult, thresholds: Iterable[Threshold]) -> Verdict:
             continue
         value = figures.get(threshold.figure, math.nan)
         is_flicker = threshold.figure.startswith('flicker') and math.isnan(value)
-        said = (f'not measured ({result.no_flicker})' if is_flicker else
-                'not measured' if math.isnan(value) else f'{value:.4g}')
+        said = (
+            f'not measured ({result.no_flicker})'
+            if is_flicker
+            else 'not measured'
+            if math.isnan(value)
+            else f'{value:.4g}'
+        )
         relation = 'above' if threshold.name.startswith('max') else 'below'
-        failures.append(f'{threshold.figure} {said}' + (
-            '' if math.isnan(value) else f' is {relation} {threshold.limit:g}'))
+        failures.append(
+            f'{threshold.figure} {said}'
+            + ('' if math.isnan(value) else f' is {relation} {threshold.limit:g}')
+        )
     if result.shift.state == 'shifted':
         failures.append(result.shift.text)
     return Verdict(not failures, tuple(failures), result.judged)

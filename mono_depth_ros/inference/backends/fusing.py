@@ -54,7 +54,8 @@ class FusedConv(nn.Module):
         if summand is None:
             return torch.cudnn_convolution_relu(x.to(dtype), conv.weight, conv.bias, *geometry)
         return torch.cudnn_convolution_add_relu(
-            x.to(dtype), conv.weight, summand.to(dtype), 1.0, conv.bias, *geometry)
+            x.to(dtype), conv.weight, summand.to(dtype), 1.0, conv.bias, *geometry
+        )
 
     def _is_worth_it(self, x: Tensor, summand: Tensor | None) -> bool:
         expected = self._apart(x, summand)
@@ -67,8 +68,7 @@ class FusedConv(nn.Module):
         largest = (found - expected).abs().max() / expected.abs().max().clamp(min=1e-6)
         if not float(largest) <= _LARGEST_DIFFERENCE[self.conv.weight.dtype]:
             return False
-        return _duration(self._fused, x, summand) <= _SLOWEST * _duration(
-            self._apart, x, summand)
+        return _duration(self._fused, x, summand) <= _SLOWEST * _duration(self._apart, x, summand)
 
 
 def _duration(

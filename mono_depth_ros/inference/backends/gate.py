@@ -40,8 +40,11 @@ class GateFigure(NamedTuple):
             limits = {'max': (self.maximum, FULL_MAX)}
         else:
             limits = {'p99': (self.p99, HALF_P99), 'median': (self.median, HALF_MEDIAN)}
-        over = [f'{name} {value:.1e} (limit {limit:.0e})'
-                for name, (value, limit) in limits.items() if not value <= limit]
+        over = [
+            f'{name} {value:.1e} (limit {limit:.0e})'
+            for name, (value, limit) in limits.items()
+            if not value <= limit
+        ]
         return f'depth error {", ".join(over)}' if over else ''
 
 
@@ -90,15 +93,18 @@ def measure(engine: Engine, reference: Tensor, depth_range: tuple[float, float])
         engine.images.copy_(images[order])
         found = engine.run().cpu()
         if found.shape != reference[order].shape:
-            raise BackendError(f'disparity of shape {tuple(found.shape)} instead of '
-                               f'{tuple(reference[order].shape)}')
+            raise BackendError(
+                f'disparity of shape {tuple(found.shape)} instead of '
+                f'{tuple(reference[order].shape)}'
+            )
         errors.append(_relative(found, reference[order], depth_range))
     return figure_of(torch.cat(errors))
 
 
 def _relative(found: Tensor, expected: Tensor, depth_range: tuple[float, float]) -> Tensor:
-    depths = (disparity_to_depth(disparity.double(), *depth_range)
-              for disparity in (found, expected))
+    depths = (
+        disparity_to_depth(disparity.double(), *depth_range) for disparity in (found, expected)
+    )
     errors = (next(depths) / next(depths) - 1).abs()
     # An infinite disparity would be a depth of 0, which is no more than 100 % off.
     return torch.where(found.isfinite(), errors, torch.nan).flatten()

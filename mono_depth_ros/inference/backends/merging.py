@@ -57,9 +57,13 @@ def merge(module: fx.GraphModule) -> None:
 
 def is_sum(node: fx.Node) -> bool:
     """Whether a node adds two maps."""
-    return (node.op in ('call_function', 'call_method') and node.target in SUMS
-            and not node.kwargs and len(node.args) == 2
-            and all(isinstance(arg, fx.Node) for arg in node.args))
+    return (
+        node.op in ('call_function', 'call_method')
+        and node.target in SUMS
+        and not node.kwargs
+        and len(node.args) == 2
+        and all(isinstance(arg, fx.Node) for arg in node.args)
+    )
 
 
 def plain_conv(node: object, module: fx.GraphModule) -> nn.Conv2d | None:
@@ -92,9 +96,14 @@ def _term(node: object, module: fx.GraphModule) -> _Term | None:
     size, dilation, stride = conv.kernel_size[0], conv.dilation[0], conv.stride[0]
     padding = dilation * (size - 1) // 2
     is_centred = size % 2 == 1 and all(
-        tuple(extents) == (extent, extent) for extents, extent in (
-            (conv.kernel_size, size), (conv.dilation, dilation), (conv.stride, stride),
-            (conv.padding, padding)))
+        tuple(extents) == (extent, extent)
+        for extents, extent in (
+            (conv.kernel_size, size),
+            (conv.dilation, dilation),
+            (conv.stride, stride),
+            (conv.padding, padding),
+        )
+    )
     source = node.args[0]
     if not is_centred or not isinstance(source, fx.Node):
         return None
@@ -125,18 +134,21 @@ def _sum_of(first: _Term, second: _Term) -> nn.Conv2d | None:
     # A dilated window that stays alone multiplies its zeros from now on.
     if extent**2 > most * (first.cost + second.cost):
         return None
-    kernel = sum(F.pad(term.kernel, [(extent - term.kernel.shape[-1]) // 2] * 4)
-                 for term in (first, second))
+    kernel = sum(
+        F.pad(term.kernel, [(extent - term.kernel.shape[-1]) // 2] * 4) for term in (first, second)
+    )
     assert isinstance(kernel, Tensor)
     return _conv(kernel, first.bias + second.bias, first)
 
 
 def _conv(kernel: Tensor, bias: Tensor, like: _Term) -> nn.Conv2d:
     out, per_group, extent = kernel.shape[:3]
-    conv = nn.Conv2d(per_group * like.groups, out, extent, like.stride, extent // 2,
-                     groups=like.groups)
+    conv = nn.Conv2d(
+        per_group * like.groups, out, extent, like.stride, extent // 2, groups=like.groups
+    )
     conv.weight, conv.bias = (
-        nn.Parameter(tensor, requires_grad=False) for tensor in (kernel.contiguous(), bias))
+        nn.Parameter(tensor, requires_grad=False) for tensor in (kernel.contiguous(), bias)
+    )
     return conv
 
 

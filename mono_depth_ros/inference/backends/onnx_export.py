@@ -30,8 +30,14 @@ def exported(job: EngineJob) -> bytes:
 def export_path(job: EngineJob) -> Path:
     """Return where a job's export lies in the cache."""
     height, width = job.size
-    key = {'weights': job.fingerprint, 'size': job.size, 'batch': job.batch, 'opset': OPSET,
-           'precision': 'float32', 'torch': torch.__version__}
+    key = {
+        'weights': job.fingerprint,
+        'size': job.size,
+        'batch': job.batch,
+        'opset': OPSET,
+        'precision': 'float32',
+        'torch': torch.__version__,
+    }
     return entry_path(job.cache, f'{width}x{height}x{job.batch}.onnx', key)
 
 
@@ -47,8 +53,15 @@ def export(job: EngineJob) -> bytes:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter('ignore')  # on tracing sizes, which are fixed here
         to_onnx: Any = torch.onnx.export  # its type knows files by name alone
-        to_onnx(network, (images,), file, input_names=[INPUT], output_names=[OUTPUT],
-                opset_version=OPSET, **older)
+        to_onnx(
+            network,
+            (images,),
+            file,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            opset_version=OPSET,
+            **older,
+        )
     return file.getvalue()
 
 

@@ -31,8 +31,7 @@ class OnnxRuntimeEngine:
         self._disparity = torch.empty(shape, device=job.device)
         binding = session.io_binding()
         place = job.device.type, job.device.index or 0
-        binding.bind_input(INPUT, *place, 'uint8', list(self.images.shape),
-                           self.images.data_ptr())
+        binding.bind_input(INPUT, *place, 'uint8', list(self.images.shape), self.images.data_ptr())
         binding.bind_output(OUTPUT, *place, 'float32', list(shape), self._disparity.data_ptr())
         self._run = partial(session.run_with_iobinding, binding)
         self._is_on_gpu = job.device.type == 'cuda'
@@ -67,10 +66,13 @@ def session_of(job: EngineJob, provider: str) -> Any:
     options.log_severity_level = 3  # errors: an unoptimised node is no news for a user
     options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     session = onnxruntime.InferenceSession(
-        exported(job), options, providers=[(provider, _provider_options(job, provider))])
+        exported(job), options, providers=[(provider, _provider_options(job, provider))]
+    )
     if provider not in session.get_providers():
-        raise BackendError(f'{provider} cannot be loaded: install the CUDA and TensorRT libraries '
-                           'that this onnxruntime-gpu asks for')
+        raise BackendError(
+            f'{provider} cannot be loaded: install the CUDA and TensorRT libraries '
+            'that this onnxruntime-gpu asks for'
+        )
     return session
 
 
@@ -79,12 +81,17 @@ def _provider_options(job: EngineJob, provider: str) -> dict[str, object]:
     if provider == PROVIDERS['cuda']:
         return device | {'use_tf32': 0}
     if provider == TENSORRT:
-        key = {'export': export_path(job).name, 'precision': job.precision,
-               'device': torch.cuda.get_device_name(job.device),
-               'onnxruntime': quiet_onnxruntime().__version__}
+        key = {
+            'export': export_path(job).name,
+            'precision': job.precision,
+            'device': torch.cuda.get_device_name(job.device),
+            'onnxruntime': quiet_onnxruntime().__version__,
+        }
         return device | {
-            'trt_fp16_enable': job.precision == 'float16', 'trt_engine_cache_enable': True,
-            'trt_engine_cache_path': str(entry_path(job.cache, 'tensorrt', key))}
+            'trt_fp16_enable': job.precision == 'float16',
+            'trt_engine_cache_enable': True,
+            'trt_engine_cache_path': str(entry_path(job.cache, 'tensorrt', key)),
+        }
     return {}
 
 
@@ -107,8 +114,10 @@ def check(device: torch.device, precision: str) -> None:
     if precision != 'float32':
         raise BackendError(f'it runs float32 here, not {precision}')
     if PROVIDERS[device.type] not in quiet_onnxruntime().get_available_providers():
-        raise BackendError(f'this build has no provider for {device.type}: '
-                           'pip install onnxruntime-gpu in place of onnxruntime')
+        raise BackendError(
+            f'this build has no provider for {device.type}: '
+            'pip install onnxruntime-gpu in place of onnxruntime'
+        )
 
 
 def check_tensorrt(device: torch.device, precision: str) -> None:
@@ -117,7 +126,11 @@ def check_tensorrt(device: torch.device, precision: str) -> None:
         raise BackendError('it needs device cuda')
     if precision == 'bfloat16':
         raise BackendError('it runs float32 or float16 here, not bfloat16')
-    if (importlib.util.find_spec('onnxruntime') is None
-            or TENSORRT not in quiet_onnxruntime().get_available_providers()):
-        raise BackendError('it is not installed: pip install tensorrt onnx, and onnxruntime-gpu '
-                           'in place of onnxruntime')
+    if (
+        importlib.util.find_spec('onnxruntime') is None
+        or TENSORRT not in quiet_onnxruntime().get_available_providers()
+    ):
+        raise BackendError(
+            'it is not installed: pip install tensorrt onnx, and onnxruntime-gpu '
+            'in place of onnxruntime'
+        )

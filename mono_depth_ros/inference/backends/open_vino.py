@@ -30,7 +30,8 @@ class OpenVinoEngine:
         self._request = compiled.create_infer_request()
         self._request.set_input_tensor(openvino.Tensor(self.images.numpy(), shared_memory=True))
         self._request.set_output_tensor(
-            openvino.Tensor(self._disparity.numpy(), shared_memory=True))
+            openvino.Tensor(self._disparity.numpy(), shared_memory=True)
+        )
 
     def run(self) -> Tensor:
         """Return the disparity (batch, height, width)."""
@@ -50,9 +51,17 @@ def compiled_model(job: EngineJob) -> Any:
         model = with_precise_head(model)
     job.report(f'openvino: compiling {job.label}')
     # The hint explicitly: where a CPU has bfloat16, it is OpenVINO's default.
-    return core.compile_model(model, 'CPU', {
-        'PERFORMANCE_HINT': 'LATENCY', 'NUM_STREAMS': 1, 'INFERENCE_NUM_THREADS': job.threads,
-        'INFERENCE_PRECISION_HINT': HINTS[job.precision], 'ENABLE_CPU_PINNING': False})
+    return core.compile_model(
+        model,
+        'CPU',
+        {
+            'PERFORMANCE_HINT': 'LATENCY',
+            'NUM_STREAMS': 1,
+            'INFERENCE_NUM_THREADS': job.threads,
+            'INFERENCE_PRECISION_HINT': HINTS[job.precision],
+            'ENABLE_CPU_PINNING': False,
+        },
+    )
 
 
 def with_precise_head(model: Any) -> Any:
@@ -108,5 +117,6 @@ def check(device: torch.device, precision: str) -> None:
     if precision not in HINTS:
         raise BackendError(f'it runs {" or ".join(HINTS)} here, not {precision}')
     if precision == 'bfloat16' and not has_bfloat16():
-        raise BackendError('this CPU has no bfloat16 instructions (AVX512-BF16 or AMX): '
-                           'take float32')
+        raise BackendError(
+            'this CPU has no bfloat16 instructions (AVX512-BF16 or AMX): take float32'
+        )

@@ -57,12 +57,14 @@ def candidates(backend: str, device: torch.device, precision: str) -> tuple[str,
         check(backend, device, precision)
     except BackendError as error:
         raise BackendError(
-            f'backend {backend}: {error}. Or choose another one, or backend auto.') from error
+            f'backend {backend}: {error}. Or choose another one, or backend auto.'
+        ) from error
     return (backend,)
 
 
-def serve(names: Sequence[str], job: EngineJob, batches: Sequence[int],
-          depth_range: tuple[float, float]) -> Served:
+def serve(
+    names: Sequence[str], job: EngineJob, batches: Sequence[int], depth_range: tuple[float, float]
+) -> Served:
     """Build one engine per batch with the first backend that can and whose depth is right.
 
     Args:
@@ -85,12 +87,18 @@ def serve(names: Sequence[str], job: EngineJob, batches: Sequence[int],
             failures.append(f'{name}: {_in_words(error)}')
             job.report(f'backend {failures[-1]}')
     choice = '' if len(names) > 1 else ' Choose another one, or backend auto.'
-    raise BackendError(f'No backend for {job.label} on {job.device}: '
-                       f'{"; ".join(failures)}.{choice}')
+    raise BackendError(
+        f'No backend for {job.label} on {job.device}: {"; ".join(failures)}.{choice}'
+    )
 
 
-def _served(name: str, job: EngineJob, batches: Sequence[int], reference: Tensor,
-            depth_range: tuple[float, float]) -> Served:
+def _served(
+    name: str,
+    job: EngineJob,
+    batches: Sequence[int],
+    reference: Tensor,
+    depth_range: tuple[float, float],
+) -> Served:
     check(name, job.device, job.precision)
     engines, figures = {}, []
     for batch in sorted(set(batches)):
@@ -101,13 +109,16 @@ def _served(name: str, job: EngineJob, batches: Sequence[int], reference: Tensor
     if served.most < max(engines):
         job.report(f'backend {name}: {max(engines)} images one by one are as fast as at once')
     notes = ', '.join(engine.note for engine in engines.values() if engine.note)
-    job.report(f'backend {name}{f" ({notes})" if notes else ""} serves {job.label}: '
-               f'depth error {served.figure}')
+    job.report(
+        f'backend {name}{f" ({notes})" if notes else ""} serves {job.label}: '
+        f'depth error {served.figure}'
+    )
     return served
 
 
-def _proven(name: str, job: EngineJob, reference: Tensor, depth_range: tuple[float, float]
-            ) -> tuple[Engine, GateFigure]:
+def _proven(
+    name: str, job: EngineJob, reference: Tensor, depth_range: tuple[float, float]
+) -> tuple[Engine, GateFigure]:
     """Build an engine and put it through the gate; what came from the cache gets two chances."""
     was_cached = name != 'torch' and onnx_export.export_path(job).exists()
     try:
@@ -140,8 +151,11 @@ def _builder(name: str, device: torch.device) -> Callable[[EngineJob], Engine]:
 
 def check(name: str, device: torch.device, precision: str) -> None:
     """Raise a BackendError that says why a backend cannot serve here, and what to do."""
-    checks = {'onnxruntime': onnx_runtime.check, 'openvino': open_vino.check,
-              'tensorrt': onnx_runtime.check_tensorrt}
+    checks = {
+        'onnxruntime': onnx_runtime.check,
+        'openvino': open_vino.check,
+        'tensorrt': onnx_runtime.check_tensorrt,
+    }
     if name in checks:
         checks[name](device, precision)
         if importlib.util.find_spec('onnx') is None:
@@ -157,8 +171,10 @@ def worthwhile_batch(engines: Mapping[int, Engine]) -> int:
     most = max(engines)
     if engines[most].images.is_cuda:
         return most
-    seconds = {batch: min(_seconds(engine) for _ in range(_TIMED_RUNS))
-               for batch, engine in engines.items()}
+    seconds = {
+        batch: min(_seconds(engine) for _ in range(_TIMED_RUNS))
+        for batch, engine in engines.items()
+    }
     return most if seconds[most] < most * seconds[1] else 1
 
 

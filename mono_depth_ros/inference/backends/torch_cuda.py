@@ -30,8 +30,9 @@ class GraphEngine:
         note: what the network's form is called.
     """
 
-    def __init__(self, network: nn.Module, shape: tuple[int, ...], device: torch.device,
-                 note: str) -> None:
+    def __init__(
+        self, network: nn.Module, shape: tuple[int, ...], device: torch.device, note: str
+    ) -> None:
         self.note = note
         self.images = torch.zeros(shape, dtype=torch.uint8, device=device)
         self._network = network  # the graph knows its weights by their address alone
@@ -138,5 +139,6 @@ def check_device(device: torch.device, precision: str) -> None:
     """Raise a BackendError where the GPU lacks a precision."""
     if precision == 'bfloat16' and torch.cuda.get_device_capability(device) < (8, 0):
         name = torch.cuda.get_device_name(device)
-        raise BackendError(f'{name} has no bfloat16 (compute capability 8.0 and newer have): '
-                           'take float16')
+        raise BackendError(
+            f'{name} has no bfloat16 (compute capability 8.0 and newer have): take float16'
+        )

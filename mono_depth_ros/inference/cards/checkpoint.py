@@ -50,9 +50,7 @@ def load_network(
     return network
 
 
-def save_weights(
-    network: nn.Module, path: str | Path, dtype: torch.dtype | None = None
-) -> str:
+def save_weights(network: nn.Module, path: str | Path, dtype: torch.dtype | None = None) -> str:
     """Write a network's weights as safetensors.
 
     Args:

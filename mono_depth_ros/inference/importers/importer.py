@@ -164,7 +164,7 @@ def _layout_of(
             return LAYOUTS[name]
     raise ValueError(
         f"'{folder}' has the layout of no network known here: encoder.pth begins with "
-        f"{_first(encoder)}, depth.pth with {_first(depth)}. Known: {', '.join(known)}. "
+        f'{_first(encoder)}, depth.pth with {_first(depth)}. Known: {", ".join(known)}. '
         'Take a folder of one of these projects, or name its layout to see every difference.'
     )
 

@@ -57,8 +57,9 @@ def _foldable_pairs(network: nn.Module) -> Iterator[tuple[str, str]]:
             and follows_conv
             and len(before.users) == 1
         ):
-            yield str(before.target).removeprefix('network.'), str(node.target).removeprefix(
-                'network.'
+            yield (
+                str(before.target).removeprefix('network.'),
+                str(node.target).removeprefix('network.'),
             )
 
 

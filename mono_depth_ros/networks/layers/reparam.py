@@ -115,9 +115,7 @@ def add_branches(
     """
     for name, module in list(network.named_modules()):
         if isinstance(module, nn.Conv2d) and _is_transformed(module):
-            equivalent = EquivalentConv(
-                module, branch_drop, element_drop, shared_init=shared_init
-            )
+            equivalent = EquivalentConv(module, branch_drop, element_drop, shared_init=shared_init)
             replace_module(network, name, equivalent)
 
 

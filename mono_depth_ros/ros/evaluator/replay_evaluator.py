@@ -72,8 +72,11 @@ class ReplayEvaluator(Node):
             read_extrinsics(config.extrinsics, self._tree)
         self._frames: list[FrameRecord] = []
         self.evaluation = BagEvaluation(
-            config.options, self._tree, self._frames.append if config.output else None,
-            config.window)
+            config.options,
+            self._tree,
+            self._frames.append if config.output else None,
+            config.window,
+        )
         self.latency = Latency(config.window)
         self._views: dict[str, View] = {}
         self._waiting: dict[str, list[Callable[[], None]]] = {}
@@ -88,8 +91,9 @@ class ReplayEvaluator(Node):
         self.create_timer(LOOK_S, self._look_for_publishers, clock=steady)
         self.create_timer(TICK_S, self._tick, clock=steady)
         # replay.launch.py waits for these words.
-        self.get_logger().info(f'ready to compare {self.resolve_topic_name(DEPTH)} with '
-                               f'{config.options.reference}')
+        self.get_logger().info(
+            f'ready to compare {self.resolve_topic_name(DEPTH)} with {config.options.reference}'
+        )
 
     # -- connections ---------------------------------------------------------------------------
 
@@ -114,7 +118,8 @@ class ReplayEvaluator(Node):
                 raise ValueError(
                     f"reference '{self.config.options.reference}' is where depth_node publishes "
                     f'its own {output}: depth would be compared with itself. Name the topic of '
-                    f'another sensor, or remap {output} of depth_node and of this node.')
+                    f'another sensor, or remap {output} of depth_node and of this node.'
+                )
 
     def _look_for_publishers(self) -> None:
         """Connect what waited for its publisher, whose type and reliability decide."""
@@ -136,8 +141,12 @@ class ReplayEvaluator(Node):
         if kind != CLOUD_TYPE:
             base = topic.removesuffix(TRANSPORT).rpartition('/')[0]
             info = self.config.reference_info or f'{base}/camera_info'
-            self.create_subscription(CameraInfo, info, self._on_reference_info, QoSProfile(
-                depth=QUEUE, reliability=ReliabilityPolicy.BEST_EFFORT))
+            self.create_subscription(
+                CameraInfo,
+                info,
+                self._on_reference_info,
+                QoSProfile(depth=QUEUE, reliability=ReliabilityPolicy.BEST_EFFORT),
+            )
         message_class: Any = import_message(kind)
         self.create_subscription(message_class, topic, self._on_reference, qos)
         self.get_logger().info(f'{topic} carries {kind}')
@@ -148,8 +157,10 @@ class ReplayEvaluator(Node):
         if kind not in POSE_TYPES:
             raise ValueError(f"'{topic}' carries {kind}, expected one of: {', '.join(POSE_TYPES)}")
         if message_class is None:
-            raise ValueError(f"'{topic}' carries {kind}, whose package is not installed here: "
-                             'install it, or give poses as geometry_msgs/msg/PoseStamped')
+            raise ValueError(
+                f"'{topic}' carries {kind}, whose package is not installed here: "
+                'install it, or give poses as geometry_msgs/msg/PoseStamped'
+            )
         self.create_subscription(message_class, topic, self.evaluation.motion.add_message, qos)
 
     def _subscribe_images(self, _: str, __: QoSProfile) -> None:
@@ -158,11 +169,16 @@ class ReplayEvaluator(Node):
         image = self.resolve_topic_name('image')
         topic = image if is_raw else f'{image}/compressed'
         offers = self.get_publishers_info_by_topic(topic)
-        reliability = (offers[0].qos_profile.reliability if offers
-                       else ReliabilityPolicy.BEST_EFFORT)
+        reliability = (
+            offers[0].qos_profile.reliability if offers else ReliabilityPolicy.BEST_EFFORT
+        )
         self.create_subscription(
-            Image if is_raw else CompressedImage, topic, self._on_image,
-            QoSProfile(depth=QUEUE, reliability=reliability), raw=True)
+            Image if is_raw else CompressedImage,
+            topic,
+            self._on_image,
+            QoSProfile(depth=QUEUE, reliability=reliability),
+            raw=True,
+        )
 
     def _listen_to_tf(self) -> bool:
         """Follow /tf and /tf_static where their messages are installed; say so where not."""
@@ -230,8 +246,9 @@ class ReplayEvaluator(Node):
         # Simulated time is 0 until /clock comes.
         age = (now - stamp) / NANOSECONDS if now else math.nan
         self.latency.add_depth(stamp, _received(info), age)
-        self._with_view(INFO, lambda: self._guarded(
-            lambda: self._compare(message, stamp, kind), 'bad_depth'))
+        self._with_view(
+            INFO, lambda: self._guarded(lambda: self._compare(message, stamp, kind), 'bad_depth')
+        )
         self._tree.forget(stamp - REMEMBERED)
         self.evaluation.motion.forget(stamp - REMEMBERED)
 
@@ -239,21 +256,29 @@ class ReplayEvaluator(Node):
         size = message.height, message.width
         view = self._views[INFO]
         if view.size != size:
-            self.evaluation.skip('size_mismatch', (
-                f'depth is {size[1]}x{size[0]}, {self.resolve_topic_name(INFO)} says '
-                f'{view.size[1]}x{view.size[0]}'))
+            self.evaluation.skip(
+                'size_mismatch',
+                (
+                    f'depth is {size[1]}x{size[0]}, {self.resolve_topic_name(INFO)} says '
+                    f'{view.size[1]}x{view.size[0]}'
+                ),
+            )
             return
-        depth = decode_depth(message.data, size, message.encoding, message.step,
-                             bool(message.is_bigendian))
-        self.evaluation.add_depth(DepthFrame(
-            stamp, message.header.frame_id, depth, view.K, kind))
+        depth = decode_depth(
+            message.data, size, message.encoding, message.step, bool(message.is_bigendian)
+        )
+        self.evaluation.add_depth(DepthFrame(stamp, message.header.frame_id, depth, view.K, kind))
 
     def _on_reference(self, message: Any) -> None:
         topic = self.config.options.reference
 
         def take() -> None:
-            self._guarded(lambda: self.evaluation.add_reference(reference_of(
-                message, stamp_of(message), self._views.get(topic))), 'corrupt_reference')
+            self._guarded(
+                lambda: self.evaluation.add_reference(
+                    reference_of(message, stamp_of(message), self._views.get(topic))
+                ),
+                'corrupt_reference',
+            )
 
         if isinstance(message, Image | CompressedImage):
             self._with_view(topic, take)
@@ -265,16 +290,38 @@ class ReplayEvaluator(Node):
     def _tick(self) -> None:
         self._ticks += 1
         recent = self.evaluation.recent()
-        figures = {'recent': recent.figures() | self.latency.recent(),
-                   'all': self.evaluation.result().figures() | self.latency.figures()}
-        self._metrics.publish(diagnostic_array(self.get_clock(), [
-            DiagnosticStatus(level=bytes([Level.OK]), name=f'{status_name(self)}: {name}',
-                             message=f'judged: {recent.judged}', values=_pairs(values))
-            for name, values in figures.items()]))
+        figures = {
+            'recent': recent.figures() | self.latency.recent(),
+            'all': self.evaluation.result().figures() | self.latency.figures(),
+        }
+        self._metrics.publish(
+            diagnostic_array(
+                self.get_clock(),
+                [
+                    DiagnosticStatus(
+                        level=bytes([Level.OK]),
+                        name=f'{status_name(self)}: {name}',
+                        message=f'judged: {recent.judged}',
+                        values=_pairs(values),
+                    )
+                    for name, values in figures.items()
+                ],
+            )
+        )
         level, text = self._diagnosis(recent)
-        self._diagnostics.publish(diagnostic_array(self.get_clock(), [DiagnosticStatus(
-            level=bytes([level]), name=f'{status_name(self)}: {recent.reference}', message=text,
-            values=[*_pairs(figures['recent']), *_pairs(dict(recent.counts.skipped))])]))
+        self._diagnostics.publish(
+            diagnostic_array(
+                self.get_clock(),
+                [
+                    DiagnosticStatus(
+                        level=bytes([level]),
+                        name=f'{status_name(self)}: {recent.reference}',
+                        message=text,
+                        values=[*_pairs(figures['recent']), *_pairs(dict(recent.counts.skipped))],
+                    )
+                ],
+            )
+        )
 
     def _diagnosis(self, recent: BagResult) -> tuple[Level, str]:
         if self._fault:
@@ -283,11 +330,14 @@ class ReplayEvaluator(Node):
         if nothing:
             return Level.WARN if self._ticks > _CAN_WAIT_S else Level.OK, nothing
         # How many frames there are shows at the end, not in a window of them.
-        verdict = judge(recent, [limit for limit in self.config.thresholds
-                                 if limit.figure != 'frames'])
+        verdict = judge(
+            recent, [limit for limit in self.config.thresholds if limit.figure != 'frames']
+        )
         figures = recent.figures()
-        text = (f'abs_rel {figures["abs_rel"]:.3f}, a1 {figures["a1"]:.3f} ({recent.judged}) over '
-                f'the last {len(recent.scales)} frames')
+        text = (
+            f'abs_rel {figures["abs_rel"]:.3f}, a1 {figures["a1"]:.3f} ({recent.judged}) over '
+            f'the last {len(recent.scales)} frames'
+        )
         if not verdict.passed:
             return Level.ERROR, f'{"; ".join(verdict.failures)}. {text}'
         return Level.OK, text
@@ -299,19 +349,26 @@ class ReplayEvaluator(Node):
             return ''
         topic = self.config.options.reference
         if topic in self._awaited:
-            known = sorted(name for name, kinds in self.get_topic_names_and_types()
-                           if set(REFERENCE_TYPES) & set(kinds) and name != topic)
+            known = sorted(
+                name
+                for name, kinds in self.get_topic_names_and_types()
+                if set(REFERENCE_TYPES) & set(kinds) and name != topic
+            )
             near = get_close_matches(topic, known, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ''
-            return (f"no publisher on '{topic}'.{hint} There are: {', '.join(known) or 'none'} "
-                    f'({nothing})')
+            return (
+                f"no publisher on '{topic}'.{hint} There are: {', '.join(known) or 'none'} "
+                f'({nothing})'
+            )
         return f'{nothing}{self._hint()}'
 
     def _hint(self) -> str:
         if self._has_tf or self.config.extrinsics or self.config.options.is_wall:
             return ''
-        return ('. tf2_msgs is not installed here, so /tf_static cannot be read: where camera and '
-                'reference have frames of their own, set extrinsics to a file of transforms')
+        return (
+            '. tf2_msgs is not installed here, so /tf_static cannot be read: where camera and '
+            'reference have frames of their own, set extrinsics to a file of transforms'
+        )
 
     def finish(self) -> tuple[str, Verdict | None]:
         """Close the evaluation and write the output.
@@ -331,13 +388,17 @@ class ReplayEvaluator(Node):
             said.append(verdict.text())
         if self.config.output is not None:
             report = result.as_dict() | {
-                'latency': {name: value if np.isfinite(value) else None
-                            for name, value in latency.items()},
+                'latency': {
+                    name: value if np.isfinite(value) else None for name, value in latency.items()
+                },
                 'thresholds': {limit.name: limit.limit for limit in self.config.thresholds},
-                'passed': verdict.passed, 'failures': list(verdict.failures),
-                'per_frame': [frame.as_dict() for frame in self._frames]}
-            self.config.output.write_text(json.dumps(report, indent=1, allow_nan=False),
-                                          encoding='utf-8')
+                'passed': verdict.passed,
+                'failures': list(verdict.failures),
+                'per_frame': [frame.as_dict() for frame in self._frames],
+            }
+            self.config.output.write_text(
+                json.dumps(report, indent=1, allow_nan=False), encoding='utf-8'
+            )
         return '\n'.join(said), verdict
 
 

@@ -52,8 +52,9 @@ class Calibrations:
     def may_rectify(self) -> bool:
         """Say whether an image may come that needs rectification; True as long as unknown."""
         entries = list(self._entries.values())
-        return not entries or any(entry.geometry is None or entry.geometry.maps is not None
-                                  for entry in entries)
+        return not entries or any(
+            entry.geometry is None or entry.geometry.maps is not None for entry in entries
+        )
 
     def update(self, info: CameraInfo) -> None:
         """Take in a camera_info; one that says nothing new costs a comparison."""
@@ -80,8 +81,9 @@ class Calibrations:
         if entry.geometry is None and not entry.fault:
             self._find_geometry(entry)
         if entry.geometry is None:
-            raise FrameDroppedError('bad_camera_info',
-                                    f'camera_info on {self._topic}: {entry.fault}')
+            raise FrameDroppedError(
+                'bad_camera_info', f'camera_info on {self._topic}: {entry.fault}'
+            )
         return entry.geometry
 
     def _find_geometry(self, entry: _Entry) -> None:
@@ -90,13 +92,18 @@ class Calibrations:
         try:
             entry.geometry = image_geometry_for(entry.model, self._input, self._rectify)
         except (ValueError, cv2.error) as error:
-            entry.fault = (f'{error}. K, D, R and P do not go together: check who publishes '
-                           'camera_info.' if _is_numerical(error) else str(error))
+            entry.fault = (
+                f'{error}. K, D, R and P do not go together: check who publishes camera_info.'
+                if _is_numerical(error)
+                else str(error)
+            )
 
     def _mismatch(self, size: Size) -> str:
         described = ', '.join(f'{width}x{height}' for height, width in self._entries)
-        return (f'the image is {size[1]}x{size[0]}, but camera_info on {self._topic} describes '
-                f'{described}: publish the camera_info of this very image')
+        return (
+            f'the image is {size[1]}x{size[0]}, but camera_info on {self._topic} describes '
+            f'{described}: publish the camera_info of this very image'
+        )
 
 
 def _read(info: CameraInfo) -> _Entry:
@@ -112,9 +119,21 @@ def _is_numerical(error: Exception) -> bool:
 
 
 def _same_calibration(info: CameraInfo, last: CameraInfo) -> bool:
-    return all(_plain(getattr(info, name)) == _plain(getattr(last, name)) for name in (
-        'height', 'width', 'distortion_model', 'd', 'k', 'r', 'p', 'binning_x', 'binning_y',
-        'roi'))
+    return all(
+        _plain(getattr(info, name)) == _plain(getattr(last, name))
+        for name in (
+            'height',
+            'width',
+            'distortion_model',
+            'd',
+            'k',
+            'r',
+            'p',
+            'binning_x',
+            'binning_y',
+            'roi',
+        )
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -36,13 +36,21 @@ from mono_depth_ros.ros.node.parameters import DepthNodeConfig
 from mono_depth_ros.ros.node.statistics import StreamStatistics
 from mono_depth_ros.stamps import stamp_of
 
-INPUT_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT,
-                       durability=DurabilityPolicy.VOLATILE)
-OUTPUT_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE,
-                        durability=DurabilityPolicy.VOLATILE)
+INPUT_QOS = QoSProfile(
+    depth=1, reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE
+)
+OUTPUT_QOS = QoSProfile(
+    depth=5, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE
+)
 
-OUTPUTS: dict[str, Any] = {DEPTH: Image, INFO: CameraInfo, CLOUD: PointCloud2, RELATIVE: Image,
-                           COLOR: Image, RECTIFIED: Image}
+OUTPUTS: dict[str, Any] = {
+    DEPTH: Image,
+    INFO: CameraInfo,
+    CLOUD: PointCloud2,
+    RELATIVE: Image,
+    COLOR: Image,
+    RECTIFIED: Image,
+}
 MAX_NEWS = 64
 
 
@@ -57,8 +65,9 @@ class Frame:
 class CameraStream:
     """Hold the connections of one camera; `wake` is notified when a frame waits in the slot."""
 
-    def __init__(self, node: LifecycleNode, name: str, config: DepthNodeConfig,
-                 wake: threading.Condition) -> None:
+    def __init__(
+        self, node: LifecycleNode, name: str, config: DepthNodeConfig, wake: threading.Condition
+    ) -> None:
         self.node = node
         self.name = name
         self.prefix = f'{name}/' if name else ''
@@ -74,12 +83,14 @@ class CameraStream:
         self._told: set[object] = set()
         self.image_type = CompressedImage if config.image_transport == 'compressed' else Image
         image = node.resolve_topic_name(f'{self.prefix}image')
-        self.image_topic = (f'{self.prefix}image' if self.image_type is Image
-                            else f'{image}/compressed')
+        self.image_topic = (
+            f'{self.prefix}image' if self.image_type is Image else f'{image}/compressed'
+        )
         self.other_transport = f'{image}/compressed' if self.image_type is Image else image
         self.info_topic = info_topic(node, self.prefix)
         self._calibrations = Calibrations(
-            node.resolve_topic_name(self.info_topic), config.input, config.rectify)
+            node.resolve_topic_name(self.info_topic), config.input, config.rectify
+        )
         self._subscriptions: list[Subscription[Any]] = []
         self._publishers: dict[str, Publisher[Any]] = {}
         rectifies = config.input == 'raw' and config.rectify
@@ -92,34 +103,45 @@ class CameraStream:
     def _connect(self, outputs: list[str]) -> None:
         self._refuse_a_loop(outputs)
         for kind, topic, callback in (
-                (self.image_type, self.image_topic, self._on_image),
-                (CameraInfo, self.info_topic, self._on_info)):
+            (self.image_type, self.image_topic, self._on_image),
+            (CameraInfo, self.info_topic, self._on_info),
+        ):
             self._subscriptions.append(self._subscribe(kind, topic, callback))
         for output in outputs:
             self._publishers[output] = self._advertise(output)
 
     def _refuse_a_loop(self, outputs: list[str]) -> None:
-        inputs = [self.node.resolve_topic_name(topic)
-                  for topic in (self.image_topic, self.info_topic)]
+        inputs = [
+            self.node.resolve_topic_name(topic) for topic in (self.image_topic, self.info_topic)
+        ]
         for output in outputs:
             topic = self.node.resolve_topic_name(self.prefix + output)
             if topic in inputs:
-                hint = (', or set input:=rectified if its images are' if output == RECTIFIED
-                        else '')
-                raise ValueError(f'{self.label}: {topic} is an input and, as {output}, an output '
-                                 f'too: remap {output}:=/another/topic{hint}.')
+                hint = ', or set input:=rectified if its images are' if output == RECTIFIED else ''
+                raise ValueError(
+                    f'{self.label}: {topic} is an input and, as {output}, an output '
+                    f'too: remap {output}:=/another/topic{hint}.'
+                )
 
-    def _subscribe(self, kind: Any, topic: str, callback: Callable[..., None]
-                   ) -> Subscription[Any]:
+    def _subscribe(
+        self, kind: Any, topic: str, callback: Callable[..., None]
+    ) -> Subscription[Any]:
         return self.node.create_subscription(
-            kind, topic, callback, _copy(INPUT_QOS),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies())
+            kind,
+            topic,
+            callback,
+            _copy(INPUT_QOS),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
 
     def _advertise(self, output: str) -> Publisher[Any]:
         # Plain publishers: the node alone decides when it publishes, and says why when not.
         return self.node.create_publisher(
-            OUTPUTS[output], self.prefix + output, _copy(OUTPUT_QOS),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies())
+            OUTPUTS[output],
+            self.prefix + output,
+            _copy(OUTPUT_QOS),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
 
     def destroy(self) -> None:
         """Close every connection."""
@@ -142,8 +164,11 @@ class CameraStream:
 
     def listened(self) -> set[str]:
         """Return the outputs that somebody subscribes to."""
-        return {output for output, publisher in self._publishers.items()
-                if publisher.get_subscription_count()}
+        return {
+            output
+            for output, publisher in self._publishers.items()
+            if publisher.get_subscription_count()
+        }
 
     def wanted(self) -> set[str]:
         """Return the outputs to compute now: listened to, and there is something to publish.
@@ -207,8 +232,10 @@ class CameraStream:
         topic = self.node.resolve_topic_name(self.info_topic)
         count = self.node.count_publishers(topic)
         reason = f'{count} publisher(s), none has sent yet' if count else 'no publisher'
-        return (f'image without camera_info: waiting for {topic} ({reason}); remap it with '
-                'camera_info:=/your/camera_info')
+        return (
+            f'image without camera_info: waiting for {topic} ({reason}); remap it with '
+            'camera_info:=/your/camera_info'
+        )
 
     @property
     def label(self) -> str:
@@ -219,8 +246,9 @@ class CameraStream:
         """Return a topic whose publishers offer less than our QoS asks for, or ''."""
         for subscription in self._subscriptions:
             offers = self.node.get_publishers_info_by_topic(subscription.topic_name)
-            if offers and all(_clash(offer.qos_profile, subscription.qos_profile)
-                              for offer in offers):
+            if offers and all(
+                _clash(offer.qos_profile, subscription.qos_profile) for offer in offers
+            ):
                 return subscription.topic_name
         return ''
 
@@ -256,13 +284,17 @@ def info_topic(node: LifecycleNode, prefix: str) -> str:
 def _clash(offered: QoSProfile, requested: QoSProfile) -> bool:
     # Without deadline, lifespan and lease: the graph writes "none" otherwise than a profile does,
     # which would read as a conflict.
-    compatibility, _ = qos_check_compatible(*(
-        QoSProfile(depth=1, reliability=profile.reliability, durability=profile.durability)
-        for profile in (offered, requested)))
+    compatibility, _ = qos_check_compatible(
+        *(
+            QoSProfile(depth=1, reliability=profile.reliability, durability=profile.durability)
+            for profile in (offered, requested)
+        )
+    )
     return bool(compatibility == QoSCompatibility.ERROR)
 
 
 def _copy(profile: QoSProfile) -> QoSProfile:
     """Return a profile of its own: overriding options write into the one they are given."""
-    return QoSProfile(depth=profile.depth, reliability=profile.reliability,
-                      durability=profile.durability)
+    return QoSProfile(
+        depth=profile.depth, reliability=profile.reliability, durability=profile.durability
+    )

@@ -56,8 +56,7 @@ class DepthNode(LifecycleNode):
         self._refused = declare_parameters(self)
         self._answer_wrong_transitions()
         self.add_on_set_parameters_callback(self._check_parameters)
-        self._diagnostics = self.create_publisher(
-            DiagnosticArray, '/diagnostics', 10)
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         # Steady time: under use_sim_time a default timer stands still until /clock comes.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._tick_timer = self.create_timer(1.0, self._tick, clock=self._steady)
@@ -65,8 +64,9 @@ class DepthNode(LifecycleNode):
 
     def _answer_wrong_transitions(self) -> None:
         """Refuse transitions that the state does not allow: rclpy of Jazzy raises on them."""
-        service = next(service for service in self.services
-                       if service.srv_name.endswith('change_state'))
+        service = next(
+            service for service in self.services if service.srv_name.endswith('change_state')
+        )
         change_state: Any = service.callback
 
         def answer(request: Any, response: Any) -> Any:
@@ -75,7 +75,8 @@ class DepthNode(LifecycleNode):
             except rclpy_implementation.RCLError:
                 self.get_logger().error(
                     f'the node is {self.state}: transition {request.transition.label}'
-                    f' {request.transition.id} is not possible now')
+                    f' {request.transition.id} is not possible now'
+                )
                 response.success = False
                 return response
 
@@ -114,8 +115,10 @@ class DepthNode(LifecycleNode):
     def _fail(self, step: str, reason: str) -> TransitionCallbackReturn:
         self.failure = f'cannot {step}: {reason.rstrip(". ")}.'
         first = ' Correct it; remaps and qos_overrides need a new start.' * (step == 'activate')
-        self.get_logger().error(f'{self.failure}{first} Then: ros2 lifecycle set '
-                                f'{self.get_fully_qualified_name()} {step}')
+        self.get_logger().error(
+            f'{self.failure}{first} Then: ros2 lifecycle set '
+            f'{self.get_fully_qualified_name()} {step}'
+        )
         return TransitionCallbackReturn.FAILURE
 
     def _configure(self) -> None:
@@ -126,16 +129,25 @@ class DepthNode(LifecycleNode):
         self.get_logger().info(f"loading '{card.name}' ({card.network}) on {config.device}")
         images = () if card.is_trained else street_images(CALIBRATION_IMAGES, card.input_size)
         estimator = DepthEstimator(
-            card, device=config.device, precision=config.precision, backend=config.backend,
-            cameras=len(config.cameras), threads=config.threads or DEFAULT_THREADS,
-            fit=config.fit, calibration_images=images, report=self._report)
+            card,
+            device=config.device,
+            precision=config.precision,
+            backend=config.backend,
+            cameras=len(config.cameras),
+            threads=config.threads or DEFAULT_THREADS,
+            fit=config.fit,
+            calibration_images=images,
+            report=self._report,
+        )
         estimator.warm_up([card.input_size])  # out of memory in here must not keep the rest
         self._estimator, self.card = estimator, card
         if not card.is_trained:
             self.get_logger().warning(
-                f"'{card.name}' is untrained: its depth shows that everything runs, nothing more")
-        self.get_logger().info(f"'{card.name}' is ready; licence of the weights: "
-                               f'{card.license_weights}')
+                f"'{card.name}' is untrained: its depth shows that everything runs, nothing more"
+            )
+        self.get_logger().info(
+            f"'{card.name}' is ready; licence of the weights: {card.license_weights}"
+        )
 
     def _report(self, text: str) -> None:
         """Log what the estimator tells: what takes time, and which backend serves."""
@@ -156,13 +168,20 @@ class DepthNode(LifecycleNode):
         for name in config.cameras:
             self._monitors.append(StreamMonitor(CameraStream(self, name, config, self._wake)))
         streams = [monitor.stream for monitor in self._monitors]
-        self._worker = DepthWorker(streams, self._estimator, lambda: self.config,
-                                   self._header_age, self._wake, self.get_logger())
+        self._worker = DepthWorker(
+            streams,
+            self._estimator,
+            lambda: self.config,
+            self._header_age,
+            self._wake,
+            self.get_logger(),
+        )
         for stream in streams:
             self.get_logger().info(
                 f'{stream.label}: {self.resolve_topic_name(stream.image_topic)} and '
                 f'{self.resolve_topic_name(stream.info_topic)} → '
-                f'{self.resolve_topic_name(stream.prefix + "depth/image_rect")}')
+                f'{self.resolve_topic_name(stream.prefix + "depth/image_rect")}'
+            )
 
     def on_deactivate(self, state: State) -> TransitionCallbackReturn:
         """Stop the worker and disconnect; the model stays loaded."""
@@ -206,7 +225,8 @@ class DepthNode(LifecycleNode):
         for change in ours:
             if self.state != 'unconfigured' and not SPECS[change.name].metadata['while_running']:
                 return SetParametersResult(
-                    successful=False, reason=unchangeable(change.name, self.state))
+                    successful=False, reason=unchangeable(change.name, self.state)
+                )
         try:
             read_config(self, ours)
         except ValueError as error:
@@ -224,8 +244,11 @@ class DepthNode(LifecycleNode):
 
     def _facts(self, monitor: StreamMonitor) -> CameraFacts:
         return monitor.facts(
-            self.state, self.config, self.get_clock().now().nanoseconds,
-            bool(self.get_parameter('use_sim_time').value))
+            self.state,
+            self.config,
+            self.get_clock().now().nanoseconds,
+            bool(self.get_parameter('use_sim_time').value),
+        )
 
     def _device_values(self) -> dict[str, str]:
         """Say where the network runs, by what, and how exactly."""
@@ -244,8 +267,9 @@ class DepthNode(LifecycleNode):
             statuses.append(camera_status(monitor, facts, self.card, device))
             monitor.speaker.tick(*diagnose(facts), self.get_logger())
         if not statuses:
-            facts = CameraFacts(state=self.state, node=self.get_fully_qualified_name(),
-                                failure=self.failure)
+            facts = CameraFacts(
+                state=self.state, node=self.get_fully_qualified_name(), failure=self.failure
+            )
             statuses = [node_status(self, facts, self.card, device)]
             self._speaker.tick(*diagnose(facts), self.get_logger())
         self._diagnostics.publish(diagnostic_array(self.get_clock(), statuses))
@@ -253,7 +277,11 @@ class DepthNode(LifecycleNode):
 
 def unchangeable(name: str, state: str) -> str:
     """Say why a parameter cannot change in this state of the node, and what to do first."""
-    step = {'active': 'deactivate and clean up first', 'inactive': 'clean up first',
-            'finalized': 'start a new node'}[state]
-    return (f'{name} cannot change while the node is {state}: {step}; '
-            'it applies at the next configure')
+    step = {
+        'active': 'deactivate and clean up first',
+        'inactive': 'clean up first',
+        'finalized': 'start a new node',
+    }[state]
+    return (
+        f'{name} cannot change while the node is {state}: {step}; it applies at the next configure'
+    )

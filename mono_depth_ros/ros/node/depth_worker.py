@@ -30,9 +30,15 @@ LOG_PERIOD_S = 60.0
 class DepthWorker:
     """Run the network in a thread of its own, always on the newest frame of each camera."""
 
-    def __init__(self, streams: list[CameraStream], estimator: DepthEstimator,
-                 config: Callable[[], DepthNodeConfig], header_age: Callable[[Header], float],
-                 wake: threading.Condition, logger: RcutilsLogger) -> None:
+    def __init__(
+        self,
+        streams: list[CameraStream],
+        estimator: DepthEstimator,
+        config: Callable[[], DepthNodeConfig],
+        header_age: Callable[[Header], float],
+        wake: threading.Condition,
+        logger: RcutilsLogger,
+    ) -> None:
         self._streams = streams
         self._estimator = estimator
         self._config = config
@@ -72,8 +78,9 @@ class DepthWorker:
 
     def _process(self, waiting: list[tuple[CameraStream, Frame]]) -> None:
         config = self._config()
-        prepared = [ready for stream, frame in waiting
-                    if (ready := self._prepare(stream, frame, config))]
+        prepared = [
+            ready for stream, frame in waiting if (ready := self._prepare(stream, frame, config))
+        ]
         plain = [ready for ready in prepared if not ready.needs_network]
         hungry = [ready for ready in prepared if ready.needs_network]
         for ready in plain:
@@ -81,8 +88,9 @@ class DepthWorker:
         for ready, depth in zip(hungry, self._estimate(hungry, config)):
             self._publish(ready, depth, config, batch=len(hungry))
 
-    def _prepare(self, stream: CameraStream, frame: Frame, config: DepthNodeConfig
-                 ) -> PreparedFrame | None:
+    def _prepare(
+        self, stream: CameraStream, frame: Frame, config: DepthNodeConfig
+    ) -> PreparedFrame | None:
         try:
             ready = prepare_frame(stream, frame, config.max_age)
             return replace(ready, kind=self._find_unit(ready, config))
@@ -95,16 +103,19 @@ class DepthWorker:
     def _find_unit(self, ready: PreparedFrame, config: DepthNodeConfig) -> str:
         """Find out in which unit the depth will be, and say so when it is new."""
         stream = ready.stream
-        scaling = self._estimator.scaling(ready.geometry.K_out, ready.rgb.shape[:2],
-                                          config.depth_scale or None)
+        scaling = self._estimator.scaling(
+            ready.geometry.K_out, ready.rgb.shape[:2], config.depth_scale or None
+        )
         if scaling.kind != stream.kind:
             stream.set_kind(scaling.kind, config.depth_scale)
         height, width = ready.rgb.shape[:2]
         if not stream.is_news((width, height, scaling.kind, config.depth_scale)):
             return scaling.kind
         rows, columns = self._estimator.network_size((height, width))
-        self._logger.info(f'{stream.label}: {width}x{height} images, network at '
-                          f'{columns}x{rows}, depth is {self._unit_in_words(scaling, config)}')
+        self._logger.info(
+            f'{stream.label}: {width}x{height} images, network at '
+            f'{columns}x{rows}, depth is {self._unit_in_words(scaling, config)}'
+        )
         if scaling.warning:
             self._logger.warning(f'{stream.label}: {scaling.warning}')
         return scaling.kind
@@ -112,18 +123,22 @@ class DepthWorker:
     def _unit_in_words(self, scaling: DepthScaling, config: DepthNodeConfig) -> str:
         untrained = '' if self._estimator.card.is_trained else 'untrained, '
         if scaling.kind == 'relative':
-            return (f'{untrained}relative: published on depth_relative/image, no cloud; for '
-                    'metres set depth_scale:=…')
+            return (
+                f'{untrained}relative: published on depth_relative/image, no cloud; for '
+                'metres set depth_scale:=…'
+            )
         by_hand = ' by hand' if config.depth_scale else ''
         return f'{untrained}{scaling.kind}{by_hand}, factor {scaling.factor:.4g}'
 
-    def _estimate(self, frames: list[PreparedFrame], config: DepthNodeConfig
-                  ) -> list[Depth]:
+    def _estimate(self, frames: list[PreparedFrame], config: DepthNodeConfig) -> list[Depth]:
         """Run the network on all frames at once; nothing comes back when it fails."""
+
         def work(part: Sequence[PreparedFrame]) -> list[Depth]:
             return self._estimator.estimate(
-                [ready.rgb for ready in part], [ready.geometry.K_out for ready in part],
-                config.depth_scale or None)
+                [ready.rgb for ready in part],
+                [ready.geometry.K_out for ready in part],
+                config.depth_scale or None,
+            )
 
         try:
             return self._batches.run(work, frames)
@@ -136,8 +151,9 @@ class DepthWorker:
                 self._fail(ready.stream, error)
             return []
 
-    def _publish(self, ready: PreparedFrame, depth: Depth | None,
-                 config: DepthNodeConfig, batch: int = 0) -> None:
+    def _publish(
+        self, ready: PreparedFrame, depth: Depth | None, config: DepthNodeConfig, batch: int = 0
+    ) -> None:
         if not ready.wanted:  # whoever listened has gone meanwhile
             return
         stream = ready.stream
@@ -166,5 +182,7 @@ class DepthWorker:
             return
         stream.statistics.count_drop('inference_error')
         stream.fault = f'inference failed: {error}'
-        self._logger.error(f'{stream.label}: inference failed: {error}\n{traceback.format_exc()}',
-                           throttle_duration_sec=LOG_PERIOD_S)
+        self._logger.error(
+            f'{stream.label}: inference failed: {error}\n{traceback.format_exc()}',
+            throttle_duration_sec=LOG_PERIOD_S,
+        )

@@ -40,8 +40,10 @@ class Speaker:
             if self.said:
                 logger.info(f'{self.label}: {text}')
             self.said = ''
-        elif (_without_figures(text) != _without_figures(self.said)
-              or self.silent_periods >= REPEAT_PERIODS):
+        elif (
+            _without_figures(text) != _without_figures(self.said)
+            or self.silent_periods >= REPEAT_PERIODS
+        ):
             # rclpy refuses a second severity from the same line.
             if level == Level.ERROR:
                 logger.error(f'{self.label}: {text}')
@@ -66,14 +68,19 @@ class StreamMonitor:
     def performance(self) -> Performance:
         """Return rate, age and drops of the last seconds."""
         first, last = self.history[0], self.history[-1]
-        drops = {cause: count - first.drops.get(cause, 0) for cause, count in last.drops.items()
-                 if count > first.drops.get(cause, 0)}
+        drops = {
+            cause: count - first.drops.get(cause, 0)
+            for cause, count in last.drops.items()
+            if count > first.drops.get(cause, 0)
+        }
         is_whole = len(self.history) == self.history.maxlen
-        return Performance(last.fps if is_whole else None, last.age_p95,
-                           last.frames_in - first.frames_in, drops)
+        return Performance(
+            last.fps if is_whole else None, last.age_p95, last.frames_in - first.frames_in, drops
+        )
 
-    def facts(self, state: str, config: DepthNodeConfig, clock_ns: int, simulated: bool
-              ) -> CameraFacts:
+    def facts(
+        self, state: str, config: DepthNodeConfig, clock_ns: int, simulated: bool
+    ) -> CameraFacts:
         """Gather what the watchdog judges; to be called once a second."""
         stream, node = self.stream, self.stream.node
         self.history.append(stream.statistics.snapshot())
@@ -82,20 +89,31 @@ class StreamMonitor:
         wanted, listened = stream.wanted(), stream.listened()
         stamp = stream.last_stamp_ns
         return CameraFacts(
-            state=state, image_topic=image, image_publishers=node.count_publishers(image),
-            foreign_type=stream.foreign_type(), image_type=stream.image_type_name,
-            other_transport=(stream.other_transport
-                             if node.count_publishers(stream.other_transport) else ''),
+            state=state,
+            image_topic=image,
+            image_publishers=node.count_publishers(image),
+            foreign_type=stream.foreign_type(),
+            image_type=stream.image_type_name,
+            other_transport=(
+                stream.other_transport if node.count_publishers(stream.other_transport) else ''
+            ),
             frames_in=last.frames_in - first.frames_in,
             frames_out=last.frames_out - first.frames_out,
-            subscribed=bool(wanted), silent=frozenset(listened - wanted), depth_kind=stream.kind,
-            qos_conflict=stream.input_conflict(), output_qos_conflict=stream.output_conflict(),
-            fault=stream.fault, max_age=config.max_age,
+            subscribed=bool(wanted),
+            silent=frozenset(listened - wanted),
+            depth_kind=stream.kind,
+            qos_conflict=stream.input_conflict(),
+            output_qos_conflict=stream.output_conflict(),
+            fault=stream.fault,
+            max_age=config.max_age,
             too_old=last.drops.get('too_old', 0) - first.drops.get('too_old', 0),
             waits_for_clock=simulated and clock_ns == 0,
             stamp_age=None if stamp is None or clock_ns == 0 else (clock_ns - stamp) / 1e9,
-            unstamped=stamp == 0, batch_limit=stream.batch_limit,
-            performance=self.performance(), limits=limits_of(config))
+            unstamped=stamp == 0,
+            batch_limit=stream.batch_limit,
+            performance=self.performance(),
+            limits=limits_of(config),
+        )
 
 
 def limits_of(config: DepthNodeConfig) -> Limits:
@@ -103,35 +121,53 @@ def limits_of(config: DepthNodeConfig) -> Limits:
     return Limits(**{spec.name: getattr(config, spec.name) for spec in fields(Limits)})
 
 
-def camera_status(monitor: StreamMonitor, facts: CameraFacts, card: ModelCard | None,
-                  device: dict[str, str]) -> DiagnosticStatus:
+def camera_status(
+    monitor: StreamMonitor, facts: CameraFacts, card: ModelCard | None, device: dict[str, str]
+) -> DiagnosticStatus:
     """Build the diagnostic status of one camera."""
     level, text = diagnose(facts)
     stream, last = monitor.stream, monitor.history[-1]
     status = DiagnosticStatus(
-        level=bytes([level]), name=f'{status_name(stream.node)}: {stream.label}',
-        message=text, hardware_id=card.name if card else '')
-    values = _card_values(card) | {'state': facts.state} | device | {
-        'depth_kind': stream.kind or 'unknown',
-        'fps': f'{last.fps:.1f}', 'batch': str(stream.batch), 'frames_in': str(last.frames_in),
-        'frames_out': str(last.frames_out), 'age_p50_ms': _milliseconds(last.age_p50),
-        'age_p95_ms': _milliseconds(last.age_p95), 'age_p99_ms': _milliseconds(last.age_p99),
-        'header_age_p50_ms': _milliseconds(last.header_age_p50)}
+        level=bytes([level]),
+        name=f'{status_name(stream.node)}: {stream.label}',
+        message=text,
+        hardware_id=card.name if card else '',
+    )
+    values = (
+        _card_values(card)
+        | {'state': facts.state}
+        | device
+        | {
+            'depth_kind': stream.kind or 'unknown',
+            'fps': f'{last.fps:.1f}',
+            'batch': str(stream.batch),
+            'frames_in': str(last.frames_in),
+            'frames_out': str(last.frames_out),
+            'age_p50_ms': _milliseconds(last.age_p50),
+            'age_p95_ms': _milliseconds(last.age_p95),
+            'age_p99_ms': _milliseconds(last.age_p99),
+            'header_age_p50_ms': _milliseconds(last.header_age_p50),
+        }
+    )
     values['recent_drops'] = readable_drops(monitor.performance().drops)
     values |= {f'dropped_{cause}': str(count) for cause, count in sorted(last.drops.items())}
     status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
     return status
 
 
-def node_status(node: Node, facts: CameraFacts, card: ModelCard | None,
-                device: dict[str, str]) -> DiagnosticStatus:
+def node_status(
+    node: Node, facts: CameraFacts, card: ModelCard | None, device: dict[str, str]
+) -> DiagnosticStatus:
     """Build the status of a node that has no cameras yet: its state, and why."""
     level, text = diagnose(facts)
     values = _card_values(card) | {'state': facts.state} | device
     return DiagnosticStatus(
-        level=bytes([level]), name=f'{status_name(node)}: node', message=text,
+        level=bytes([level]),
+        name=f'{status_name(node)}: node',
+        message=text,
         hardware_id=card.name if card else '',
-        values=[KeyValue(key=key, value=value) for key, value in values.items()])
+        values=[KeyValue(key=key, value=value) for key, value in values.items()],
+    )
 
 
 def status_name(node: Node) -> str:
@@ -149,8 +185,13 @@ def diagnostic_array(clock: Clock, statuses: list[DiagnosticStatus]) -> Diagnost
 def _card_values(card: ModelCard | None) -> dict[str, str]:
     if card is None:
         return {}
-    return {'model': card.name, 'network': card.network, 'trained': str(card.is_trained).lower(),
-            'license_code': card.license_code, 'license_weights': card.license_weights}
+    return {
+        'model': card.name,
+        'network': card.network,
+        'trained': str(card.is_trained).lower(),
+        'license_code': card.license_code,
+        'license_weights': card.license_weights,
+    }
 
 
 def _milliseconds(seconds: float) -> str:

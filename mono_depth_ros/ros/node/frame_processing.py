@@ -71,8 +71,14 @@ def prepare_frame(stream: CameraStream, frame: Frame, max_age: float) -> Prepare
     # Decoded first: a header may lie, and the maps of its size would fill the memory.
     rgb = _decode(stream, frame)
     geometry = stream.geometry(rgb.shape[:2])
-    return PreparedFrame(stream, frame.message.header, frame.received,
-                         rectify_image(rgb, geometry), geometry, stream.wanted())
+    return PreparedFrame(
+        stream,
+        frame.message.header,
+        frame.received,
+        rectify_image(rgb, geometry),
+        geometry,
+        stream.wanted(),
+    )
 
 
 def check_age(received: float, max_age: float) -> None:

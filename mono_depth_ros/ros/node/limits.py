@@ -69,16 +69,30 @@ def readable_drops(drops: Mapping[str, int]) -> str:
 def _crossed(seen: Performance, limits: Limits) -> Iterator[tuple[Level, str]]:
     share = seen.faulty_share
     if level := _level(share, limits.warn_drops, limits.error_drops):
-        yield level, (f'running, but {share:.0%} of the images are dropped '
-                      f'({readable_drops(seen.drops)}), above {_name(level, "drops")}')
-    if seen.fps is not None and (
-            level := _level(-seen.fps, -limits.warn_fps, -limits.error_fps)):
-        yield level, (f'running, but at {seen.fps:.1f} Hz, below {_name(level, "fps")}: is the '
-                      'camera slower, or the network (then take a smaller model, or a GPU)?')
+        yield (
+            level,
+            (
+                f'running, but {share:.0%} of the images are dropped '
+                f'({readable_drops(seen.drops)}), above {_name(level, "drops")}'
+            ),
+        )
+    if seen.fps is not None and (level := _level(-seen.fps, -limits.warn_fps, -limits.error_fps)):
+        yield (
+            level,
+            (
+                f'running, but at {seen.fps:.1f} Hz, below {_name(level, "fps")}: is the '
+                'camera slower, or the network (then take a smaller model, or a GPU)?'
+            ),
+        )
     if level := _level(seen.age_p95, limits.warn_age, limits.error_age):
-        yield level, (f'running, but depth is {seen.age_p95 * 1e3:.0f} ms old (95th percentile), '
-                      f'above {_name(level, "age")}: take a smaller model, a GPU, smaller images, '
-                      'or end what else uses the processor')
+        yield (
+            level,
+            (
+                f'running, but depth is {seen.age_p95 * 1e3:.0f} ms old (95th percentile), '
+                f'above {_name(level, "age")}: take a smaller model, a GPU, smaller images, '
+                'or end what else uses the processor'
+            ),
+        )
 
 
 def _level(value: float, warn: float, error: float) -> Level:

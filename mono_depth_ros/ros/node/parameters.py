@@ -33,10 +33,15 @@ def parameter(
     while_running: bool = False,
 ) -> Any:
     """Describe one parameter; `while_running` ones apply at once, others at the next configure."""
-    return field(default=default, metadata={
-        'description': description, 'choices': choices, 'bounds': bounds,
-        'while_running': while_running,
-    })
+    return field(
+        default=default,
+        metadata={
+            'description': description,
+            'choices': choices,
+            'bounds': bounds,
+            'while_running': while_running,
+        },
+    )
 
 
 @dataclass(frozen=True)
@@ -44,80 +49,144 @@ class DepthNodeConfig:
     """Hold the parameters of `depth_node`; the defaults live here and nowhere else."""
 
     model: str = parameter(
-        DEFAULT_CARD,
-        'Model card: a name in models/, a card file, or a folder with one card.')
+        DEFAULT_CARD, 'Model card: a name in models/, a card file, or a folder with one card.'
+    )
     device: str = parameter(
-        'cpu', 'Where the network runs: cpu, cuda or cuda:N. Never falls back to another one.')
+        'cpu', 'Where the network runs: cpu, cuda or cuda:N. Never falls back to another one.'
+    )
     precision: str = parameter(
-        'float32', 'Number format of the network; its head stays in float32. float16 needs CUDA.',
-        choices=('float32', 'float16', 'bfloat16'))
+        'float32',
+        'Number format of the network; its head stays in float32. float16 needs CUDA.',
+        choices=('float32', 'float16', 'bfloat16'),
+    )
     backend: str = parameter(
-        'auto', "What runs the network. auto: the fastest that is installed and whose depth is "
+        'auto',
+        'What runs the network. auto: the fastest that is installed and whose depth is '
         "PyTorch's; it never lowers precision. A backend by name serves, or configure fails.",
-        choices=('auto', 'torch', 'onnxruntime', 'openvino', 'tensorrt'))
+        choices=('auto', 'torch', 'onnxruntime', 'openvino', 'tensorrt'),
+    )
     threads: int = parameter(
-        0, 'CPU threads of the network, whatever its backend, and of OpenCV; 0 leaves the choice '
-        'to PyTorch.', bounds=(0, 256))
+        0,
+        'CPU threads of the network, whatever its backend, and of OpenCV; 0 leaves the choice '
+        'to PyTorch.',
+        bounds=(0, 256),
+    )
     cameras: tuple[str, ...] = parameter(
-        ('',), "Camera names, the prefixes of their topics: ['front', 'rear'] reads front/image "
-        'and publishes front/depth/image_rect. One unnamed camera by default.')
+        ('',),
+        "Camera names, the prefixes of their topics: ['front', 'rear'] reads front/image "
+        'and publishes front/depth/image_rect. One unnamed camera by default.',
+    )
     input: str = parameter(
-        'raw', 'What the image topic carries. raw: K, D, R of camera_info apply; '
-        'rectified: its P applies, D is ignored.', choices=('raw', 'rectified'))
+        'raw',
+        'What the image topic carries. raw: K, D, R of camera_info apply; '
+        'rectified: its P applies, D is ignored.',
+        choices=('raw', 'rectified'),
+    )
     rectify: bool = parameter(
-        True, 'Rectify raw images whose camera_info has distortion. Off: D is ignored, and the '
-        'log says by how many pixels that is wrong.')
+        True,
+        'Rectify raw images whose camera_info has distortion. Off: D is ignored, and the '
+        'log says by how many pixels that is wrong.',
+    )
     fit: str = parameter(
-        'keep_aspect', "keep_aspect: the legal network size nearest the camera's aspect ratio at "
+        'keep_aspect',
+        "keep_aspect: the legal network size nearest the camera's aspect ratio at "
         "the card's pixel count; stretch: the card's input size (the KITTI protocol).",
-        choices=('keep_aspect', 'stretch'))
+        choices=('keep_aspect', 'stretch'),
+    )
     image_transport: str = parameter(
-        'raw', 'raw: sensor_msgs/Image; compressed: sensor_msgs/CompressedImage on '
-        '<image>/compressed.', choices=('raw', 'compressed'))
+        'raw',
+        'raw: sensor_msgs/Image; compressed: sensor_msgs/CompressedImage on <image>/compressed.',
+        choices=('raw', 'compressed'),
+    )
     max_pixels: int = parameter(
-        MAX_PIXELS, 'Images of more pixels are refused before they are decoded, by what their '
-        'header says.', bounds=(1, 500_000_000))
+        MAX_PIXELS,
+        'Images of more pixels are refused before they are decoded, by what their header says.',
+        bounds=(1, 500_000_000),
+    )
     depth_scale: float = parameter(
-        0.0, "Metres per unit of the network's depth, measured by you for this camera; wins over "
-        'the card. 0.0: not given.', bounds=(0.0, 1e6), while_running=True)
+        0.0,
+        "Metres per unit of the network's depth, measured by you for this camera; wins over "
+        'the card. 0.0: not given.',
+        bounds=(0.0, 1e6),
+        while_running=True,
+    )
     min_depth: float = parameter(
-        MIN_DEPTH, 'Nearer than this becomes NaN (no estimate) [m].', bounds=(0.0, 1e4),
-        while_running=True)
+        MIN_DEPTH,
+        'Nearer than this becomes NaN (no estimate) [m].',
+        bounds=(0.0, 1e4),
+        while_running=True,
+    )
     max_depth: float = parameter(
-        MAX_DEPTH, 'Farther than this becomes +inf (beyond range) [m].', bounds=(0.001, 1e4),
-        while_running=True)
+        MAX_DEPTH,
+        'Farther than this becomes +inf (beyond range) [m].',
+        bounds=(0.001, 1e4),
+        while_running=True,
+    )
     depth_encoding: str = parameter(
-        '32FC1', '32FC1: metres, NaN and +inf as in REP 117; 16UC1: millimetres, 0 = invalid or '
-        'beyond 65.535 m.', choices=('32FC1', '16UC1'), while_running=True)
+        '32FC1',
+        '32FC1: metres, NaN and +inf as in REP 117; 16UC1: millimetres, 0 = invalid or '
+        'beyond 65.535 m.',
+        choices=('32FC1', '16UC1'),
+        while_running=True,
+    )
     cloud_stride: int = parameter(
-        1, 'Every n-th pixel of every n-th row becomes a point of the cloud.', bounds=(1, 64),
-        while_running=True)
+        1,
+        'Every n-th pixel of every n-th row becomes a point of the cloud.',
+        bounds=(1, 64),
+        while_running=True,
+    )
     colormap: str = parameter(
-        'turbo', 'Colours of depth/color.', choices=tuple(COLORMAPS), while_running=True)
+        'turbo', 'Colours of depth/color.', choices=tuple(COLORMAPS), while_running=True
+    )
     autostart: bool = parameter(
-        True, 'Configure and activate at start; set false beside a lifecycle manager.')
+        True, 'Configure and activate at start; set false beside a lifecycle manager.'
+    )
     max_age: float = parameter(
-        1.0, 'Frames older than this since their reception are dropped, not published [s]. '
-        '0.0: no limit.', bounds=(0.0, 3600.0), while_running=True)
+        1.0,
+        'Frames older than this since their reception are dropped, not published [s]. '
+        '0.0: no limit.',
+        bounds=(0.0, 3600.0),
+        while_running=True,
+    )
     warn_fps: float = parameter(
-        0.0, 'Fewer depth images per second than this are a WARN in /diagnostics [Hz]. 0.0: not '
-        'judged.', bounds=(0.0, 1000.0), while_running=True)
+        0.0,
+        'Fewer depth images per second than this are a WARN in /diagnostics [Hz]. 0.0: not '
+        'judged.',
+        bounds=(0.0, 1000.0),
+        while_running=True,
+    )
     error_fps: float = parameter(
-        0.0, 'Fewer depth images per second than this are an ERROR [Hz]. 0.0: not judged.',
-        bounds=(0.0, 1000.0), while_running=True)
+        0.0,
+        'Fewer depth images per second than this are an ERROR [Hz]. 0.0: not judged.',
+        bounds=(0.0, 1000.0),
+        while_running=True,
+    )
     warn_age: float = parameter(
-        0.5, 'Depth older than this when published (95th percentile) is a WARN [s]. 0.0: not '
-        'judged.', bounds=(0.0, 3600.0), while_running=True)
+        0.5,
+        'Depth older than this when published (95th percentile) is a WARN [s]. 0.0: not judged.',
+        bounds=(0.0, 3600.0),
+        while_running=True,
+    )
     error_age: float = parameter(
-        0.0, 'Depth older than this when published (95th percentile) is an ERROR [s]. 0.0: not '
-        'judged.', bounds=(0.0, 3600.0), while_running=True)
+        0.0,
+        'Depth older than this when published (95th percentile) is an ERROR [s]. 0.0: not judged.',
+        bounds=(0.0, 3600.0),
+        while_running=True,
+    )
     warn_drops: float = parameter(
-        0.05, 'A larger share than this of the last images dropped for a fault is a WARN; images '
-        'replaced by a newer one do not count. 0.0: not judged.', bounds=(0.0, 1.0),
-        while_running=True)
+        0.05,
+        'A larger share than this of the last images dropped for a fault is a WARN; images '
+        'replaced by a newer one do not count. 0.0: not judged.',
+        bounds=(0.0, 1.0),
+        while_running=True,
+    )
     error_drops: float = parameter(
-        0.5, 'A larger share than this of the last images dropped for a fault is an ERROR. 0.0: '
-        'not judged.', bounds=(0.0, 1.0), while_running=True)
+        0.5,
+        'A larger share than this of the last images dropped for a fault is an ERROR. 0.0: '
+        'not judged.',
+        bounds=(0.0, 1.0),
+        while_running=True,
+    )
 
     def __post_init__(self) -> None:
         problems = list(self.problems())
@@ -131,16 +200,22 @@ class DepthNodeConfig:
             if problem:
                 yield problem
         if self.min_depth >= self.max_depth:
-            yield (f'min_depth {self.min_depth} m must be smaller than max_depth '
-                   f'{self.max_depth} m: change one of them.')
+            yield (
+                f'min_depth {self.min_depth} m must be smaller than max_depth '
+                f'{self.max_depth} m: change one of them.'
+            )
         if not self.cameras or len(set(self.cameras)) != len(self.cameras):
-            yield (f'cameras {list(self.cameras)} must name each camera once; '
-                   "use [''] for one unnamed camera.")
+            yield (
+                f'cameras {list(self.cameras)} must name each camera once; '
+                "use [''] for one unnamed camera."
+            )
         yield from self._limit_problems()
         for camera in self.cameras:
             if not CAMERA_NAME.fullmatch(camera) and self.cameras != ('',):
-                yield (f"camera name '{camera}' cannot prefix a topic: use letters, digits and "
-                       "underscores, a letter first, such as 'front'.")
+                yield (
+                    f"camera name '{camera}' cannot prefix a topic: use letters, digits and "
+                    "underscores, a letter first, such as 'front'."
+                )
 
     def _limit_problems(self) -> Iterator[str]:
         """Yield what contradicts itself: an ERROR has to be worse than a WARN."""
@@ -148,8 +223,10 @@ class DepthNodeConfig:
             warn, error = getattr(self, f'warn_{what}'), getattr(self, f'error_{what}')
             if warn and error and not is_worse(error, warn):
                 worse = 'below' if is_worse is operator.lt else 'above'
-                yield (f'error_{what} {error} must be {worse} warn_{what} {warn}: change one of '
-                       'them, or set one to 0.0 (not judged).')
+                yield (
+                    f'error_{what} {error} must be {worse} warn_{what} {warn}: change one of '
+                    'them, or set one to 0.0 (not judged).'
+                )
 
 
 SPECS: dict[str, Field[Any]] = {spec.name: spec for spec in fields(DepthNodeConfig)}
@@ -173,7 +250,7 @@ def descriptor(name: str) -> ParameterDescriptor:
     spec = SPECS[name]
     message = ParameterDescriptor(name=name, description=spec.metadata['description'])
     if spec.metadata['choices']:
-        message.additional_constraints = f"One of: {', '.join(spec.metadata['choices'])}."
+        message.additional_constraints = f'One of: {", ".join(spec.metadata["choices"])}.'
     elif not spec.metadata['while_running']:
         message.additional_constraints = 'Applied at the next configure.'
     if spec.metadata['bounds'] is None:
@@ -232,15 +309,18 @@ def read_config(node: Node, changes: list[Parameter[Any]] | None = None) -> Dept
 
 def depth_yaml() -> str:
     """Return config/depth.yaml: every parameter with its description and default."""
-    lines = ['# Parameters of depth_node with their defaults. Generated by `make config`:',
-             '# change the defaults in mono_depth_ros/ros/node/parameters.py, your own values here '
-             'or in',
-             '# a copy: ros2 launch mono_depth_ros depth.launch.py params_file:=my.yaml',
-             '/**:', '  ros__parameters:']
+    lines = [
+        '# Parameters of depth_node with their defaults. Generated by `make config`:',
+        '# change the defaults in mono_depth_ros/ros/node/parameters.py, your own values here '
+        'or in',
+        '# a copy: ros2 launch mono_depth_ros depth.launch.py params_file:=my.yaml',
+        '/**:',
+        '  ros__parameters:',
+    ]
     for name, spec in SPECS.items():
         text = spec.metadata['description']
         if spec.metadata['choices']:
-            text += f" One of: {', '.join(spec.metadata['choices'])}."
+            text += f' One of: {", ".join(spec.metadata["choices"])}.'
         if spec.metadata['bounds']:
             low, high = spec.metadata['bounds']
             text += f' Range: {low:g} to {high:g}.'

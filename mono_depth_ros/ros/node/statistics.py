@@ -68,10 +68,15 @@ class StreamStatistics:
         with self._lock:
             recent = [moment for moment in self._published if now - moment <= RATE_WINDOW_S]
             return Snapshot(
-                frames_in=self.frames_in, frames_out=self.frames_out, drops=dict(self.drops),
-                fps=frame_rate(recent), age_p50=percentile(self._ages, 50),
-                age_p95=percentile(self._ages, 95), age_p99=percentile(self._ages, 99),
-                header_age_p50=percentile(self._header_ages, 50))
+                frames_in=self.frames_in,
+                frames_out=self.frames_out,
+                drops=dict(self.drops),
+                fps=frame_rate(recent),
+                age_p50=percentile(self._ages, 50),
+                age_p95=percentile(self._ages, 95),
+                age_p99=percentile(self._ages, 99),
+                header_age_p50=percentile(self._header_ages, 50),
+            )
 
 
 def frame_rate(moments: list[float]) -> float:

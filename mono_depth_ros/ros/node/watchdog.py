@@ -55,8 +55,10 @@ def diagnose(facts: CameraFacts) -> tuple[Level, str]:
         return level, text
     seen = facts.performance
     rate = '' if seen.fps is None else f'{seen.fps:.1f} Hz, age p95 {seen.age_p95 * 1e3:.0f} ms, '
-    return Level.OK, (f'running: {rate}{facts.frames_out} frames in the last {PERIOD_S} s, '
-                      f'dropped: {readable_drops(seen.drops)}')
+    return Level.OK, (
+        f'running: {rate}{facts.frames_out} frames in the last {PERIOD_S} s, '
+        f'dropped: {readable_drops(seen.drops)}'
+    )
 
 
 def _reasons(facts: CameraFacts) -> Iterator[tuple[Level, str]]:
@@ -64,9 +66,13 @@ def _reasons(facts: CameraFacts) -> Iterator[tuple[Level, str]]:
     if facts.state != 'active':
         yield _not_active(facts)
     if facts.qos_conflict:
-        yield Level.ERROR, (
-            f'incompatible QoS on {facts.qos_conflict}: subscribe best effort (the default) '
-            'by removing the qos_overrides parameter, or change the publisher')
+        yield (
+            Level.ERROR,
+            (
+                f'incompatible QoS on {facts.qos_conflict}: subscribe best effort (the default) '
+                'by removing the qos_overrides parameter, or change the publisher'
+            ),
+        )
     if facts.frames_in == 0:
         yield _no_images(facts)
     if not facts.subscribed:
@@ -74,13 +80,21 @@ def _reasons(facts: CameraFacts) -> Iterator[tuple[Level, str]]:
     if facts.fault:
         yield Level.ERROR, facts.fault
     if facts.frames_out == 0 and facts.too_old:
-        yield Level.ERROR, (
-            f'{facts.too_old} frames were older than max_age {facts.max_age} s when done: the '
-            'network is too slow here; take a smaller model, a GPU, or raise max_age')
+        yield (
+            Level.ERROR,
+            (
+                f'{facts.too_old} frames were older than max_age {facts.max_age} s when done: the '
+                'network is too slow here; take a smaller model, a GPU, or raise max_age'
+            ),
+        )
     if facts.frames_out == 0:
-        yield Level.WARN, (
-            f'images arrive, but none was finished in the last {PERIOD_S} s: the network is '
-            'slow here; take a smaller model, more threads, or a GPU')
+        yield (
+            Level.WARN,
+            (
+                f'images arrive, but none was finished in the last {PERIOD_S} s: the network is '
+                'slow here; take a smaller model, more threads, or a GPU'
+            ),
+        )
     yield from _oddities(facts)
 
 
@@ -90,35 +104,51 @@ def _not_active(facts: CameraFacts) -> tuple[Level, str]:
     if facts.state == 'finalized':
         return Level.WARN, 'the node is finalized: it was shut down for good, start a new one'
     step = 'configure' if facts.state == 'unconfigured' else 'activate'
-    return Level.WARN, (f'the node is {facts.state}: ros2 lifecycle set {facts.node} {step} '
-                        '(or autostart:=true at start)')
+    return Level.WARN, (
+        f'the node is {facts.state}: ros2 lifecycle set {facts.node} {step} '
+        '(or autostart:=true at start)'
+    )
 
 
 def _no_images(facts: CameraFacts) -> tuple[Level, str]:
-    clock = (' Also, use_sim_time is set but nothing publishes /clock: play the bag with --clock.'
-             if facts.waits_for_clock else '')
+    clock = (
+        ' Also, use_sim_time is set but nothing publishes /clock: play the bag with --clock.'
+        if facts.waits_for_clock
+        else ''
+    )
     if facts.image_publishers == 0:
-        cure = ('is the camera running, is the topic remapped (image:=/your/topic)?'
-                if not facts.other_transport else _transport_hint(facts))
+        cure = (
+            'is the camera running, is the topic remapped (image:=/your/topic)?'
+            if not facts.other_transport
+            else _transport_hint(facts)
+        )
         return Level.ERROR, f'no publisher on {facts.image_topic}: {cure}{clock}'
     if facts.foreign_type:
-        return Level.ERROR, (f'{facts.image_topic} carries {facts.foreign_type}, not '
-                             f'{facts.image_type}: remap image:=/your/topic')
-    return Level.ERROR, (f'{facts.image_publishers} publisher(s) on {facts.image_topic}, but no '
-                         f'image arrives: large images need the Fast DDS profile '
-                         f'config/fastdds.xml in both processes.{clock}')
+        return Level.ERROR, (
+            f'{facts.image_topic} carries {facts.foreign_type}, not '
+            f'{facts.image_type}: remap image:=/your/topic'
+        )
+    return Level.ERROR, (
+        f'{facts.image_publishers} publisher(s) on {facts.image_topic}, but no '
+        f'image arrives: large images need the Fast DDS profile '
+        f'config/fastdds.xml in both processes.{clock}'
+    )
 
 
 def _transport_hint(facts: CameraFacts) -> str:
     transport = 'compressed' if facts.other_transport.endswith('/compressed') else 'raw'
-    return (f'but {facts.other_transport} has one: set image_transport:={transport}, which '
-            'applies at the next configure')
+    return (
+        f'but {facts.other_transport} has one: set image_transport:={transport}, which '
+        'applies at the next configure'
+    )
 
 
 def _nobody_listens(facts: CameraFacts) -> tuple[Level, str]:
     if facts.output_qos_conflict:
-        return Level.WARN, (f'a subscriber of {facts.output_qos_conflict} asks for a QoS that the '
-                            'publisher does not offer: see qos_overrides')
+        return Level.WARN, (
+            f'a subscriber of {facts.output_qos_conflict} asks for a QoS that the '
+            'publisher does not offer: see qos_overrides'
+        )
     if facts.silent:
         return Level.WARN, _silent_outputs(facts)
     return Level.OK, 'nobody subscribes: idle, no inference'
@@ -128,14 +158,17 @@ def _silent_outputs(facts: CameraFacts) -> str:
     """Say of outputs that somebody waits for why nothing will come."""
     if _waits_for_metres(facts):
         names = ' and '.join(sorted(facts.silent - {'image_rect'}))
-        return (f'depth is relative, so {names} stays silent: set depth_scale:=…, or subscribe '
-                'to depth_relative/image')
+        return (
+            f'depth is relative, so {names} stays silent: set depth_scale:=…, or subscribe '
+            'to depth_relative/image'
+        )
     names = ' and '.join(sorted(facts.silent))
     if 'image_rect' in facts.silent:
-        return (f'{names} stays silent: the images have no distortion to remove; subscribe to '
-                f'{facts.image_topic}')
-    return (f'depth is {facts.depth_kind}, so {names} stays silent: subscribe to '
-            'depth/image_rect')
+        return (
+            f'{names} stays silent: the images have no distortion to remove; subscribe to '
+            f'{facts.image_topic}'
+        )
+    return f'depth is {facts.depth_kind}, so {names} stays silent: subscribe to depth/image_rect'
 
 
 def _waits_for_metres(facts: CameraFacts) -> bool:
@@ -149,23 +182,48 @@ def _oddities(facts: CameraFacts) -> Iterator[tuple[Level, str]]:
     if _waits_for_metres(facts):
         yield Level.WARN, f'running, but {_silent_outputs(facts)}'
     if facts.batch_limit is not None:
-        yield Level.WARN, (f'memory ran out: images go through the network {facts.batch_limit} at '
-                           'a time, and more are tried every minute; end what else uses the '
-                           'device, or take a smaller model')
+        yield (
+            Level.WARN,
+            (
+                f'memory ran out: images go through the network {facts.batch_limit} at '
+                'a time, and more are tried every minute; end what else uses the '
+                'device, or take a smaller model'
+            ),
+        )
     if facts.waits_for_clock:
-        yield Level.WARN, ('use_sim_time is set but nothing publishes /clock: depth flows, but '
-                           'play the bag with --clock for everything else')
+        yield (
+            Level.WARN,
+            (
+                'use_sim_time is set but nothing publishes /clock: depth flows, but '
+                'play the bag with --clock for everything else'
+            ),
+        )
     if facts.unstamped:
-        yield Level.WARN, (f'images on {facts.image_topic} have no stamp (0): whoever publishes '
-                           'them must fill header.stamp, or TF and filters cannot use the depth')
+        yield (
+            Level.WARN,
+            (
+                f'images on {facts.image_topic} have no stamp (0): whoever publishes '
+                'them must fill header.stamp, or TF and filters cannot use the depth'
+            ),
+        )
     if facts.stamp_age is not None and abs(facts.stamp_age) > IMPLAUSIBLE_STAMP_S:
         way = 'older' if facts.stamp_age > 0 else 'newer'
-        yield Level.WARN, (f'image stamps are {readable_span(abs(facts.stamp_age))} {way} than '
-                           'the clock: for bag replay set use_sim_time:=true and play with '
-                           '--clock')
+        yield (
+            Level.WARN,
+            (
+                f'image stamps are {readable_span(abs(facts.stamp_age))} {way} than '
+                'the clock: for bag replay set use_sim_time:=true and play with '
+                '--clock'
+            ),
+        )
     if facts.output_qos_conflict:
-        yield Level.WARN, (f'a subscriber of {facts.output_qos_conflict} asks for a QoS that the '
-                           'publisher does not offer: see qos_overrides')
+        yield (
+            Level.WARN,
+            (
+                f'a subscriber of {facts.output_qos_conflict} asks for a QoS that the '
+                'publisher does not offer: see qos_overrides'
+            ),
+        )
 
 
 def readable_span(seconds: float) -> str:

@@ -166,9 +166,7 @@ class BagPlayer:
                 continue
             twins = [c for c in self._connections if (c.topic, c.msgtype) == key]
             channels[key] = _Channel(
-                self._node.create_publisher(
-                    message_class, connection.topic, recorded_qos(twins)
-                ),
+                self._node.create_publisher(message_class, connection.topic, recorded_qos(twins)),
                 _encoder(self._reader, connection.msgtype, message_class),
             )
             self.report.messages[connection.topic] = 0
@@ -208,9 +206,7 @@ class BagPlayer:
         """Publish what was latched before the chosen start, e.g. static transforms."""
         latched = [c for c in self._connections if is_latched(c)]
         if self._options.start:
-            for connection, _, data in read_messages(
-                self._reader, latched, stop=self._start
-            ):
+            for connection, _, data in read_messages(self._reader, latched, stop=self._start):
                 self._publish(connection, data)
 
     def _play_once(self, on_progress: OnProgress) -> None:

@@ -32,8 +32,10 @@ def advise(config: TrainConfig, history: History, metric: bool) -> list[str]:
         advice += [waiting] if waiting else []
         advice += _on_loss(history.spans)
     if not config.validation_split and not config.held_out:
-        advice.append('Nothing was validated, so how good the depth is was not measured: give '
-                      'validation_root and validation_split, or held_out images.')
+        advice.append(
+            'Nothing was validated, so how good the depth is was not measured: give '
+            'validation_root and validation_split, or held_out images.'
+        )
     if history.validations:
         advice += _on_validations(history.validations, metric)
     return advice
@@ -44,8 +46,10 @@ def advise_on_waiting(config: TrainConfig, share: float) -> str | None:
     if not share > MUCH_WAITING:
         return None
     keep = '' if config.reading.keep else ', or set reading.keep if the images fit into memory'
-    return (f'{share:.0%} of the step time was spent waiting for data: raise reading.workers '
-            f'(now {config.reading.workers}) if cores are free{keep}.')
+    return (
+        f'{share:.0%} of the step time was spent waiting for data: raise reading.workers '
+        f'(now {config.reading.workers}) if cores are free{keep}.'
+    )
 
 
 def _on_loss(spans: Sequence[Span]) -> list[str]:
@@ -56,15 +60,18 @@ def _on_loss(spans: Sequence[Span]) -> list[str]:
     early, late = join_spans(spans[:part]), join_spans(spans[-part:])
     advice = []
     if late.loss >= early.loss:
-        advice.append(f'The loss did not fall ({early.loss:.4g} early, {late.loss:.4g} late): '
-                      'lower optimizer.learning_rate, or look at the pictures and the data.')
+        advice.append(
+            f'The loss did not fall ({early.loss:.4g} early, {late.loss:.4g} late): '
+            'lower optimizer.learning_rate, or look at the pictures and the data.'
+        )
     moved, still = late.terms.get('reprojection'), late.terms.get('identity')
     if moved is not None and still is not None and moved >= still:
         advice.append(
             f'Warped sources match the target no better ({moved:.4g}) than the sources as they '
             f'are ({still:.4g}), so neither depth nor motion was learned yet: check K, the order '
             'and spacing of the frames and that the camera moves between them; begin '
-            'auto-masking later (loss.auto_mask_from 0.3), or train longer.')
+            'auto-masking later (loss.auto_mask_from 0.3), or train longer.'
+        )
     return advice
 
 
@@ -76,10 +83,12 @@ def _on_validations(validations: Sequence[Validation], metric: bool) -> list[str
         advice.append(
             f'AbsRel was better after step {best.step} ({best.median_scaled.abs_rel:.4g}) than '
             f'it is after step {last.step} ({last.median_scaled.abs_rel:.4g}): train on more '
-            'data, or for fewer steps.')
+            'data, or for fewer steps.'
+        )
     if metric and not 1 / _WRONG_SCALE < last.scale < _WRONG_SCALE:
         wrong = 'small' if last.scale > 1 else 'large'
         advice.append(
             f'Depth in metres came out too {wrong}: true over predicted median depth is '
-            f'{last.scale:.3g}. Check depth_scale, the stereo baseline or the measured distances.')
+            f'{last.scale:.3g}. Check depth_scale, the stereo baseline or the measured distances.'
+        )
     return advice

@@ -49,8 +49,14 @@ class HeldOutErrors:
 
 def validation_of(step: int, result: EvaluationResult) -> Validation:
     """Shorten a result to what is remembered."""
-    return Validation(step, len(result.images), result.ground_truth, result.scale,
-                      result.median_scaled, result.unscaled)
+    return Validation(
+        step,
+        len(result.images),
+        result.ground_truth,
+        result.scale,
+        result.median_scaled,
+        result.unscaled,
+    )
 
 
 class History:
@@ -84,8 +90,10 @@ class History:
 
     def add_validation(self, validation: Validation) -> None:
         """Remember a validation; one of the same step replaces the earlier one."""
-        self.validations = [*(v for v in self.validations if v.step != validation.step),
-                            validation]
+        self.validations = [
+            *(v for v in self.validations if v.step != validation.step),
+            validation,
+        ]
         self._append(_validation_entry(validation))
 
     def add_held_out(self, errors: HeldOutErrors) -> None:
@@ -98,9 +106,11 @@ class History:
             file.write(json.dumps(entry) + '\n')
 
     def _rewrite(self) -> None:
-        entries = [*({'span': asdict(span)} for span in self.spans),
-                   *(_validation_entry(validation) for validation in self.validations),
-                   *({'held_out': asdict(errors)} for errors in self.held_out)]
+        entries = [
+            *({'span': asdict(span)} for span in self.spans),
+            *(_validation_entry(validation) for validation in self.validations),
+            *({'held_out': asdict(errors)} for errors in self.held_out),
+        ]
         unfinished = self._path.with_suffix('.new')
         unfinished.write_text(''.join(json.dumps(entry) + '\n' for entry in entries), 'utf-8')
         unfinished.replace(self._path)
@@ -141,8 +151,10 @@ class History:
 
 
 def _validation_entry(validation: Validation) -> dict[str, Any]:
-    metrics = {'median_scaled': validation.median_scaled._asdict(),
-               'unscaled': validation.unscaled._asdict()}
+    metrics = {
+        'median_scaled': validation.median_scaled._asdict(),
+        'unscaled': validation.unscaled._asdict(),
+    }
     return {'validation': asdict(validation) | metrics}
 
 

@@ -32,8 +32,9 @@ class ProgressWatcher(Watcher):
         line_seconds: time between lines, where it is none.
     """
 
-    def __init__(self, stream: TextIO | None = None, bar_seconds: float = 0.5,
-                 line_seconds: float = 30.0) -> None:
+    def __init__(
+        self, stream: TextIO | None = None, bar_seconds: float = 0.5, line_seconds: float = 30.0
+    ) -> None:
         self._stream = stream or sys.stdout
         self._is_terminal = self._stream.isatty()
         self._interval = bar_seconds if self._is_terminal else line_seconds
@@ -50,12 +51,15 @@ class ProgressWatcher(Watcher):
         self._begun, self._shown = time.monotonic(), float('-inf')
         batch = config.batch_size * config.accumulate * config.devices * config.num_nodes
         goes_on = f', goes on after step {step}' if step else ''
-        self._say(f'{config.network}, supervision {config.supervision}, on {samples} samples of '
-                  f'{config.data}: {steps} steps of {batch}{goes_on}')
+        self._say(
+            f'{config.network}, supervision {config.supervision}, on {samples} samples of '
+            f'{config.data}: {steps} steps of {batch}{goes_on}'
+        )
         self._say(f'Watch it: tensorboard --logdir {config.output}')
         if self._is_terminal:
-            self._bar = tqdm(total=steps, initial=step, file=self._stream, bar_format=_BAR,
-                             dynamic_ncols=True)
+            self._bar = tqdm(
+                total=steps, initial=step, file=self._stream, bar_format=_BAR, dynamic_ncols=True
+            )
 
     def on_note(self, note: str) -> None:
         """Say it."""
@@ -70,20 +74,26 @@ class ProgressWatcher(Watcher):
         self._shown = now
         span = self._take()
         if self._bar is None:
-            self._say(f'step {span.step}/{self._all}  {_text(span)}'
-                      f'{self._remaining(span.step, now) if span.seconds else ""}')
+            self._say(
+                f'step {span.step}/{self._all}  {_text(span)}'
+                f'{self._remaining(span.step, now) if span.seconds else ""}'
+            )
 
     def on_validation(self, step: int, result: EvaluationResult) -> None:
         """Print the figures that matter most."""
         metrics = result.median_scaled
         metres = f', unscaled {result.unscaled.abs_rel:.3f}' if is_metric(self._config) else ''
-        self._say(f'step {step}: validated on {len(result.images)} images: AbsRel '
-                  f'{metrics.abs_rel:.3f} median-scaled{metres}, a1 {metrics.a1:.3f}')
+        self._say(
+            f'step {step}: validated on {len(result.images)} images: AbsRel '
+            f'{metrics.abs_rel:.3f} median-scaled{metres}, a1 {metrics.a1:.3f}'
+        )
 
     def on_held_out(self, step: int, errors: dict[str, float]) -> None:
         """Print both errors side by side."""
-        self._say(f'step {step}: held-out images: reprojection {errors["reprojection"]:.4f}, '
-                  f'identity {errors["identity"]:.4f}')
+        self._say(
+            f'step {step}: held-out images: reprojection {errors["reprojection"]:.4f}, '
+            f'identity {errors["identity"]:.4f}'
+        )
 
     def on_checkpoint(self, step: int) -> None:
         """Say that a kill will now lose nothing."""
@@ -94,8 +104,9 @@ class ProgressWatcher(Watcher):
         if self._steps:
             self._take()
         self.close()
-        self._say(_summary(self._config, card, self._total, self._all,
-                           time.monotonic() - self._begun))
+        self._say(
+            _summary(self._config, card, self._total, self._all, time.monotonic() - self._begun)
+        )
 
     def close(self) -> None:
         """Leave the bar's line, however the training ended; harmless twice."""
@@ -128,19 +139,24 @@ def _text(span: Span) -> str:
     return f'loss {span.loss:.4f}{speed if span.seconds else ""}'
 
 
-def _summary(config: TrainConfig, card: ModelCard, total: Span | None, steps: int,
-             seconds: float) -> str:
+def _summary(
+    config: TrainConfig, card: ModelCard, total: Span | None, steps: int, seconds: float
+) -> str:
     lines = ['', f'{card.name}: {steps} steps done, {duration(seconds)} in this run']
     if total is not None and total.seconds:
-        lines.append(f'{total.images_per_second:.1f} images/s, {total.wait_share:.1%} of the '
-                     'step time spent waiting for data')
+        lines.append(
+            f'{total.images_per_second:.1f} images/s, {total.wait_share:.1%} of the '
+            'step time spent waiting for data'
+        )
         advice = advise_on_waiting(config, total.wait_share)
         lines += [advice] if advice else []
     lines += _table(metric_rows(card))
     unit = 'metric' if card.depth_unit == 'metric' else 'relative, no metres'
-    lines += [f'card     {card.source} (depth: {unit})',
-              f'report   {Path(config.output) / FILE_NAME}',
-              f'run it   {launch_command(card)}']
+    lines += [
+        f'card     {card.source} (depth: {unit})',
+        f'report   {Path(config.output) / FILE_NAME}',
+        f'run it   {launch_command(card)}',
+    ]
     return '\n'.join(lines)
 
 
@@ -150,6 +166,11 @@ def _table(rows: Mapping[str, Mapping[str, float]]) -> list[str]:
     width = max(len(title) for title in rows)
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
     head = ' ' * width + ''.join(f'{name:>10}' for name in names)
-    return [head, *(f'{title:<{width}}' + ''.join(
-        f'{row[name]:10.3f}' if name in row else ' ' * 10 for name in names)
-        for title, row in rows.items())]
+    return [
+        head,
+        *(
+            f'{title:<{width}}'
+            + ''.join(f'{row[name]:10.3f}' if name in row else ' ' * 10 for name in names)
+            for title, row in rows.items()
+        ),
+    ]

@@ -75,8 +75,9 @@ class ReportWatcher(Watcher):
 class _Run:
     """What a report is written of."""
 
-    def __init__(self, folder: Path, config: TrainConfig, step: int, steps: int,
-                 samples: int) -> None:
+    def __init__(
+        self, folder: Path, config: TrainConfig, step: int, steps: int, samples: int
+    ) -> None:
         self._path = folder / FILE_NAME
         self._config, self._step, self._steps, self._samples = config, step, steps, samples
         self._metric = is_metric(config)
@@ -95,11 +96,23 @@ class _Run:
             self.history.add_span(self._gathered.take())
         config, panels, history = self._config, self._panels, self.history
         pictures = draw_panels(panels, config.min_depth, config.max_depth) if panels else {}
-        page = write_page(Report(
-            config=config, step=self._step, steps=self._steps, samples=self._samples,
-            hardware=_hardware(panels), state=state, spans=history.spans,
-            validations=history.validations, held_out=history.held_out, metric=self._metric,
-            advice=advise(config, history, self._metric), pictures=pictures, card=card))
+        page = write_page(
+            Report(
+                config=config,
+                step=self._step,
+                steps=self._steps,
+                samples=self._samples,
+                hardware=_hardware(panels),
+                state=state,
+                spans=history.spans,
+                validations=history.validations,
+                held_out=history.held_out,
+                metric=self._metric,
+                advice=advise(config, history, self._metric),
+                pictures=pictures,
+                card=card,
+            )
+        )
         unfinished = self._path.with_suffix('.new')
         unfinished.write_text(page, encoding='utf-8')
         unfinished.replace(self._path)

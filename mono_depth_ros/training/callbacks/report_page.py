@@ -66,14 +66,22 @@ class Report:
 def write_page(report: Report) -> str:
     """Return the whole page."""
     name = report.config.name or report.config.network
-    state = (f'Training {report.state}: step {report.step} of {report.steps}, on '
-             f'{report.hardware}')
-    return page.write_html(f'{name}: training report', [
-        page.head(name, state),
-        _tiles(report), page.advice(report.advice), _curves(report.spans), _validation(report),
-        _held_out(report.held_out), _pictures(report.pictures), _card(report.card),
-        _data(report), _config(report.config),
-    ])
+    state = f'Training {report.state}: step {report.step} of {report.steps}, on {report.hardware}'
+    return page.write_html(
+        f'{name}: training report',
+        [
+            page.head(name, state),
+            _tiles(report),
+            page.advice(report.advice),
+            _curves(report.spans),
+            _validation(report),
+            _held_out(report.held_out),
+            _pictures(report.pictures),
+            _card(report.card),
+            _data(report),
+            _config(report.config),
+        ],
+    )
 
 
 def launch_command(card: ModelCard) -> str:
@@ -120,8 +128,11 @@ def _speed(spans: Sequence[Span]) -> list[tuple[str, str]]:
         return [('Images/s, median', _UNKNOWN), ('Waiting for data', _UNKNOWN)]
     total = join_spans(timed)
     rate = median(span.images_per_second for span in timed)
-    return [('Images/s, median', short(rate)), ('Waiting for data', f'{total.wait_share:.1%}'),
-            ('Time in steps', duration(total.seconds))]
+    return [
+        ('Images/s, median', short(rate)),
+        ('Waiting for data', f'{total.wait_share:.1%}'),
+        ('Time in steps', duration(total.seconds)),
+    ]
 
 
 def _curves(spans: Sequence[Span]) -> str:
@@ -130,18 +141,23 @@ def _curves(spans: Sequence[Span]) -> str:
     def curve(name: str, values: Iterable[float]) -> Curve:
         return Curve(name, steps, list(values), is_noisy=True)
 
-    terms = {name: curve(name, [span.terms.get(name, float('nan')) for span in spans])
-             for name in dict.fromkeys(name for span in spans for name in span.terms)}
+    terms = {
+        name: curve(name, [span.terms.get(name, float('nan')) for span in spans])
+        for name in dict.fromkeys(name for span in spans for name in span.terms)
+    }
     errors = [terms.pop(name) for name in ('reprojection', 'identity') if name in terms]
     charts = [
         draw_chart('Loss', [curve('loss', [span.loss for span in spans])]),
         draw_chart('Error of warped sources, and of sources as they are', errors),
         *(draw_chart(f'Term: {name}', [term]) for name, term in terms.items()),
         draw_chart('Images/s', [curve('images/s', [span.images_per_second for span in spans])]),
-        draw_chart('Share of step time waiting for data',
-                   [curve('share', [span.wait_share for span in spans])]),
-        draw_chart('Learning rate',
-                   [Curve('rate', steps, [span.learning_rate for span in spans])]),
+        draw_chart(
+            'Share of step time waiting for data',
+            [curve('share', [span.wait_share for span in spans])],
+        ),
+        draw_chart(
+            'Learning rate', [Curve('rate', steps, [span.learning_rate for span in spans])]
+        ),
     ]
     return page.section('Course', page.grid(charts)) if spans else ''
 
@@ -157,8 +173,10 @@ def _validation(report: Report) -> str:
         rows[f'best, step {best.step}, median-scaled'] = best.median_scaled
     table = page.figure_table({name: metrics._asdict() for name, metrics in rows.items()})
     unit = '' if report.metric else ' Depth is relative: the unscaled row means nothing.'
-    note = (f'{last.images} images against {last.ground_truth} depth after step {last.step}; '
-            f'true over predicted median depth is {last.scale:.4g}.{unit}')
+    note = (
+        f'{last.images} images against {last.ground_truth} depth after step {last.step}; '
+        f'true over predicted median depth is {last.scale:.4g}.{unit}'
+    )
     charts = page.grid(_metric_chart(report, name) for name in ('abs_rel', 'rmse', 'a1'))
     return page.section('Validation', f'{table}<p>{escape(note)}</p>{charts}')
 
@@ -167,11 +185,15 @@ def _held_out(errors: Sequence[HeldOutErrors]) -> str:
     if not errors:
         return ''
     steps, last = [error.step for error in errors], errors[-1]
-    curves = [Curve('reprojection', steps, [error.reprojection for error in errors]),
-              Curve('identity', steps, [error.identity for error in errors])]
+    curves = [
+        Curve('reprojection', steps, [error.reprojection for error in errors]),
+        Curve('identity', steps, [error.identity for error in errors]),
+    ]
     chart = draw_chart('Held-out images: warped sources, and sources as they are', curves)
-    note = (f'After step {last.step}: reprojection {last.reprojection:.4f}, identity '
-            f'{last.identity:.4f}.')
+    note = (
+        f'After step {last.step}: reprojection {last.reprojection:.4f}, identity '
+        f'{last.identity:.4f}.'
+    )
     return page.section('Held-out images', f'<p>{note}</p>{page.grid([chart])}')
 
 
@@ -180,9 +202,14 @@ def _metric_chart(report: Report, name: str) -> str:
     kinds = ('median_scaled', 'unscaled') if report.metric else ('median_scaled',)
     validations = report.validations
     steps = [validation.step for validation in validations]
-    curves = [Curve(kind.replace('_', '-'), steps,
-                    [getattr(getattr(validation, kind), name) for validation in validations])
-              for kind in kinds]
+    curves = [
+        Curve(
+            kind.replace('_', '-'),
+            steps,
+            [getattr(getattr(validation, kind), name) for validation in validations],
+        )
+        for kind in kinds
+    ]
     return draw_chart(f'Validation: {name}', curves)
 
 
@@ -199,19 +226,25 @@ def _card(card: ModelCard | None) -> str:
     size = f'{card.input_size[0]} x {card.input_size[1]}'
     kind = 'metric' if card.depth_unit == 'metric' else 'relative: it has no metres'
     rows = {
-        'file': card.source, 'network': card.network, 'input size': size, 'depth': kind,
+        'file': card.source,
+        'network': card.network,
+        'input size': size,
+        'depth': kind,
         'metres per unit': card.depth_scale,
         'parameters': card.parameters and f'{card.parameters:,}',
         'multiply-adds': card.macs and f'{card.macs / 1e9:.2f} G',
         'trained on': card.training_data,
-        'licence of the code': card.license_code, 'licence of the weights': card.license_weights,
+        'licence of the code': card.license_code,
+        'licence of the weights': card.license_weights,
         'sha256': card.sha256,
     }
     shown = {name: value for name, value in rows.items() if value is not None}
     metrics = metric_rows(card)
     measured = f'<p>What it reaches as stored:</p>{page.figure_table(metrics)}' if metrics else ''
-    return page.section('The model card', f'{page.table(shown)}{measured}<p>Run it:</p>'
-                                          f'<pre>{escape(launch_command(card))}</pre>')
+    return page.section(
+        'The model card',
+        f'{page.table(shown)}{measured}<p>Run it:</p><pre>{escape(launch_command(card))}</pre>',
+    )
 
 
 def _data(report: Report) -> str:
@@ -219,12 +252,19 @@ def _data(report: Report) -> str:
     world = config.devices * config.num_nodes
     batch = config.batch_size * config.accumulate * world
     rows = {
-        'data set': config.data, 'root': config.root, 'split': config.split,
-        'stereo split': config.stereo_split, 'samples': report.samples,
-        'images per step': batch, 'passes': f'{report.step * batch / report.samples:.4g}',
-        'supervision': {'M': 'M: neighbours in time', 'S': 'S: stereo partner',
-                        'MS': 'MS: neighbours in time and stereo partner',
-                        'T': 'T: a teacher alone'}[config.supervision],
+        'data set': config.data,
+        'root': config.root,
+        'split': config.split,
+        'stereo split': config.stereo_split,
+        'samples': report.samples,
+        'images per step': batch,
+        'passes': f'{report.step * batch / report.samples:.4g}',
+        'supervision': {
+            'M': 'M: neighbours in time',
+            'S': 'S: stereo partner',
+            'MS': 'MS: neighbours in time and stereo partner',
+            'T': 'T: a teacher alone',
+        }[config.supervision],
         'validated on': config.validation_split,
     }
     shown = {name: value for name, value in rows.items() if value != ''}
@@ -236,9 +276,11 @@ def _config(config: TrainConfig) -> str:
     values = _flat(asdict(config))
     chosen = {name: value for name, value in values.items() if value != usual.get(name)}
     rest = {name: value for name, value in values.items() if name not in chosen}
-    return page.section('Configuration',
-                        f'{page.table(chosen)}<details><summary>{len(rest)} values are the default'
-                        f'</summary>{page.table(rest)}</details>')
+    return page.section(
+        'Configuration',
+        f'{page.table(chosen)}<details><summary>{len(rest)} values are the default'
+        f'</summary>{page.table(rest)}</details>',
+    )
 
 
 def _flat(values: Mapping[str, Any], above: str = '') -> dict[str, Any]:

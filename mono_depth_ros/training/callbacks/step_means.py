@@ -82,8 +82,16 @@ class StepGatherer:
 
     def add(self, record: StepRecord) -> None:
         """Gather a step; cheap, and nothing of its pictures is kept."""
-        span = Span(record.step, 1, record.loss, record.terms, record.learning_rate,
-                    record.images, record.seconds, record.waited)
+        span = Span(
+            record.step,
+            1,
+            record.loss,
+            record.terms,
+            record.learning_rate,
+            record.images,
+            record.seconds,
+            record.waited,
+        )
         if not self._is_warm:
             span = replace(span, images=0, seconds=0.0, waited=0.0)
             self._is_warm = True

@@ -27,8 +27,9 @@ class TensorBoardWatcher(Watcher):
         picture_seconds: time between pictures.
     """
 
-    def __init__(self, folder: Path, scalar_seconds: float = 1.0,
-                 picture_seconds: float = 120.0) -> None:
+    def __init__(
+        self, folder: Path, scalar_seconds: float = 1.0, picture_seconds: float = 120.0
+    ) -> None:
         self._folder = folder / FOLDER
         self._scalar_seconds, self._picture_seconds = scalar_seconds, picture_seconds
         self._writer: SummaryWriter | None = None
@@ -40,8 +41,7 @@ class TensorBoardWatcher(Watcher):
     def on_start(self, config: TrainConfig, step: int, steps: int, samples: int) -> None:
         """Open a file of events, which hides what an earlier run wrote of the steps to come."""
         self._limits = config.min_depth, config.max_depth
-        self._writer = SummaryWriter(
-            str(self._folder), purge_step=step + 1, flush_secs=10)
+        self._writer = SummaryWriter(str(self._folder), purge_step=step + 1, flush_secs=10)
 
     def on_step(self, record: StepRecord) -> None:
         """Write the curves, and now and then pictures."""
@@ -104,8 +104,7 @@ class TensorBoardWatcher(Watcher):
         assert self._writer is not None
         step, panels = self._undrawn
         for name, picture in draw_panels(panels, *self._limits).items():
-            self._writer.add_image(
-                f'pictures/{name}', picture, step, dataformats='HWC')
+            self._writer.add_image(f'pictures/{name}', picture, step, dataformats='HWC')
         self._undrawn = None
 
     def _add_scalar(self, name: str, value: float, step: int) -> None:
@@ -117,6 +116,8 @@ def _scalars(span: Span) -> dict[str, float]:
     scalars = {'loss': span.loss, 'learning_rate': span.learning_rate}
     scalars |= {f'terms/{name}': value for name, value in span.terms.items()}
     if span.seconds:
-        scalars |= {'speed/images_per_second': span.images_per_second,
-                    'speed/wait_share': span.wait_share}
+        scalars |= {
+            'speed/images_per_second': span.images_per_second,
+            'speed/wait_share': span.wait_share,
+        }
     return scalars

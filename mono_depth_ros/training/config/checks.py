@@ -14,18 +14,50 @@ from mono_depth_ros.training.config.schema import TrainConfig
 
 # The least that fields may be.
 _LEAST = {
-    'batch_size': 1, 'accumulate': 1, 'devices': 1, 'num_nodes': 1, 'pose_reduction': 1,
-    'loss.levels': 1, 'epochs': 1, 'steps': 0, 'seed': 0, 'threads': 0, 'reading.workers': 0,
-    'loss.photometric': 0, 'loss.smoothness': 0, 'loss.hints': 0, 'loss.velocity': 0,
-    'loss.structure': 0, 'loss.perception': 0, 'loss.apx': 0, 'loss.triplet': 0,
-    'apx.encoder': 0, 'apx.decoder': 0, 'apx.disparity': 0, 'apx.hole': 0, 'triplet.margin': 0,
-    'triplet.patch': 2, 'loss.distillation': 0, 'loss.features': 0,
-    'loss.consistency': 0, 'optimizer.learning_rate': 0,
-    'optimizer.warmup_steps': 0, 'optimizer.gradient_clip': 0, 'optimizer.encoder_factor': 0,
+    'batch_size': 1,
+    'accumulate': 1,
+    'devices': 1,
+    'num_nodes': 1,
+    'pose_reduction': 1,
+    'loss.levels': 1,
+    'epochs': 1,
+    'steps': 0,
+    'seed': 0,
+    'threads': 0,
+    'reading.workers': 0,
+    'loss.photometric': 0,
+    'loss.smoothness': 0,
+    'loss.hints': 0,
+    'loss.velocity': 0,
+    'loss.structure': 0,
+    'loss.perception': 0,
+    'loss.apx': 0,
+    'loss.triplet': 0,
+    'apx.encoder': 0,
+    'apx.decoder': 0,
+    'apx.disparity': 0,
+    'apx.hole': 0,
+    'triplet.margin': 0,
+    'triplet.patch': 2,
+    'loss.distillation': 0,
+    'loss.features': 0,
+    'loss.consistency': 0,
+    'optimizer.learning_rate': 0,
+    'optimizer.warmup_steps': 0,
+    'optimizer.gradient_clip': 0,
+    'optimizer.encoder_factor': 0,
 }
-_SHARES = ('loss.ssim', 'loss.auto_mask_from', 'augmentation.flip', 'augmentation.jitter',
-           'augmentation.mix', 'augmentation.overlay', 'augmentation.blend', 'augmentation.boxes',
-           'optimizer.average')
+_SHARES = (
+    'loss.ssim',
+    'loss.auto_mask_from',
+    'augmentation.flip',
+    'augmentation.jitter',
+    'augmentation.mix',
+    'augmentation.overlay',
+    'augmentation.blend',
+    'augmentation.boxes',
+    'optimizer.average',
+)
 _WITH_HINTS = {'kitti_raw', 'street'}
 _SAMPLES = 20
 
@@ -45,17 +77,20 @@ def check_config(config: TrainConfig) -> None:
         if not 0 <= value <= 1:
             raise ValueError(f'{name} is {value}; expected a share from 0 to 1.')
     if config.optimizer.average == 1:
-        raise ValueError('optimizer.average is 1, which never takes anything in; expected less, '
-                         'e.g. 0.99.')
+        raise ValueError(
+            'optimizer.average is 1, which never takes anything in; expected less, e.g. 0.99.'
+        )
     if not (config.depth_scale > 0 and 0 < config.min_depth < config.max_depth):
         raise ValueError(
             f'min_depth {config.min_depth}, max_depth {config.max_depth} and depth_scale '
             f'{config.depth_scale} make no range of depth; expected 0 < min_depth < max_depth and '
-            'a depth_scale above 0.')
+            'a depth_scale above 0.'
+        )
     if 0 in config.reading.offsets:
         raise ValueError(
             f'reading.offsets {config.reading.offsets} compare a frame with itself; expected '
-            'neighbours such as [-1, 1]. The stereo partner comes with supervision S or MS.')
+            'neighbours such as [-1, 1]. The stereo partner comes with supervision S or MS.'
+        )
     _check_augmentation(config)
     _check_forms(config)
     _check_supervision(config)
@@ -64,8 +99,10 @@ def check_config(config: TrainConfig) -> None:
 def check_zoom(zoom: tuple[float, float]) -> None:
     """Raise a ValueError for a range of enlargements that an image does not have."""
     if not 1 <= zoom[0] <= zoom[1]:
-        raise ValueError(f'augmentation.zoom is {zoom}; an image can only be enlarged: '
-                         'expected [lowest, highest], both 1 or more.')
+        raise ValueError(
+            f'augmentation.zoom is {zoom}; an image can only be enlarged: '
+            'expected [lowest, highest], both 1 or more.'
+        )
 
 
 def _check_augmentation(config: TrainConfig) -> None:
@@ -74,21 +111,31 @@ def _check_augmentation(config: TrainConfig) -> None:
     check_zoom(options.zoom)
     explained = loss.hints + loss.taught_depth > 0
     if options.shows_what_is_strange and (config.multi_resolution or not explained):
-        raise ValueError('augmentation.mix, overlay, blend and boxes show what is in no source, '
-                         'so that no warp explains it: give loss.hints or a teacher, without '
-                         'multi_resolution, or set them 0.')
+        raise ValueError(
+            'augmentation.mix, overlay, blend and boxes show what is in no source, '
+            'so that no warp explains it: give loss.hints or a teacher, without '
+            'multi_resolution, or set them 0.'
+        )
     if options.mixed > 1:
-        raise ValueError(f'augmentation.mix, overlay and blend are shares of the samples, '
-                         f'{options.mixed:g} together; expected 1 at most.')
+        raise ValueError(
+            f'augmentation.mix, overlay and blend are shares of the samples, '
+            f'{options.mixed:g} together; expected 1 at most.'
+        )
     if options.overlay > 0 and loss.hints == 0:
-        raise ValueError('augmentation.overlay has to know what is nearer: give loss.hints a '
-                         'weight, or set overlay 0.')
+        raise ValueError(
+            'augmentation.overlay has to know what is nearer: give loss.hints a '
+            'weight, or set overlay 0.'
+        )
     if options.blend > 0 and (loss.photometric > 0 or loss.taught_depth == 0):
-        raise ValueError('augmentation.blend shows two scenes in every pixel, which only a '
-                         'teacher explains: give one, with loss.photometric 0, or set blend 0.')
+        raise ValueError(
+            'augmentation.blend shows two scenes in every pixel, which only a '
+            'teacher explains: give one, with loss.photometric 0, or set blend 0.'
+        )
     if not options.camera_height > 0:
-        raise ValueError(f'augmentation.camera_height is {options.camera_height}; expected '
-                         'metres above the road, e.g. 1.65.')
+        raise ValueError(
+            f'augmentation.camera_height is {options.camera_height}; expected '
+            'metres above the road, e.g. 1.65.'
+        )
 
 
 def _check_forms(config: TrainConfig) -> None:
@@ -100,39 +147,55 @@ def _check_forms(config: TrainConfig) -> None:
         if not factor > 0:
             raise ValueError(f'pyramid.{name} is {factor}; expected a factor above 0.')
     if pyramid.levels and config.multi_resolution:
-        raise ValueError('pyramid.levels and multi_resolution both train on other sizes of a '
-                         'batch; leave one of them out.')
-    if config.loss.bidirectional and (config.multi_resolution
-                                      or config.augmentation.shows_what_is_strange):
-        raise ValueError('loss.bidirectional compares whole images of one size: set '
-                         'multi_resolution false, augmentation.mix, overlay, blend and boxes 0.')
+        raise ValueError(
+            'pyramid.levels and multi_resolution both train on other sizes of a '
+            'batch; leave one of them out.'
+        )
+    if config.loss.bidirectional and (
+        config.multi_resolution or config.augmentation.shows_what_is_strange
+    ):
+        raise ValueError(
+            'loss.bidirectional compares whole images of one size: set '
+            'multi_resolution false, augmentation.mix, overlay, blend and boxes 0.'
+        )
 
 
 def _check_supervision(config: TrainConfig) -> None:
     loss, supervision = config.loss, config.supervision
     taught = loss.taught_depth + loss.features
     if not config.teachers and (taught > 0 or supervision == 'T'):
-        raise ValueError('Distillation needs a teacher: give the card of a trained network with '
-                         '--teacher.')
+        raise ValueError(
+            'Distillation needs a teacher: give the card of a trained network with --teacher.'
+        )
     if supervision == 'M' and not config.reading.offsets:
-        raise ValueError('supervision M has nothing to compare with: reading.offsets is empty; '
-                         'expected neighbours such as [-1, 1].')
+        raise ValueError(
+            'supervision M has nothing to compare with: reading.offsets is empty; '
+            'expected neighbours such as [-1, 1].'
+        )
     if supervision == 'T' and loss.photometric > 0:
         raise ValueError('supervision T has no sources to compare with: set loss.photometric 0.')
     if supervision == 'T' and config.held_out:
-        raise ValueError(f"held_out '{config.held_out}' asks how well sources explain its images, "
-                         'but supervision T reads none: leave it out, or give validation_root and '
-                         'validation_split, whose ground truth needs no sources.')
+        raise ValueError(
+            f"held_out '{config.held_out}' asks how well sources explain its images, "
+            'but supervision T reads none: leave it out, or give validation_root and '
+            'validation_split, whose ground truth needs no sources.'
+        )
     if config.teachers and taught == 0:
-        raise ValueError('A teacher is given, but loss.distillation, loss.apx and loss.features '
-                         'are 0; give one of them a weight.')
+        raise ValueError(
+            'A teacher is given, but loss.distillation, loss.apx and loss.features '
+            'are 0; give one of them a weight.'
+        )
     if len(config.teachers) > 1 and loss.apx > 0:
-        raise ValueError(f"teacher '{config.teacher}' names several, but loss.apx compares the "
-                         'maps of one network: name one, or set loss.apx 0 and give '
-                         'loss.distillation a weight.')
+        raise ValueError(
+            f"teacher '{config.teacher}' names several, but loss.apx compares the "
+            'maps of one network: name one, or set loss.apx 0 and give '
+            'loss.distillation a weight.'
+        )
     if not loss.photometric + loss.hints + loss.taught_depth > 0:
-        raise ValueError('No part of the loss looks at depth; give loss.photometric (the usual '
-                         'one), loss.hints, loss.distillation or loss.apx a weight.')
+        raise ValueError(
+            'No part of the loss looks at depth; give loss.photometric (the usual '
+            'one), loss.hints, loss.distillation or loss.apx a weight.'
+        )
     if supervision not in ('S', 'MS') and (loss.hints > 0 or config.stereo_split):
         raise ValueError('loss.hints and stereo_split need stereo pairs: supervision S or MS.')
     names = [config.data, *(other.data for other in config.also)]
@@ -160,29 +223,39 @@ def check_promises(config: TrainConfig, data: TrainingData) -> None:
     if config.supervision in ('S', 'MS') and not _any_source(data, lambda s: s.offset == 0):
         raise ValueError(
             f'supervision {config.supervision} needs stereo partners, but the data have none '
-            f'({_SAMPLES} samples looked at); use M, or give a stereo_split.')
+            f'({_SAMPLES} samples looked at); use M, or give a stereo_split.'
+        )
     # A partner's place is always known, a neighbour's is not.
     asks = config.supervision in ('M', 'MS') and config.loss.needs_motion
-    if asks and config.pose_network == 'none' and _any_source(
-            data, lambda s: s.source_from_target is None):
+    if (
+        asks
+        and config.pose_network == 'none'
+        and _any_source(data, lambda s: s.source_from_target is None)
+    ):
         raise ValueError(
             f'supervision {config.supervision} needs a pose_network: the data do not say how the '
             'camera moved. (KITTI drives with a poses.txt do: reading.options.known_poses true; '
-            'find_poses writes one.)')
+            'find_poses writes one.)'
+        )
     if config.loss.velocity > 0 and not _any_source(
-            data, lambda s: s.offset != 0 and s.distance is not None):
+        data, lambda s: s.offset != 0 and s.distance is not None
+    ):
         raise ValueError(
             f'loss.velocity needs measured distances, but the data have none ({_SAMPLES} samples '
             'looked at): KITTI takes them from poses.txt (find_poses), bags from odometry or a '
-            'given speed. Set loss.velocity 0, or add them.')
+            'given speed. Set loss.velocity 0, or add them.'
+        )
 
 
 def what_is_left_out(config: TrainConfig, data: TrainingData) -> list[str]:
     """Return what a person should know: parts of the loss that the data have nothing for."""
     if config.loss.triplet > 0 and not any(
-            data[int(number)].labels is not None for number in _spread(data)):
-        return [f'No label maps ({_SAMPLES} samples looked at): the triplet loss is left out. '
-                'reading.options.labels names their folder beside the images.']
+        data[int(number)].labels is not None for number in _spread(data)
+    ):
+        return [
+            f'No label maps ({_SAMPLES} samples looked at): the triplet loss is left out. '
+            'reading.options.labels names their folder beside the images.'
+        ]
     return []
 
 

@@ -64,11 +64,18 @@ def config_from(values: Mapping[str, Any] | Namespace) -> TrainConfig:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
-        prog='train_depth', exit_on_error=False, allow_abbrev=False,
+        prog='train_depth',
+        exit_on_error=False,
+        allow_abbrev=False,
         description='Train a depth network without ground truth; the result is a model card '
-        f'that depth_node runs. Recipes: {", ".join(list_recipes()) or "none"}.')
-    parser.add_argument('--recipe', type=str, metavar='NAME',
-                        help='a recipe by name, or a .yaml file; every option changes it')
+        f'that depth_node runs. Recipes: {", ".join(list_recipes()) or "none"}.',
+    )
+    parser.add_argument(
+        '--recipe',
+        type=str,
+        metavar='NAME',
+        help='a recipe by name, or a .yaml file; every option changes it',
+    )
     parser.add_class_arguments(TrainConfig)
     return parser
 
@@ -126,16 +133,19 @@ def _check_keys(entries: Mapping[str, Any], kind: Any, where: str) -> None:
     hints = get_type_hints(kind)
     for key, value in entries.items():
         if key not in hints:
-            raise ValueError(f"{where}: unknown key '{key}'.{did_you_mean(str(key), list(hints))} "
-                             f'Known keys: {", ".join(hints)}.')
+            raise ValueError(
+                f"{where}: unknown key '{key}'.{did_you_mean(str(key), list(hints))} "
+                f'Known keys: {", ".join(hints)}.'
+            )
         if is_dataclass(hints[key]):
             if not isinstance(value, Mapping):
                 raise ValueError(f"{where}: '{key}' is {value!r}; expected keys and values.")
             _check_keys(value, hints[key], f'{where}: {key}')
         elif _entry_kind(hints[key]):
             if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
-                raise ValueError(f"{where}: '{key}' is {value!r}; expected a list of keys and "
-                                 'values.')
+                raise ValueError(
+                    f"{where}: '{key}' is {value!r}; expected a list of keys and values."
+                )
             for one in value:
                 _check_keys(one, _entry_kind(hints[key]), f'{where}: {key}')
 
@@ -145,8 +155,10 @@ def _check_options(arguments: Sequence[str]) -> None:
     for argument in arguments:
         option = argument.partition('=')[0]
         if option.startswith('--') and option not in known and not _is_entry(option):
-            raise ValueError(f"Unknown option '{option}'.{did_you_mean(option, known)} "
-                             'train_depth --help lists all of them.')
+            raise ValueError(
+                f"Unknown option '{option}'.{did_you_mean(option, known)} "
+                'train_depth --help lists all of them.'
+            )
 
 
 def _is_entry(option: str) -> bool:

@@ -58,8 +58,9 @@ class AugmentedSample:
 Recolour = Callable[[TrainingSample], AugmentedSample]
 
 
-def augment(sample: TrainingSample, size: Size, options: AugmentationConfig,
-            random: np.random.Generator) -> AugmentedSample:
+def augment(
+    sample: TrainingSample, size: Size, options: AugmentationConfig, random: np.random.Generator
+) -> AugmentedSample:
     """Mirror, enlarge and recolour a sample by chance.
 
     Args:
@@ -78,22 +79,25 @@ def resize(sample: TrainingSample, size: Size) -> TrainingSample:
     return cut(sample, Window(0, 0, *sample.target.shape[:2]), size)
 
 
-def draw_mirror(sample: TrainingSample, options: AugmentationConfig,
-                random: np.random.Generator) -> TrainingSample:
+def draw_mirror(
+    sample: TrainingSample, options: AugmentationConfig, random: np.random.Generator
+) -> TrainingSample:
     """Mirror a sample, or do not."""
     return mirror(sample) if random.random() < options.flip else sample
 
 
-def draw_colours(sample: TrainingSample, options: AugmentationConfig,
-                 random: np.random.Generator) -> Recolour:
+def draw_colours(
+    sample: TrainingSample, options: AugmentationConfig, random: np.random.Generator
+) -> Recolour:
     """Choose a change of colours for all frames of a sample, or none."""
     mean = float(sample.target[::4, ::4].mean())
     changes = random.random() < options.jitter
     change = _colour_change(options, mean, random) if changes else _unchanged
 
     def recolour(sample: TrainingSample) -> AugmentedSample:
-        return AugmentedSample(sample, change(sample.target),
-                               tuple(change(source.image) for source in sample.sources))
+        return AugmentedSample(
+            sample, change(sample.target), tuple(change(source.image) for source in sample.sources)
+        )
 
     return recolour
 
@@ -101,16 +105,23 @@ def draw_colours(sample: TrainingSample, options: AugmentationConfig,
 def mirror(sample: TrainingSample) -> TrainingSample:
     """Mirror the scene left-right: images, K, hint, labels and known poses."""
     sources = tuple(
-        Source(_flipped(source.image), source.offset, _mirrored_pose(source.source_from_target),
-               source.distance) for source in sample.sources)
+        Source(
+            _flipped(source.image),
+            source.offset,
+            _mirrored_pose(source.source_from_target),
+            source.distance,
+        )
+        for source in sample.sources
+    )
     K = flip_intrinsics(torch.from_numpy(sample.K), sample.target.shape[1]).numpy()
     hint = None if sample.depth_hint is None else _flipped(sample.depth_hint)
     labels = None if sample.labels is None else _flipped(sample.labels)
     return TrainingSample(_flipped(sample.target), sources, K, sample.name, hint, labels)
 
 
-def mix(sample: AugmentedSample, other: AugmentedSample,
-        random: np.random.Generator) -> AugmentedSample:
+def mix(
+    sample: AugmentedSample, other: AugmentedSample, random: np.random.Generator
+) -> AugmentedSample:
     """Show another sample, of the same size, in a strip of a fifth to three fifths of the columns.
 
     See `_show`.
@@ -119,12 +130,13 @@ def mix(sample: AugmentedSample, other: AugmentedSample,
     columns = round(width * random.uniform(0.2, 0.6))
     left = int(random.integers(width - columns + 1))
     strip = np.zeros((height, width), bool)
-    strip[:, left:left + columns] = True
+    strip[:, left : left + columns] = True
     return _show(sample, other, strip, 'a strip')
 
 
-def overlay(sample: AugmentedSample, other: AugmentedSample,
-            random: np.random.Generator) -> AugmentedSample:
+def overlay(
+    sample: AugmentedSample, other: AugmentedSample, random: np.random.Generator
+) -> AugmentedSample:
     """Put in front of a sample what is clearly nearer in another, of the same size.
 
     The other one is first moved sideways by up to a quarter of the width: the ground stays where
@@ -140,8 +152,9 @@ def overlay(sample: AugmentedSample, other: AugmentedSample,
     return _show(sample, moved, solid.astype(bool) & ~outside, 'what is nearer')
 
 
-def blend(sample: AugmentedSample, other: AugmentedSample,
-          random: np.random.Generator) -> AugmentedSample:
+def blend(
+    sample: AugmentedSample, other: AugmentedSample, random: np.random.Generator
+) -> AugmentedSample:
     """Take the weighted mean of two samples' images (mixup, Zhang et al. 2018).
 
     Every pixel shows two scenes: all of it is strange, and there are neither hints nor labels.
@@ -152,19 +165,28 @@ def blend(sample: AugmentedSample, other: AugmentedSample,
         return np.asarray(cv2.addWeighted(first, share, second, 1 - share, 0), np.uint8)
 
     first, second = sample.sample, other.sample
-    blended = replace(first, target=both(first.target, second.target), depth_hint=None,
-                      labels=None, name=f'{first.name} blended with {second.name}')
-    return replace(sample, sample=blended,
-                   target_colours=both(sample.target_colours, other.target_colours),
-                   strange=np.ones(first.target.shape[:2], bool))
+    blended = replace(
+        first,
+        target=both(first.target, second.target),
+        depth_hint=None,
+        labels=None,
+        name=f'{first.name} blended with {second.name}',
+    )
+    return replace(
+        sample,
+        sample=blended,
+        target_colours=both(sample.target_colours, other.target_colours),
+        strange=np.ones(first.target.shape[:2], bool),
+    )
 
 
 def _square(side: int) -> Image:
     return np.ones((side, side), np.uint8)
 
 
-def _show(sample: AugmentedSample, other: AugmentedSample, shown: Mask,
-          what: str) -> AugmentedSample:
+def _show(
+    sample: AugmentedSample, other: AugmentedSample, shown: Mask, what: str
+) -> AugmentedSample:
     """Show another sample where a mask says so.
 
     Its hint counts at the sample's focal length. Sources stay those of the sample: they explain
@@ -175,9 +197,13 @@ def _show(sample: AugmentedSample, other: AugmentedSample, shown: Mask,
     if first.labels is not None and second.labels is not None:
         labels = np.where(shown, second.labels, first.labels)
     hint = np.where(shown, _hint_at(second, first.K), hint_of(first))
-    mixed = replace(first, target=np.where(shown[..., None], second.target, first.target),
-                    depth_hint=hint, labels=labels,
-                    name=f'{first.name} with {what} of {second.name}')
+    mixed = replace(
+        first,
+        target=np.where(shown[..., None], second.target, first.target),
+        depth_hint=hint,
+        labels=labels,
+        name=f'{first.name} with {what} of {second.name}',
+    )
     colours = np.where(shown[..., None], other.target_colours, sample.target_colours)
     return replace(sample, sample=mixed, target_colours=colours, strange=shown)
 
@@ -192,8 +218,9 @@ def _moved_sideways(augmented: AugmentedSample, columns: int) -> tuple[Augmented
     outside = np.zeros(sample.target.shape[:2], bool)
     outside[:, slice(0, columns) if columns >= 0 else slice(columns, None)] = True
     labels = None if sample.labels is None else move(sample.labels)
-    moved = replace(sample, target=move(sample.target), depth_hint=move(hint_of(sample)),
-                    labels=labels)
+    moved = replace(
+        sample, target=move(sample.target), depth_hint=move(hint_of(sample)), labels=labels
+    )
     colours = move(augmented.target_colours)
     return replace(augmented, sample=moved, target_colours=colours), outside
 
@@ -211,14 +238,19 @@ def hint_of(sample: TrainingSample) -> NDArray[np.float32]:
     return sample.depth_hint
 
 
-def _draw_window(sample: TrainingSample, options: AugmentationConfig,
-                 random: np.random.Generator) -> Window:
+def _draw_window(
+    sample: TrainingSample, options: AugmentationConfig, random: np.random.Generator
+) -> Window:
     check_zoom(options.zoom)
     zoom = random.uniform(*options.zoom)
     height, width = sample.target.shape[:2]
     part_height, part_width = round(height / zoom), round(width / zoom)
-    return Window(int(random.integers(height - part_height + 1)),
-                  int(random.integers(width - part_width + 1)), part_height, part_width)
+    return Window(
+        int(random.integers(height - part_height + 1)),
+        int(random.integers(width - part_width + 1)),
+        part_height,
+        part_width,
+    )
 
 
 def cut(sample: TrainingSample, window: Window, size: Size) -> TrainingSample:
@@ -234,12 +266,16 @@ def cut(sample: TrainingSample, window: Window, size: Size) -> TrainingSample:
 
     K = crop_intrinsics(torch.from_numpy(sample.K), top, left)
     K = resize_intrinsics(K, (height, width), size)
-    sources = tuple(Source(resample(source.image), source.offset, source.source_from_target,
-                           source.distance) for source in sample.sources)
+    sources = tuple(
+        Source(resample(source.image), source.offset, source.source_from_target, source.distance)
+        for source in sample.sources
+    )
+
     def pick(values: NDArray[Any]) -> NDArray[Any]:
         # INTER_NEAREST would take the upper left of the pixels that the new one covers.
-        picked = cv2.resize(values[rows, columns], size[::-1],
-                            interpolation=cv2.INTER_NEAREST_EXACT)
+        picked = cv2.resize(
+            values[rows, columns], size[::-1], interpolation=cv2.INTER_NEAREST_EXACT
+        )
         return np.asarray(picked, values.dtype)
 
     hint = None if sample.depth_hint is None else pick(sample.depth_hint)
@@ -260,12 +296,14 @@ def _unchanged(image: Image) -> Image:
     return image
 
 
-def _colour_change(options: AugmentationConfig, mean: float,
-                   random: np.random.Generator) -> Callable[[Image], Image]:
+def _colour_change(
+    options: AugmentationConfig, mean: float, random: np.random.Generator
+) -> Callable[[Image], Image]:
     """Draw a change of colours; mean is the sample's, so that its frames stay alike."""
     brightness, contrast, saturation = (
         float(random.uniform(1 - largest, 1 + largest))
-        for largest in (options.brightness, options.contrast, options.saturation))
+        for largest in (options.brightness, options.contrast, options.saturation)
+    )
     hue = float(random.uniform(-1, 1)) * options.hue
     levels = (np.arange(256) - mean) * brightness * contrast + mean * brightness
     levels = np.clip(np.rint(levels), 0, 255).astype(np.uint8)

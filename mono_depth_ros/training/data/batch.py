@@ -77,10 +77,12 @@ class Batch:
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         changed: dict[str, Any] = {
             name: change(value) if isinstance(value, Tensor) else value
-            for name, value in values.items()}
+            for name, value in values.items()
+        }
         changed['others'] = [
             OtherResolution(other.batch._each(change), change(other.shows), change(other.within))
-            for other in self.others]
+            for other in self.others
+        ]
         return Batch(**changed)
 
 
@@ -122,8 +124,17 @@ class StepSampler:
         parts: batches that this process's share of a step is cut into.
     """
 
-    def __init__(self, length: int, global_batch: int, seed: int, first_step: int, steps: int,
-                 rank: int = 0, world: int = 1, parts: int = 1) -> None:
+    def __init__(
+        self,
+        length: int,
+        global_batch: int,
+        seed: int,
+        first_step: int,
+        steps: int,
+        rank: int = 0,
+        world: int = 1,
+        parts: int = 1,
+    ) -> None:
         self.length, self.global_batch, self.seed = length, global_batch, seed
         self.first_step, self.steps = first_step, steps
         self.rank, self.world, self.parts = rank, world, parts
@@ -136,16 +147,20 @@ class StepSampler:
         share = self.global_batch // self.world
         part = share // self.parts
         for step in range(self.first_step, self.steps):
-            draws = self.step(step)[self.rank * share:(self.rank + 1) * share]
-            yield from (draws[start:start + part] for start in range(0, share, part))
+            draws = self.step(step)[self.rank * share : (self.rank + 1) * share]
+            yield from (draws[start : start + part] for start in range(0, share, part))
 
     def step(self, step: int) -> list[Draw]:
         """Return all draws of a step; an epoch's last step goes on into the next epoch."""
         numbers = range(step * self.global_batch, (step + 1) * self.global_batch)
-        orders = {epoch: np.random.default_rng((self.seed, epoch)).permutation(self.length)
-                  for epoch in {number // self.length for number in numbers}}
-        return [Draw(step, place, int(orders[number // self.length][number % self.length]))
-                for place, number in enumerate(numbers)]
+        orders = {
+            epoch: np.random.default_rng((self.seed, epoch)).permutation(self.length)
+            for epoch in {number // self.length for number in numbers}
+        }
+        return [
+            Draw(step, place, int(orders[number // self.length][number % self.length]))
+            for place, number in enumerate(numbers)
+        ]
 
 
 class AugmentedData(Dataset[Any]):
@@ -155,8 +170,14 @@ class AugmentedData(Dataset[Any]):
     nor on what was read before.
     """
 
-    def __init__(self, data: TrainingData, size: tuple[int, int], options: AugmentationConfig,
-                 seed: int, multi_resolution: bool = False) -> None:
+    def __init__(
+        self,
+        data: TrainingData,
+        size: tuple[int, int],
+        options: AugmentationConfig,
+        seed: int,
+        multi_resolution: bool = False,
+    ) -> None:
         self.data, self.size, self.options, self.seed = data, size, options, seed
         self.augment = augment_resolutions if multi_resolution else augment
 
@@ -169,18 +190,23 @@ class AugmentedData(Dataset[Any]):
             augmented = self._with_boxes(augmented, random)
         return augmented, int(random.integers(2**31))
 
-    def _with_another(self, augmented: AugmentedSample,
-                      random: np.random.Generator) -> AugmentedSample:
+    def _with_another(
+        self, augmented: AugmentedSample, random: np.random.Generator
+    ) -> AugmentedSample:
         drawn = random.random()
-        for combine, share in ((mix, self.options.mix), (overlay, self.options.overlay),
-                               (blend, self.options.blend)):
+        for combine, share in (
+            (mix, self.options.mix),
+            (overlay, self.options.overlay),
+            (blend, self.options.blend),
+        ):
             if drawn < share:
                 return combine(augmented, self._other(random), random)
             drawn -= share
         return augmented
 
-    def _with_boxes(self, augmented: AugmentedSample,
-                    random: np.random.Generator) -> AugmentedSample:
+    def _with_boxes(
+        self, augmented: AugmentedSample, random: np.random.Generator
+    ) -> AugmentedSample:
         if random.random() >= self.options.boxes:
             return augmented
         return stand_boxes(augmented, self._other(random), random, self.options.camera_height)
@@ -197,8 +223,10 @@ def collate(drawn: list[Drawn]) -> Batch:
         return _stack([(item, seed) for item, seed in drawn if isinstance(item, AugmentedSample)])
     seeds = [seed for _, seed in drawn]
     batch = _stack([(item.middle, seed) for item, seed in zip(three, seeds)])
-    batch.others = [_stack_other([item.high for item in three], seeds),
-                    _stack_other([item.low for item in three], seeds)]
+    batch.others = [
+        _stack_other([item.high for item in three], seeds),
+        _stack_other([item.low for item in three], seeds),
+    ]
     return batch
 
 
@@ -206,14 +234,18 @@ def _stack_other(resolutions: list[Resolution], seeds: list[int]) -> OtherResolu
     return OtherResolution(
         _stack([(item.augmented, seed) for item, seed in zip(resolutions, seeds)]),
         torch.tensor([item.shows for item in resolutions], dtype=torch.float32),
-        torch.tensor([item.within for item in resolutions]))
+        torch.tensor([item.within for item in resolutions]),
+    )
 
 
 def _stack(drawn: list[tuple[AugmentedSample, int]]) -> Batch:
     samples = [augmented.sample for augmented, _ in drawn]
     sources = [source for sample in samples for source in sample.sources]
-    places = [(number, slot) for number, sample in enumerate(samples)
-              for slot in range(len(sample.sources))]
+    places = [
+        (number, slot)
+        for number, sample in enumerate(samples)
+        for slot in range(len(sample.sources))
+    ]
     unknown = np.full((4, 4), np.nan)
     poses = [unknown if s.source_from_target is None else s.source_from_target for s in sources]
     distances = [np.nan if s.distance is None else s.distance for s in sources]
@@ -222,8 +254,9 @@ def _stack(drawn: list[tuple[AugmentedSample, int]]) -> Batch:
         target=_images([sample.target for sample in samples], size),
         target_colours=_images([augmented.target_colours for augmented, _ in drawn], size),
         source=_images([source.image for source in sources], size),
-        source_colours=_images([image for augmented, _ in drawn
-                                for image in augmented.source_colours], size),
+        source_colours=_images(
+            [image for augmented, _ in drawn for image in augmented.source_colours], size
+        ),
         sample_of=torch.tensor([number for number, _ in places], dtype=torch.long),
         slot_of=torch.tensor([slot for _, slot in places], dtype=torch.long),
         offset=torch.tensor([source.offset for source in sources], dtype=torch.long),
@@ -234,7 +267,8 @@ def _stack(drawn: list[tuple[AugmentedSample, int]]) -> Batch:
         labels=torch.stack([_labels(sample) for sample in samples]),
         strange=torch.stack([_strange(augmented) for augmented, _ in drawn]),
         seed=torch.tensor([seed for _, seed in drawn]),
-        names=[sample.name for sample in samples])
+        names=[sample.name for sample in samples],
+    )
 
 
 def _in_unit_range(tensor: Tensor) -> Tensor:

@@ -100,8 +100,12 @@ class View(NamedTuple):
     down: Array
 
 
-def stand_boxes(sample: AugmentedSample, other: AugmentedSample, random: np.random.Generator,
-                camera_height: float) -> AugmentedSample:
+def stand_boxes(
+    sample: AugmentedSample,
+    other: AugmentedSample,
+    random: np.random.Generator,
+    camera_height: float,
+) -> AugmentedSample:
     """Stand one to three boxes on the road, papered with more or less of another sample.
 
     They are shown where they are nearer than what is known, or nothing is known; the hint then is
@@ -153,20 +157,23 @@ def find_road(depth: Array, K: Matrix, expected: Road) -> Road:
     Least squares on what is near the road found so far, three times, ever nearer.
     """
     height, width = depth.shape
-    rows, columns = np.nonzero((depth < _FAR_ROAD)
-                               & (np.arange(height)[:, None] > K[1, 2] + height / 8)
-                               & (np.abs(np.arange(width) - K[0, 2]) < width / 4))
+    rows, columns = np.nonzero(
+        (depth < _FAR_ROAD)
+        & (np.arange(height)[:, None] > K[1, 2] + height / 8)
+        & (np.abs(np.arange(width) - K[0, 2]) < width / 4)
+    )
     ahead = depth[rows, columns].astype(np.float64)
     below = (rows - K[1, 2]) / K[1, 1] * ahead
     road = expected
     for reach in _REACHES:
         near = np.abs(below - road.below - road.slope * ahead) < reach
         if near.sum() < max(_LEAST_POINTS, _LEAST_ROAD * near.size) or (
-                np.ptp(ahead[near]) < _LEAST_LENGTH):
+            np.ptp(ahead[near]) < _LEAST_LENGTH
+        ):
             return expected
         slope, level = np.polyfit(ahead[near], below[near], 1)
         road = Road(float(level), float(slope))
-    unlikely = (abs(road.below - expected.below) > _HIGHER or abs(road.slope) > _STEEPER)
+    unlikely = abs(road.below - expected.below) > _HIGHER or abs(road.slope) > _STEEPER
     return expected if unlikely else road
 
 
@@ -185,8 +192,10 @@ def see(box: Box, K: Matrix, size: Sequence[int], road: Road, shadow: float) -> 
     """
     # Seen from the box, a ray goes across and along as its column says and down as its row does,
     # per metre ahead of the camera.
-    right, below = ((np.arange(count) - K[axis, 2]) / K[axis, axis]
-                    for axis, count in ((0, size[1]), (1, size[0])))
+    right, below = (
+        (np.arange(count) - K[axis, 2]) / K[axis, axis]
+        for axis, count in ((0, size[1]), (1, size[0]))
+    )
     sine, cosine = math.sin(box.yaw), math.cos(box.yaw)
     rays = (cosine * right - sine, below[:, None] - road.slope, sine * right + cosine)
     start = (sine * box.z - cosine * box.x, 0.0, -sine * box.x - cosine * box.z)
@@ -204,12 +213,19 @@ def see(box: Box, K: Matrix, size: Sequence[int], road: Road, shadow: float) -> 
     side = np.where(across[0] < along[0], ALONG, ACROSS)[columns]
     side = np.where(seen > wall[columns], UP, side)
     windows = (rays[0][columns], rays[1][rows], rays[2][columns])
-    place = [(ray * seen + begin - first) / (last - first)
-             for ray, begin, first, last in zip(windows, start, low, high)]
-    return View(np.where(meets, depth, np.nan).astype(np.float32),
-                _shadow(rays, start, low, high, shadow) & ~meets, rows, columns, side,
-                np.where(side == ACROSS, place[2], place[0]),
-                np.where(side == UP, place[2], place[1]))
+    place = [
+        (ray * seen + begin - first) / (last - first)
+        for ray, begin, first, last in zip(windows, start, low, high)
+    ]
+    return View(
+        np.where(meets, depth, np.nan).astype(np.float32),
+        _shadow(rays, start, low, high, shadow) & ~meets,
+        rows,
+        columns,
+        side,
+        np.where(side == ACROSS, place[2], place[0]),
+        np.where(side == UP, place[2], place[1]),
+    )
 
 
 def _between(ray: Array, start: float, low: float, high: float) -> tuple[Array, Array]:
@@ -225,8 +241,9 @@ def _around(mask: Mask) -> tuple[slice, slice]:
     return slice(int(top), int(bottom) + 1), slice(int(left), int(right) + 1)
 
 
-def _shadow(rays: Sequence[Array], start: Vector, low: Vector, high: Vector,
-            beyond: float) -> Mask:
+def _shadow(
+    rays: Sequence[Array], start: Vector, low: Vector, high: Vector, beyond: float
+) -> Mask:
     """Return where the road is below a box or no farther than so much from it."""
     down = rays[1]
     with np.errstate(divide='ignore'):
@@ -239,8 +256,9 @@ def _shadow(rays: Sequence[Array], start: Vector, low: Vector, high: Vector,
     return np.asarray(inside, np.bool_)
 
 
-def _shown(sample: AugmentedSample, other: AugmentedSample, view: View,
-           random: np.random.Generator) -> AugmentedSample:
+def _shown(
+    sample: AugmentedSample, other: AugmentedSample, view: View, random: np.random.Generator
+) -> AugmentedSample:
     first = sample.sample
     known = hint_of(first)
     shown = np.isfinite(view.depth) & ~(known < view.depth)
@@ -259,9 +277,12 @@ def _shown(sample: AugmentedSample, other: AugmentedSample, view: View,
     target = change(first.target, other.sample.target)
     hint = np.where(shown, view.depth, known)
     name = first.name.removesuffix(_NAMED) + _NAMED
-    return replace(sample, sample=replace(first, target=target, depth_hint=hint, name=name),
-                   target_colours=change(sample.target_colours, other.target_colours),
-                   strange=strange)
+    return replace(
+        sample,
+        sample=replace(first, target=target, depth_hint=hint, name=name),
+        target_colours=change(sample.target_colours, other.target_colours),
+        strange=strange,
+    )
 
 
 def _draw_paint(view: View, random: np.random.Generator) -> Callable[[Image], Image]:
@@ -280,8 +301,9 @@ def _draw_paint(view: View, random: np.random.Generator) -> Callable[[Image], Im
     factor = light.astype(np.float32)[..., None]
 
     def paint(paper: Image) -> Image:
-        picture = cv2.remap(paper, columns, rows, cv2.INTER_LINEAR,
-                            borderMode=cv2.BORDER_REFLECT_101)
+        picture = cv2.remap(
+            paper, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+        )
         plain = (colour - contrast * paper[::4, ::4].mean()).astype(np.float32)
         painted = (plain + np.float32(contrast) * picture) * factor
         return np.asarray(np.clip(painted, 0, 255), np.uint8)

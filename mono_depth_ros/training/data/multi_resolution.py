@@ -49,8 +49,9 @@ class ThreeResolutions:
     low: Resolution
 
 
-def augment_resolutions(sample: TrainingSample, size: Size, options: AugmentationConfig,
-                        random: np.random.Generator) -> ThreeResolutions:
+def augment_resolutions(
+    sample: TrainingSample, size: Size, options: AugmentationConfig, random: np.random.Generator
+) -> ThreeResolutions:
     """Mirror and recolour a sample by chance, and show it at three resolutions.
 
     Args:
@@ -74,13 +75,18 @@ def augment_resolutions(sample: TrainingSample, size: Size, options: Augmentatio
     return ThreeResolutions(
         recolour(middle),
         Resolution(recolour(cut(sample, part, size)), shows, whole),
-        Resolution(recolour(_on_picture(low, middle)), whole, within))
+        Resolution(recolour(_on_picture(low, middle)), whole, within),
+    )
 
 
 def _random_part(size: Size, factor: float, random: np.random.Generator) -> Window:
     height, width = round(size[0] / factor), round(size[1] / factor)
-    return Window(int(random.integers(size[0] - height + 1)),
-                  int(random.integers(size[1] - width + 1)), height, width)
+    return Window(
+        int(random.integers(size[0] - height + 1)),
+        int(random.integers(size[1] - width + 1)),
+        height,
+        width,
+    )
 
 
 def _on_picture(low: TrainingSample, middle: TrainingSample) -> TrainingSample:
@@ -88,12 +94,19 @@ def _on_picture(low: TrainingSample, middle: TrainingSample) -> TrainingSample:
 
     K holds for the small sample: losses must not look at the strips.
     """
+
     def placed(small: Image, large: Image) -> Image:
         picture: Image = large.copy()
-        picture[:small.shape[0], :small.shape[1]] = small
+        picture[: small.shape[0], : small.shape[1]] = small
         return picture
 
-    sources = tuple(Source(placed(small.image, large.image), small.offset,
-                           small.source_from_target, small.distance)
-                    for small, large in zip(low.sources, middle.sources))
+    sources = tuple(
+        Source(
+            placed(small.image, large.image),
+            small.offset,
+            small.source_from_target,
+            small.distance,
+        )
+        for small, large in zip(low.sources, middle.sources)
+    )
     return TrainingSample(placed(low.target, middle.target), sources, low.K, low.name)

@@ -64,8 +64,9 @@ def distribution_difference(first: Tensor, second: Tensor) -> Tensor:
     return total
 
 
-def pair_stages(student: Sequence[Tensor], teacher: Sequence[Tensor], student_height: int,
-                teacher_height: int) -> list[tuple[Tensor, Tensor]]:
+def pair_stages(
+    student: Sequence[Tensor], teacher: Sequence[Tensor], student_height: int, teacher_height: int
+) -> list[tuple[Tensor, Tensor]]:
     """Pair the stages that have the same resolution, as a share of their images'.
 
     Args:
@@ -87,12 +88,18 @@ def pair_stages(student: Sequence[Tensor], teacher: Sequence[Tensor], student_he
         raise ValueError(
             f'The student has maps at 1/{sorted(found)} of its images, the teacher at '
             f'1/{sorted(taught)}: none to compare. Give these maps weight 0, or take a teacher '
-            'that has a stage in common with the student.')
+            'that has a stage in common with the student.'
+        )
     return [(found[reduction], taught[reduction]) for reduction in common]
 
 
-def position_mask(teacher_disparity: Tensor, min_depth: float, max_depth: float,
-                  farthest: float = 80.0, hole: float | None = None) -> Tensor:
+def position_mask(
+    teacher_disparity: Tensor,
+    min_depth: float,
+    max_depth: float,
+    farthest: float = 80.0,
+    hole: float | None = None,
+) -> Tensor:
     """Tell where a teacher is to be believed: neither far away nor in a hole.
 
     A self-supervised network maps what moves along with the camera to infinity, and far depth is
@@ -115,11 +122,15 @@ def position_mask(teacher_disparity: Tensor, min_depth: float, max_depth: float,
         ValueError: farthest leaves nothing, or hole is no enlargement.
     """
     if not farthest > min_depth:
-        raise ValueError(f'farthest is {farthest}, but the nearest depth is {min_depth}: nothing '
-                         'would be learnt; expected more, e.g. 80.0.')
+        raise ValueError(
+            f'farthest is {farthest}, but the nearest depth is {min_depth}: nothing '
+            'would be learnt; expected more, e.g. 80.0.'
+        )
     if hole is not None and not hole > 1:
-        raise ValueError(f'hole is {hole}; a hole is farther than its row: expected more than 1, '
-                         'e.g. 4.0, or null to leave it out.')
+        raise ValueError(
+            f'hole is {hole}; a hole is farther than its row: expected more than 1, '
+            'e.g. 4.0, or null to leave it out.'
+        )
     depth = disparity_to_depth(teacher_disparity.detach().float(), min_depth, max_depth)
     counts = depth < farthest
     if hole is not None:

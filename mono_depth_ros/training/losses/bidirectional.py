@@ -74,8 +74,9 @@ class BidirectionalLoss(NamedTuple):
     weight: Tensor
 
 
-def bidirectional_loss(target: View, source: View, K: Tensor, source_from_target: Tensor,
-                       ssim: float) -> BidirectionalLoss:
+def bidirectional_loss(
+    target: View, source: View, K: Tensor, source_from_target: Tensor, ssim: float
+) -> BidirectionalLoss:
     """Compare pairs of images in both directions.
 
     The motion back is the inverse of the motion: a pair is seen by the pose network once.
@@ -91,12 +92,15 @@ def bidirectional_loss(target: View, source: View, K: Tensor, source_from_target
         target_from_source = invert_transform(source_from_target)
     forward = rigid_flow(target.depth.detach(), K, source_from_target.detach())
     backward = rigid_flow(source.depth.detach(), K, target_from_source.detach())
-    there = _one_direction(target, source, K, source_from_target, ssim,
-                           flow_consistency_weight(forward, backward))
-    back = _one_direction(source, target, K, target_from_source, ssim,
-                          flow_consistency_weight(backward, forward))
+    there = _one_direction(
+        target, source, K, source_from_target, ssim, flow_consistency_weight(forward, backward)
+    )
+    back = _one_direction(
+        source, target, K, target_from_source, ssim, flow_consistency_weight(backward, forward)
+    )
     photometric, depth, features = (
-        (first + second) / 2 for first, second in zip(there[:3], back[:3]))
+        (first + second) / 2 for first, second in zip(there[:3], back[:3])
+    )
     return BidirectionalLoss(photometric, depth, features, there.warped, there.weight)
 
 
@@ -132,14 +136,17 @@ def flow_consistency_weight(forward: Tensor, backward: Tensor) -> Tensor:
     with torch.no_grad():
         pixels = (_own_pixels(forward.movedim(1, -1)) + forward).movedim(1, -1)
         back = _sampled(backward, pixels)
-        apart, there, again = (torch.linalg.vector_norm(flow, dim=1, keepdim=True)
-                               for flow in (forward + back, forward, back))
+        apart, there, again = (
+            torch.linalg.vector_norm(flow, dim=1, keepdim=True)
+            for flow in (forward + back, forward, back)
+        )
         weight: Tensor = 1 - apart / (there + again + _STILL)
         return weight * _inside(pixels)
 
 
-def depth_consistency(depth: Tensor, source_depth: Tensor, K: Tensor,
-                      source_from_target: Tensor) -> DepthConsistency:
+def depth_consistency(
+    depth: Tensor, source_depth: Tensor, K: Tensor, source_from_target: Tensor
+) -> DepthConsistency:
     """Compare the target's depth, carried into the source, with the source's own.
 
     |z - d| / (z + d), z the carried depth and d the source's own where the pixel lands; the
@@ -161,8 +168,9 @@ def depth_consistency(depth: Tensor, source_depth: Tensor, K: Tensor,
     return DepthConsistency(((1 - loss) * seen).detach(), loss)
 
 
-def feature_difference(target: Tensor, source: Tensor, depth: Tensor, K: Tensor,
-                       source_from_target: Tensor) -> Tensor:
+def feature_difference(
+    target: Tensor, source: Tensor, depth: Tensor, K: Tensor, source_from_target: Tensor
+) -> Tensor:
     """Compare the target's features with the source's, seen from the target.
 
     sum |a - b| / sum (|a| + |b|), sums over the channels. Features are taken as they are and get
@@ -182,8 +190,9 @@ def feature_difference(target: Tensor, source: Tensor, depth: Tensor, K: Tensor,
     size = (target.shape[-2], target.shape[-1])
     with full_precision(depth):
         K = resize_intrinsics(K, (depth.shape[-2], depth.shape[-1]), size)
-    warped = warp_to_target(source, 1 / resized(1 / depth[:, None], size)[:, 0], K,
-                            source_from_target)
+    warped = warp_to_target(
+        source, 1 / resized(1 / depth[:, None], size)[:, 0], K, source_from_target
+    )
     apart = (target - warped).abs().sum(1, keepdim=True)
     whole = (target.abs() + warped.abs()).sum(1, keepdim=True)
     return apart / whole.clamp(min=_LEAST)
@@ -200,8 +209,14 @@ def weighted_mean(errors: Tensor, weight: Tensor) -> Tensor:
     return (errors * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3)).clamp(min=_LEAST)
 
 
-def _one_direction(target: View, source: View, K: Tensor, source_from_target: Tensor,
-                   ssim: float, flow_weight: Tensor) -> BidirectionalLoss:
+def _one_direction(
+    target: View,
+    source: View,
+    K: Tensor,
+    source_from_target: Tensor,
+    ssim: float,
+    flow_weight: Tensor,
+) -> BidirectionalLoss:
     depths = depth_consistency(target.depth, source.depth, K, source_from_target)
     weight = depths.weight * flow_weight
     warped = warp_to_target(source.image, target.depth, K, source_from_target)
@@ -210,8 +225,9 @@ def _one_direction(target: View, source: View, K: Tensor, source_from_target: Te
     for found, other in zip(target.features, source.features, strict=True):
         difference = feature_difference(found, other, target.depth, K, source_from_target)
         features = features + weighted_mean(difference, weight) / len(target.features)
-    return BidirectionalLoss(photometric, weighted_mean(depths.loss, weight), features, warped,
-                             weight)
+    return BidirectionalLoss(
+        photometric, weighted_mean(depths.loss, weight), features, warped, weight
+    )
 
 
 def _landing(depth: Tensor, K: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:

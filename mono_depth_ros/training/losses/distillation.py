@@ -63,7 +63,8 @@ class Teacher(nn.Module):
             raise ValueError(
                 f"The teacher '{card.name}' is relative, but the student's other supervision "
                 f'({config.supervision}) knows metres; the two contradict each other. Take a '
-                'metric teacher, or supervision T or M.')
+                'metric teacher, or supervision T or M.'
+            )
         self.card, self.config, self.training_focal = card, config, training_focal
         network = load_network(card).eval().requires_grad_(False)
         # Only APX looks at more than the finest disparity.
@@ -85,8 +86,9 @@ class Teacher(nn.Module):
         seen = resized(image, self.card.input_size)
         encoded = self.network.encode(seen)
         output = self.network.decode(encoded)
-        disparities = [self._in_student_s_terms(disparity, K, height)
-                       for disparity in output.disparities]
+        disparities = [
+            self._in_student_s_terms(disparity, K, height) for disparity in output.disparities
+        ]
         return Taught(encoded, output.features, disparities, seen.shape[-2])
 
     def _in_student_s_terms(self, disparity: Tensor, K: Tensor, height: int) -> Tensor:
@@ -127,7 +129,8 @@ class Teachers(nn.Module):
             raise ValueError(
                 f"The teachers '{units['metric']}' (metric) and '{units['relative']}' (relative) "
                 'count in different units, so that they have no mean; take metric ones alone, or '
-                'relative ones.')
+                'relative ones.'
+            )
         counts = Counter(members)
         self.members, self.weights = list(counts), list(counts.values())
         self.registered = nn.ModuleList(self.members)  # move with this module
@@ -178,8 +181,9 @@ class Imitation(nn.Module):
     def __init__(self, student: DepthNetwork, teacher: DepthNetwork) -> None:
         super().__init__()
         pairs = _pairs(_stages(student), _stages(teacher), _PROBE, _PROBE)
-        self.maps = nn.ModuleList(nn.Conv2d(own.shape[1], other.shape[1], 1)
-                                  for own, other in pairs)
+        self.maps = nn.ModuleList(
+            nn.Conv2d(own.shape[1], other.shape[1], 1) for own, other in pairs
+        )
 
     def forward(self, encoded: Sequence[Tensor], taught: Taught, height: int) -> Tensor:
         """Return the smooth L1 distance (B,), summed over the stages.
@@ -193,13 +197,15 @@ class Imitation(nn.Module):
         losses = []
         for mapped, (own, other) in zip(self.maps, pairs):
             aim = F.batch_norm(resized(other, own.shape[-2:]), None, None, training=True)
-            losses.append(F.smooth_l1_loss(mapped(own).float(), aim, reduction='none')
-                          .mean((1, 2, 3)))
+            losses.append(
+                F.smooth_l1_loss(mapped(own).float(), aim, reduction='none').mean((1, 2, 3))
+            )
         return torch.stack(losses).sum(0)
 
 
-def _pairs(student: Sequence[Tensor], teacher: Sequence[Tensor], student_height: int,
-           teacher_height: int) -> list[tuple[Tensor, Tensor]]:
+def _pairs(
+    student: Sequence[Tensor], teacher: Sequence[Tensor], student_height: int, teacher_height: int
+) -> list[tuple[Tensor, Tensor]]:
     coarse = [stage for stage in student if stage.shape[-2] * _FINEST <= student_height]
     return pair_stages(coarse, teacher, student_height, teacher_height)
 

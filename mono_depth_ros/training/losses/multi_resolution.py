@@ -10,8 +10,9 @@ from mono_depth_ros.training.data.augmentation import Size
 from mono_depth_ros.training.losses.terms import ReprojectionError
 
 
-def consistency(disparity: Tensor, middle: Tensor, mask: Tensor, shows: Tensor, within: Tensor,
-                ssim: float) -> Tensor:
+def consistency(
+    disparity: Tensor, middle: Tensor, mask: Tensor, shows: Tensor, within: Tensor, ssim: float
+) -> Tensor:
     """Return how far a resolution's disparity is from the middle's, as images are compared.
 
     Args:
@@ -30,11 +31,11 @@ def consistency(disparity: Tensor, middle: Tensor, mask: Tensor, shows: Tensor, 
         sample = slice(number, number + 1)
         top, left, height, width = window
         grid = _grid(shows[number], (height, width), middle.shape[-2:])
-        expected = F.grid_sample(middle[sample], grid, padding_mode='border',
-                                 align_corners=False)
-        counts = F.grid_sample(mask[sample], grid, mode='nearest', padding_mode='border',
-                               align_corners=False)
-        seen = disparity[sample, :, top:top + height, left:left + width]
+        expected = F.grid_sample(middle[sample], grid, padding_mode='border', align_corners=False)
+        counts = F.grid_sample(
+            mask[sample], grid, mode='nearest', padding_mode='border', align_corners=False
+        )
+        seen = disparity[sample, :, top : top + height, left : left + width]
         error = ReprojectionError(expected, ssim)(seen)
         errors.append((error * counts).sum() / counts.sum().clamp(min=1))
     return torch.stack(errors)
@@ -45,6 +46,7 @@ def _grid(window: Tensor, size: Size, image_size: torch.Size) -> Tensor:
     top, left, height, width = window.tolist()
     rows = top + (torch.arange(size[0], device=window.device) + 0.5) * height / size[0]
     columns = left + (torch.arange(size[1], device=window.device) + 0.5) * width / size[1]
-    y, x = torch.meshgrid(2 * rows / image_size[0] - 1, 2 * columns / image_size[1] - 1,
-                          indexing='ij')
+    y, x = torch.meshgrid(
+        2 * rows / image_size[0] - 1, 2 * columns / image_size[1] - 1, indexing='ij'
+    )
     return torch.stack((x, y), dim=-1)[None]

@@ -86,9 +86,15 @@ class Objective(nn.Module):
         imitation: compares its encoder features, with a weight for them.
     """
 
-    def __init__(self, depth: DepthNetwork, pose: PoseNetwork | None, config: TrainConfig,
-                 training_focal: float, teacher: Teachers | None = None,
-                 imitation: Imitation | None = None) -> None:
+    def __init__(
+        self,
+        depth: DepthNetwork,
+        pose: PoseNetwork | None,
+        config: TrainConfig,
+        training_focal: float,
+        teacher: Teachers | None = None,
+        imitation: Imitation | None = None,
+    ) -> None:
         super().__init__()
         self.depth, self.pose, self.teacher = depth, pose, teacher
         self.imitation = imitation
@@ -111,8 +117,9 @@ class Objective(nn.Module):
                     module.eval()
         return self
 
-    def forward(self, batch: Batch, level: Level | None = None,
-                current: DepthOutput | None = None) -> StepResult:
+    def forward(
+        self, batch: Batch, level: Level | None = None, current: DepthOutput | None = None
+    ) -> StepResult:
         """Work out the loss of a batch, or of one level of its pyramid.
 
         Args:
@@ -136,10 +143,14 @@ class Objective(nn.Module):
         weights = getattr(pyramid, level)
         found = self._scene_output(batch, views.target)
         agreement = consistency(level, found, current)
-        loss = (weights.loss * result.loss + weights.features * agreement.features
-                + weights.disparity * agreement.disparity)
-        record = {f'{level}_{name}': term.mean().detach()
-                  for name, term in agreement._asdict().items()}
+        loss = (
+            weights.loss * result.loss
+            + weights.features * agreement.features
+            + weights.disparity * agreement.disparity
+        )
+        record = {
+            f'{level}_{name}': term.mean().detach() for name, term in agreement._asdict().items()
+        }
         return result._replace(loss=loss, terms=record)
 
     def _result(self, batch: Batch, views: Views, sharp: Tensor) -> StepResult:
@@ -160,13 +171,21 @@ class Objective(nn.Module):
             self._add_resolution(terms, batch, other, disparities[0], motion, seen)
         loss = sum(getattr(options, name) * term for name, term in terms.items())
         assert isinstance(loss, Tensor)
-        panels = Panels(batch.target[0], seen.warped.detach(), disparities[0][0].detach(),
-                        seen.mask[0])
+        panels = Panels(
+            batch.target[0], seen.warped.detach(), disparities[0][0].detach(), seen.mask[0]
+        )
         record = {name: term.mean().detach() for name, term in (terms | seen.errors).items()}
         return StepResult(loss, record, panels, self._reference(batch, output))
 
-    def _add_resolution(self, terms: dict[str, Tensor], batch: Batch, other: OtherResolution,
-                        disparity: Tensor, motion: Tensor, seen: Seen) -> None:
+    def _add_resolution(
+        self,
+        terms: dict[str, Tensor],
+        batch: Batch,
+        other: OtherResolution,
+        disparity: Tensor,
+        motion: Tensor,
+        seen: Seen,
+    ) -> None:
         """Add another resolution's terms, and its agreement with the middle one's disparity."""
         options, views = self.config.loss, self._views(other.batch)
         within = _inside(other.within, batch.target)
@@ -175,8 +194,12 @@ class Objective(nn.Module):
             terms[name] = terms[name] + term
         agreement = agreement_of_resolutions(
             self._scene_disparity(views.target.disparities[0], other.batch),
-            self._scene_disparity(disparity, batch), seen.mask, other.shows, other.within,
-            options.ssim)
+            self._scene_disparity(disparity, batch),
+            seen.mask,
+            other.shows,
+            other.within,
+            options.ssim,
+        )
         terms['consistency'] = terms.get('consistency', torch.zeros_like(agreement)) + agreement
 
     def _views(self, batch: Batch) -> Views:
@@ -198,7 +221,7 @@ class Objective(nn.Module):
             output = self.depth(image)
         if isinstance(output, Tensor):  # the finest level alone, outside training
             return encoded, DepthOutput([output.float()], [])
-        trained = output.disparities[:self.config.loss.levels]
+        trained = output.disparities[: self.config.loss.levels]
         return encoded, DepthOutput([found.float() for found in trained], output.features)
 
     def _reference(self, batch: Batch, output: DepthOutput) -> DepthOutput:
@@ -212,8 +235,9 @@ class Objective(nn.Module):
         disparities = [self._scene_disparity(found, batch) for found in output.disparities]
         return DepthOutput(disparities, output.features)
 
-    def _terms(self, batch: Batch, views: Views, motion: Tensor,
-               within: Tensor) -> tuple[Seen, dict[str, Tensor]]:
+    def _terms(
+        self, batch: Batch, views: Views, motion: Tensor, within: Tensor
+    ) -> tuple[Seen, dict[str, Tensor]]:
         """Return the terms that every resolution has, and what was seen on the way."""
         options, disparities = self.config.loss, views.target.disparities
         seen = Seen(batch.target[0], torch.ones_like(disparities[0]), {})
@@ -223,8 +247,13 @@ class Objective(nn.Module):
         elif options.photometric > 0:
             depths = [self._depth(_enlarged(found, batch.target), batch) for found in disparities]
             terms['photometric'], seen = reprojection_loss(
-                batch, depths, motion, within, options,
-                masks=self.progress >= options.auto_mask_from)
+                batch,
+                depths,
+                motion,
+                within,
+                options,
+                masks=self.progress >= options.auto_mask_from,
+            )
         if options.smoothness > 0:
             terms['smoothness'] = self._smoothness(batch, disparities)
         if options.hints > 0:
@@ -267,21 +296,31 @@ class Objective(nn.Module):
         found = find_motion(self.pose, target, source, batch.offset[unknown])
         return motion.index_put((unknown,), found)
 
-    def _bidirectional(self, batch: Batch, target: DepthOutput, source: DepthOutput,
-                       motion: Tensor) -> tuple[dict[str, Tensor], Seen]:
+    def _bidirectional(
+        self, batch: Batch, target: DepthOutput, source: DepthOutput, motion: Tensor
+    ) -> tuple[dict[str, Tensor], Seen]:
         """Return the terms of the bidirectional weighted loss, mean over a target's sources."""
         of = batch.sample_of
         depth = self._depth(target.disparities[0], batch)[of, 0]
         seen_from = replace(batch, K=batch.K[of])  # a source has its target's camera
         found = bidirectional_loss(
             View(batch.target[of], depth, [feature[of] for feature in target.features]),
-            View(batch.source, self._depth(source.disparities[0], seen_from)[:, 0],
-                 source.features),
-            batch.K[of], motion, self.config.loss.ssim)
+            View(
+                batch.source, self._depth(source.disparities[0], seen_from)[:, 0], source.features
+            ),
+            batch.K[of],
+            motion,
+            self.config.loss.ssim,
+        )
         count = torch.bincount(of, minlength=len(batch.target))
-        terms = {name: torch.zeros_like(batch.K[:, 0, 0]).index_add(0, of, error) / count
-                 for name, error in (('photometric', found.photometric),
-                                     ('structure', found.depth), ('perception', found.features))}
+        terms = {
+            name: torch.zeros_like(batch.K[:, 0, 0]).index_add(0, of, error) / count
+            for name, error in (
+                ('photometric', found.photometric),
+                ('structure', found.depth),
+                ('perception', found.features),
+            )
+        }
         mask = found.weight[:1].expand(len(batch.target), -1, -1, -1)
         return terms, Seen(found.warped[0], mask, {})
 
@@ -311,7 +350,8 @@ class Objective(nn.Module):
             if not at_level:
                 raise ValueError(
                     f'triplet.levels has {level}, but {self.config.network} decodes no features '
-                    f'at 1/{2**level} of the image; leave that level out.')
+                    f'at 1/{2**level} of the image; leave that level out.'
+                )
             loss = triplet_loss(at_level[0], batch.labels, options.patch, options.margin)
             total = total + loss / 2**level
         return total * labelled
@@ -330,8 +370,10 @@ class Objective(nn.Module):
 
     def _distillation(self, aim: Tensor, disparities: list[Tensor]) -> Tensor:
         compared = self._compared(aim)
-        losses = [(self._compared(disparity) - _shrunk(compared, disparity)).abs().mean((1, 2, 3))
-                  for disparity in disparities]
+        losses = [
+            (self._compared(disparity) - _shrunk(compared, disparity)).abs().mean((1, 2, 3))
+            for disparity in disparities
+        ]
         return torch.stack(losses).mean(0)
 
     def _compared(self, disparity: Tensor) -> Tensor:
@@ -343,13 +385,19 @@ class Objective(nn.Module):
     def _apx(self, batch: Batch, views: Views, taught: Taught) -> Tensor:
         """Return the distance (B,) to the teacher's features and disparities as distributions."""
         options, student = self.config.apx, views.target
-        mask = position_mask(taught.disparities[0], self.config.min_depth, self.config.max_depth,
-                             options.farthest, options.hole or None)
+        mask = position_mask(
+            taught.disparities[0],
+            self.config.min_depth,
+            self.config.max_depth,
+            options.farthest,
+            options.hole or None,
+        )
         total = batch.target.new_zeros(len(batch.target))
         for weight, own, others in (
-                (options.encoder, views.encoded, taught.encoded),
-                (options.decoder, student.features, taught.features),
-                (options.disparity, student.disparities, taught.disparities)):
+            (options.encoder, views.encoded, taught.encoded),
+            (options.decoder, student.features, taught.features),
+            (options.disparity, student.disparities, taught.disparities),
+        ):
             if weight > 0:
                 height = batch.target.shape[-2]
                 pairs = pair_stages(own, others, height, taught.height)

@@ -33,8 +33,15 @@ class Seen(NamedTuple):
     errors: dict[str, Tensor]
 
 
-def reprojection_loss(batch: Batch, depths: Sequence[Tensor], motion: Tensor, within: Tensor,
-                      options: LossConfig, *, masks: bool = True) -> tuple[Tensor, Seen]:
+def reprojection_loss(
+    batch: Batch,
+    depths: Sequence[Tensor],
+    motion: Tensor,
+    within: Tensor,
+    options: LossConfig,
+    *,
+    masks: bool = True,
+) -> tuple[Tensor, Seen]:
     """Return the least error over a target's sources (B,), mean over levels and pixels.
 
     Args:
@@ -68,8 +75,10 @@ def mean_within(errors: Tensor, within: Tensor) -> Tensor:
 def _unmoved(batch: Batch, compare: ReprojectionError) -> Tensor:
     """Return the least error (B, 1, H, W) of the sources as they are."""
     still = _by_target(compare(batch.source), batch).amin(1, keepdim=True)
-    noise = [torch.randn(still.shape[1:], generator=torch.Generator().manual_seed(seed))
-             for seed in batch.seed.tolist()]
+    noise = [
+        torch.randn(still.shape[1:], generator=torch.Generator().manual_seed(seed))
+        for seed in batch.seed.tolist()
+    ]
     return still + torch.stack(noise).to(still) * _TIE_BREAK
 
 
@@ -106,8 +115,9 @@ class _Least(torch.autograd.Function):
 
 
 @torch.no_grad()
-def _seen(warped: Tensor, moved: Tensor, still: Tensor | None, within: Tensor, *,
-          masks: bool) -> Seen:
+def _seen(
+    warped: Tensor, moved: Tensor, still: Tensor | None, within: Tensor, *, masks: bool
+) -> Seen:
     nearest = moved.amin(1, keepdim=True)
     errors = {'reprojection': mean_within(nearest, within)}
     mask = within.expand_as(nearest)

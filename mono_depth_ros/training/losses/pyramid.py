@@ -47,8 +47,9 @@ class Agreement(NamedTuple):
     disparity: Tensor
 
 
-def derive(batch: Batch, level: Level, pyramid: PyramidConfig,
-           colours: AugmentationConfig) -> Batch:
+def derive(
+    batch: Batch, level: Level, pyramid: PyramidConfig, colours: AugmentationConfig
+) -> Batch:
     """Return a batch in the form of a level.
 
     Args:
@@ -77,11 +78,14 @@ def scaled(batch: Batch, factor: float, multiple: int = 32) -> Batch:
         ValueError: the factor is not above 0.
     """
     if not factor > 0:
-        raise ValueError(f'A batch cannot be scaled by {factor}; expected a factor above 0, e.g. '
-                         '0.5 or 2.0.')
+        raise ValueError(
+            f'A batch cannot be scaled by {factor}; expected a factor above 0, e.g. 0.5 or 2.0.'
+        )
     height, width = batch.target.shape[-2:]
-    return at_size(batch, (nearest_multiple(height * factor, multiple),
-                           nearest_multiple(width * factor, multiple)))
+    return at_size(
+        batch,
+        (nearest_multiple(height * factor, multiple), nearest_multiple(width * factor, multiple)),
+    )
 
 
 def at_size(batch: Batch, size: tuple[int, int]) -> Batch:
@@ -95,8 +99,13 @@ def at_size(batch: Batch, size: tuple[int, int]) -> Batch:
 
     with full_precision(batch.K):
         K = resize_intrinsics(batch.K, (height, width), size)
-    return replace(_with_images(batch, partial(resized, size=size)), K=K, hint=pick(batch.hint),
-                   labels=pick(batch.labels), strange=pick(batch.strange))
+    return replace(
+        _with_images(batch, partial(resized, size=size)),
+        K=K,
+        hint=pick(batch.hint),
+        labels=pick(batch.labels),
+        strange=pick(batch.strange),
+    )
 
 
 def mirrored(batch: Batch) -> Batch:
@@ -104,9 +113,13 @@ def mirrored(batch: Batch) -> Batch:
     width = batch.target.shape[-1]
     signs = batch.pose.new_tensor([-1, 1, 1, 1])
     return replace(
-        _with_images(batch, _flipped), K=flip_intrinsics(batch.K, width),
-        pose=batch.pose * signs[:, None] * signs, hint=_flipped(batch.hint),
-        labels=_flipped(batch.labels), strange=_flipped(batch.strange))
+        _with_images(batch, _flipped),
+        K=flip_intrinsics(batch.K, width),
+        pose=batch.pose * signs[:, None] * signs,
+        hint=_flipped(batch.hint),
+        labels=_flipped(batch.labels),
+        strange=_flipped(batch.strange),
+    )
 
 
 def recoloured(batch: Batch, options: AugmentationConfig) -> Batch:
@@ -124,8 +137,14 @@ def recoloured(batch: Batch, options: AugmentationConfig) -> Batch:
     change, mean = batch.target.new_tensor(drawn), batch.target.mean((1, 2, 3))
     target = _recolour(batch.target, change, mean)
     source = _recolour(batch.source, change[batch.sample_of], mean[batch.sample_of])
-    return replace(batch, target=target, target_colours=target, source=source,
-                   source_colours=source, others=[])
+    return replace(
+        batch,
+        target=target,
+        target_colours=target,
+        source=source,
+        source_colours=source,
+        others=[],
+    )
 
 
 def consistency(level: Level, found: DepthOutput, current: DepthOutput) -> Agreement:
@@ -143,23 +162,34 @@ def consistency(level: Level, found: DepthOutput, current: DepthOutput) -> Agree
             agreement of features: it is 0.
     """
     compare = _COMPARISONS[level]
-    return Agreement(_mean_over_stages(compare, found.features, current.features, found),
-                     _mean_over_stages(compare, found.disparities, current.disparities, found))
+    return Agreement(
+        _mean_over_stages(compare, found.features, current.features, found),
+        _mean_over_stages(compare, found.disparities, current.disparities, found),
+    )
 
 
-def _mean_over_stages(compare: Callable[[Tensor, Tensor], Tensor], found: list[Tensor],
-                      current: list[Tensor], output: DepthOutput) -> Tensor:
+def _mean_over_stages(
+    compare: Callable[[Tensor, Tensor], Tensor],
+    found: list[Tensor],
+    current: list[Tensor],
+    output: DepthOutput,
+) -> Tensor:
     if not found:
         return output.disparities[0].new_zeros(len(output.disparities[0]))
-    return torch.stack([
-        compare(stage.float(), reference.detach().float()).mean((1, 2, 3))
-        for stage, reference in zip(found, current, strict=True)]).mean(0)
+    return torch.stack(
+        [
+            compare(stage.float(), reference.detach().float()).mean((1, 2, 3))
+            for stage, reference in zip(found, current, strict=True)
+        ]
+    ).mean(0)
 
 
 def _distributed(found: Tensor, current: Tensor) -> Tensor:
     height, width = (min(a, b) for a, b in zip(found.shape[-2:], current.shape[-2:]))
-    return distribution_difference(F.adaptive_avg_pool2d(found, (height, width)),
-                                   F.adaptive_avg_pool2d(current, (height, width)))
+    return distribution_difference(
+        F.adaptive_avg_pool2d(found, (height, width)),
+        F.adaptive_avg_pool2d(current, (height, width)),
+    )
 
 
 def _mirrored_values(found: Tensor, current: Tensor) -> Tensor:
@@ -171,13 +201,22 @@ def _values(found: Tensor, current: Tensor) -> Tensor:
 
 
 _COMPARISONS: dict[Level, Callable[[Tensor, Tensor], Tensor]] = {
-    'lr': _distributed, 'hr': _distributed, 'flip': _mirrored_values, 'color': _values}
+    'lr': _distributed,
+    'hr': _distributed,
+    'flip': _mirrored_values,
+    'color': _values,
+}
 
 
 def _with_images(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
-    return replace(batch, target=change(batch.target), source=change(batch.source),
-                   target_colours=change(batch.target_colours),
-                   source_colours=change(batch.source_colours), others=[])
+    return replace(
+        batch,
+        target=change(batch.target),
+        source=change(batch.source),
+        target_colours=change(batch.target_colours),
+        source_colours=change(batch.source_colours),
+        others=[],
+    )
 
 
 def _flipped(values: Tensor) -> Tensor:
@@ -187,8 +226,10 @@ def _flipped(values: Tensor) -> Tensor:
 def _draw_change(options: AugmentationConfig, seed: int) -> list[float]:
     """Return factors of brightness, contrast and saturation, and what is added to the hue."""
     random = np.random.default_rng((seed, _COLOURS))
-    factors = [float(random.uniform(1 - largest, 1 + largest))
-               for largest in (options.brightness, options.contrast, options.saturation)]
+    factors = [
+        float(random.uniform(1 - largest, 1 + largest))
+        for largest in (options.brightness, options.contrast, options.saturation)
+    ]
     return [*factors, float(random.uniform(-1, 1)) * options.hue]
 
 
@@ -210,5 +251,8 @@ def _hue(images: Tensor, value: Tensor, chroma: Tensor) -> Tensor:
     """Return the place on the colour circle (n, 1, H, W) in sixths; 0 where there is no colour."""
     red, green, blue = images[:, :, None].unbind(1)
     safe = chroma.clamp(min=_LEAST)
-    return torch.where(value == red, (green - blue) / safe, torch.where(
-        value == green, (blue - red) / safe + 2, (red - green) / safe + 4))
+    return torch.where(
+        value == red,
+        (green - blue) / safe,
+        torch.where(value == green, (blue - red) / safe + 2, (red - green) / safe + 4),
+    )

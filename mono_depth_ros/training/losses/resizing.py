@@ -28,5 +28,6 @@ def resized(maps: Tensor, size: Sequence[int]) -> Tensor:
         return maps
     with full_precision(maps):
         precise = maps.to(torch.promote_types(maps.dtype, torch.float32))
-        return F.interpolate(precise, (height, width), mode='bilinear', align_corners=False,
-                             antialias=True)
+        return F.interpolate(
+            precise, (height, width), mode='bilinear', align_corners=False, antialias=True
+        )

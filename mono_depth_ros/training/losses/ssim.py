@@ -56,8 +56,14 @@ class _Dissimilarity(torch.autograd.Function):
     """SSIM = a b / (c d): it depends on the image x by its window sums of x, of x^2 and of x y."""
 
     @staticmethod
-    def forward(ctx: Any, image: Tensor, target: Tensor, target_sum: Tensor,
-                target_brightness: Tensor, target_contrast: Tensor) -> Tensor:
+    def forward(
+        ctx: Any,
+        image: Tensor,
+        target: Tensor,
+        target_sum: Tensor,
+        target_brightness: Tensor,
+        target_contrast: Tensor,
+    ) -> Tensor:
         total = window_sum(image)
         a = (total * target_sum).mul_(2).add_(_C1)
         b = window_sum(image * target).mul_(18).sub_(a).add_(_C1 + _C2)
@@ -78,8 +84,18 @@ class _Dissimilarity(torch.autograd.Function):
         return of_image, of_target, None, None, None
 
 
-def _gradient(gradient: Tensor, image: Tensor, other: Tensor, total: Tensor, other_total: Tensor,
-              a: Tensor, b: Tensor, c: Tensor, d: Tensor, similarity: Tensor) -> Tensor:
+def _gradient(
+    gradient: Tensor,
+    image: Tensor,
+    other: Tensor,
+    total: Tensor,
+    other_total: Tensor,
+    a: Tensor,
+    b: Tensor,
+    c: Tensor,
+    d: Tensor,
+    similarity: Tensor,
+) -> Tensor:
     """Return the gradient of one of two images: SSIM is the same for both orders."""
     weight = (gradient / image.shape[1]) / (c * d)
     by_product = weight * a
@@ -119,6 +135,9 @@ def _neighbours(image: Tensor, axis: int) -> Tensor:
     """Return the sums of both neighbours along an axis; the two borders are left to the caller."""
     inside = image.shape[axis] - 2
     sums = torch.empty_like(image)
-    torch.add(image.narrow(axis, 0, inside), image.narrow(axis, 2, inside),
-              out=sums.narrow(axis, 1, inside))
+    torch.add(
+        image.narrow(axis, 0, inside),
+        image.narrow(axis, 2, inside),
+        out=sums.narrow(axis, 1, inside),
+    )
     return sums

@@ -51,4 +51,4 @@ def _shifts(padded: Tensor, patch: int) -> Iterator[Tensor]:
     height, width = (extent - patch + 1 for extent in padded.shape[-2:])
     for top in range(patch):
         for left in range(patch):
-            yield padded[..., top:top + height, left:left + width]
+            yield padded[..., top : top + height, left : left + width]

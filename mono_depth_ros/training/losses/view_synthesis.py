@@ -30,8 +30,12 @@ def warp_to_target(source: Tensor, depth: Tensor, K: Tensor, source_from_target:
     """
     with full_precision(source):
         # -1 and 1 are the centres of the first and the last pixel: align_corners must be True.
-        return F.grid_sample(source, _landing(depth, K, source_from_target),
-                             padding_mode='border', align_corners=True)
+        return F.grid_sample(
+            source,
+            _landing(depth, K, source_from_target),
+            padding_mode='border',
+            align_corners=True,
+        )
 
 
 def _landing(depth: Tensor, K: Tensor, motion: Tensor) -> Tensor:
@@ -58,8 +62,10 @@ class _Landing(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, depth: Tensor, turned: Tensor, moved: Tensor) -> Tensor:
         """Return (N, H, W, 2) of (N, H, W), (N, 3, 3) and (N, 3)."""
-        x, y, z = (ray.mul_(depth).add_(moved[:, axis, None, None])
-                   for axis, ray in enumerate(_rays(turned, depth)))
+        x, y, z = (
+            ray.mul_(depth).add_(moved[:, axis, None, None])
+            for axis, ray in enumerate(_rays(turned, depth))
+        )
         nearness = z.clamp_(min=NEAREST).reciprocal_()
         landing = depth.new_empty((*depth.shape, 2))
         torch.mul(x, nearness, out=landing[..., 0])
@@ -98,8 +104,10 @@ def _rays(turned: Tensor, depth: Tensor) -> Iterator[Tensor]:
 def _places(depth: Tensor) -> tuple[Tensor, Tensor]:
     """Return the columns (W,) and rows (H,) of depth."""
     height, width = depth.shape[-2:]
-    return (torch.arange(width, device=depth.device, dtype=depth.dtype),
-            torch.arange(height, device=depth.device, dtype=depth.dtype))
+    return (
+        torch.arange(width, device=depth.device, dtype=depth.dtype),
+        torch.arange(height, device=depth.device, dtype=depth.dtype),
+    )
 
 
 def find_motion(network: PoseNetwork, target: Tensor, source: Tensor, offset: Tensor) -> Tensor:

@@ -49,7 +49,9 @@ def test_a_sample_is_an_image_with_those_before_and_after(tmp_path, storage):
     sample = data[2]
     assert (sample.target == 3).all() and sample.target.shape == (4, 6, 3)
     assert [(source.offset, source.image[0, 0, 0]) for source in sample.sources] == [
-        (-1, 2), (1, 4)]
+        (-1, 2),
+        (1, 4),
+    ]
     assert np.array_equal(sample.K, K_SMALL)
     assert sample.name == f'{path.name} {START_1 + 3 * 50_000_000} l'
 
@@ -58,8 +60,9 @@ def test_compressed_images_are_read_like_raw_ones(tmp_path):
     with CameraBagWriter(tmp_path / 'bag') as bag:
         for index in range(4):
             png = cv2.imencode('.png', wall(STEP * index))[1].tobytes()
-            bag.write_compressed('/camera/image_raw/compressed', START + index * PERIOD, '', 'png',
-                                 png)
+            bag.write_compressed(
+                '/camera/image_raw/compressed', START + index * PERIOD, '', 'png', png
+            )
             bag.write_camera_info(INFO, START + index * PERIOD, '', SIZE, K)
 
     sample = RosbagData(tmp_path / 'bag')[0]
@@ -126,8 +129,9 @@ def test_distance_is_interpolated_from_odometry(tmp_path):
     def write(bag, index, stamp):
         write_odometry(bag, stamp + PERIOD // 2, (0.0, 0.4 * index**2, 0.0))
 
-    data = RosbagData(write_moving_bag(tmp_path / 'bag', write=write),
-                      options=BagOptions(odometry_topic='/odom'))
+    data = RosbagData(
+        write_moving_bag(tmp_path / 'bag', write=write), options=BagOptions(odometry_topic='/odom')
+    )
 
     # Positions half an interval after the images: 0, 0.4, 1.6, 3.6; the first image has none.
     assert [source.distance for source in data[0].sources] == [None, pytest.approx(0.8)]
@@ -161,15 +165,19 @@ def test_the_stereo_partner_has_a_known_pose(tmp_path):
     assert partner.distance == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize(('partner', 'error'), [
-    ({'x': 0.0}, 'both cameras are at one place.*Calibrate them together'),
-    ({'fx': 95.0}, r'or by 5\.0 px in their rectified intrinsics'),
-    ({'shift': 30_000_000}, '8 images.*; 0 with neighbours'),
-])
+@pytest.mark.parametrize(
+    ('partner', 'error'),
+    [
+        ({'x': 0.0}, 'both cameras are at one place.*Calibrate them together'),
+        ({'fx': 95.0}, r'or by 5\.0 px in their rectified intrinsics'),
+        ({'shift': 30_000_000}, '8 images.*; 0 with neighbours'),
+    ],
+)
 def test_what_is_no_stereo_pair_is_refused(tmp_path, partner, error):
     path = write_moving_bag(
-        tmp_path / 'bag', write=lambda bag, index, stamp: write_partner(bag, index, stamp,
-                                                                        **partner))
+        tmp_path / 'bag',
+        write=lambda bag, index, stamp: write_partner(bag, index, stamp, **partner),
+    )
 
     with pytest.raises(ValueError, match=error):
         RosbagData(path, options=STEREO)
@@ -178,8 +186,11 @@ def test_what_is_no_stereo_pair_is_refused(tmp_path, partner, error):
 def test_a_split_names_the_targets_of_several_bags(tmp_path):
     for name in ('a', 'b'):
         write_moving_bag(tmp_path / name)
-    entries = [SplitEntry('b', START + 2 * PERIOD, 'l'), SplitEntry('a', START + PERIOD, 'l'),
-               SplitEntry('a', START + 4 * PERIOD, 'l')]
+    entries = [
+        SplitEntry('b', START + 2 * PERIOD, 'l'),
+        SplitEntry('a', START + PERIOD, 'l'),
+        SplitEntry('a', START + 4 * PERIOD, 'l'),
+    ]
     write_split(tmp_path / 'split.txt', entries)
 
     data = RosbagData(tmp_path, tmp_path / 'split.txt')
@@ -190,9 +201,13 @@ def test_a_split_names_the_targets_of_several_bags(tmp_path):
         data[3]
 
 
-@pytest.mark.parametrize(('stamp', 'reason'), [
-    (START + 1, 'no image of that stamp'), (START, r'neighbours are missing at 0\.100 ± 0\.025'),
-])
+@pytest.mark.parametrize(
+    ('stamp', 'reason'),
+    [
+        (START + 1, 'no image of that stamp'),
+        (START, r'neighbours are missing at 0\.100 ± 0\.025'),
+    ],
+)
 def test_a_split_line_that_gives_no_sample_is_named(tmp_path, stamp, reason):
     write_moving_bag(tmp_path / 'a')
     write_split(tmp_path / 'split.txt', [SplitEntry('a', stamp, 'l')])
@@ -233,8 +248,9 @@ def test_the_data_travels_to_another_process_with_its_file_closed(tmp_path):
 
 
 def count_right(data, answers):
-    right = sum(np.array_equal(data[index].target, wall(STEP * (index + 1)))
-                for index in range(len(data)))
+    right = sum(
+        np.array_equal(data[index].target, wall(STEP * (index + 1))) for index in range(len(data))
+    )
     answers.put(right)
 
 

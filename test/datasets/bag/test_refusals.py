@@ -52,23 +52,32 @@ def test_a_bag_without_camera_info_asks_for_a_calibration(tmp_path):
 def test_a_calibration_file_stands_in_for_camera_info(tmp_path):
     (tmp_path / 'camera.yaml').write_text(
         'image_width: 160\nimage_height: 48\n'
-        f'camera_matrix: {{rows: 3, cols: 3, data: {K.ravel().tolist()}}}\n')
+        f'camera_matrix: {{rows: 3, cols: 3, data: {K.ravel().tolist()}}}\n'
+    )
 
-    data = RosbagData(write_images(tmp_path / 'bag'),
-                      options=BagOptions(intrinsics=tmp_path / 'camera.yaml'))
+    data = RosbagData(
+        write_images(tmp_path / 'bag'), options=BagOptions(intrinsics=tmp_path / 'camera.yaml')
+    )
 
     assert np.array_equal(data[0].K, K)
 
 
-@pytest.mark.parametrize(('info', 'error'), [
-    ({'size': SIZE, 'K': np.zeros((3, 3))}, 'not calibrated: K is all zero'),
-    ({'size': (96, 320), 'K': K}, 'the image is 160x48, its calibration is for 320x96'),
-    ({'size': SIZE, 'K': K * 4}, r'must have 0 0 1'),
-    ({'size': SIZE, 'K': np.diag((4, 4, 1)) @ K},
-     r'principal point \(318\.0, 94\.0\) lies outside the image of 160x48'),
-    ({'size': SIZE, 'K': K, 'D': [0.1, 0, 0, 0], 'distortion_model': 'mei'},
-     "Distortion model 'mei' cannot be rectified"),
-])
+@pytest.mark.parametrize(
+    ('info', 'error'),
+    [
+        ({'size': SIZE, 'K': np.zeros((3, 3))}, 'not calibrated: K is all zero'),
+        ({'size': (96, 320), 'K': K}, 'the image is 160x48, its calibration is for 320x96'),
+        ({'size': SIZE, 'K': K * 4}, r'must have 0 0 1'),
+        (
+            {'size': SIZE, 'K': np.diag((4, 4, 1)) @ K},
+            r'principal point \(318\.0, 94\.0\) lies outside the image of 160x48',
+        ),
+        (
+            {'size': SIZE, 'K': K, 'D': [0.1, 0, 0, 0], 'distortion_model': 'mei'},
+            "Distortion model 'mei' cannot be rectified",
+        ),
+    ],
+)
 def test_a_wrong_calibration_names_bag_and_cure(tmp_path, info, error):
     path = write_images(tmp_path / 'bag', **info)
 
@@ -128,7 +137,9 @@ def test_images_that_were_recorded_out_of_order_are_sorted(tmp_path):
     data = RosbagData(write_with_header_stamps(tmp_path / 'bag', stamps))
 
     assert [source.image[0, 0, 0] for source in data[0].sources] == [
-        wall(0)[0, 0, 0], wall(3)[0, 0, 0]]
+        wall(0)[0, 0, 0],
+        wall(3)[0, 0, 0],
+    ]
     assert np.array_equal(data[0].target, wall(6))
 
 
@@ -164,22 +175,28 @@ def test_odometry_of_another_clock_is_refused(tmp_path):
         RosbagData(path, options=BagOptions(odometry_topic=INFO))
 
 
-@pytest.mark.parametrize(('options', 'error'), [
-    ({'frame_interval': 0}, 'frame_interval is 0. Expected a number above 0'),
-    ({'speed': -1}, 'speed is -1'),
-    ({'offsets': (0, 1)}, 'named by stereo_topic'),
-    ({'speed': 1.0, 'odometry_topic': '/odom'}, 'give one'),
-])
+@pytest.mark.parametrize(
+    ('options', 'error'),
+    [
+        ({'frame_interval': 0}, 'frame_interval is 0. Expected a number above 0'),
+        ({'speed': -1}, 'speed is -1'),
+        ({'offsets': (0, 1)}, 'named by stereo_topic'),
+        ({'speed': 1.0, 'odometry_topic': '/odom'}, 'give one'),
+    ],
+)
 def test_options_that_make_no_sense_are_refused(options, error):
     with pytest.raises(ValueError, match=error):
         BagOptions(**options)
 
 
-@pytest.mark.parametrize(('options', 'error'), [
-    ({'tolerance': 0.06}, 'less than half of that'),
-    ({'stamps': 'wall'}, "expected 'header' or 'log'"),
-    ({'input': 'warped'}, "expected 'raw' or 'rectified'"),
-])
+@pytest.mark.parametrize(
+    ('options', 'error'),
+    [
+        ({'tolerance': 0.06}, 'less than half of that'),
+        ({'stamps': 'wall'}, "expected 'header' or 'log'"),
+        ({'input': 'warped'}, "expected 'raw' or 'rectified'"),
+    ],
+)
 def test_options_that_do_not_fit_the_bag_are_refused(tmp_path, options, error):
     path = write_moving_bag(tmp_path / 'bag')
 

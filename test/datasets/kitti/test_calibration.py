@@ -38,14 +38,20 @@ def test_a_missing_file_says_where_to_unpack_it(tmp_path):
         read_camera(tmp_path / 'calib_cam_to_cam.txt', 2)
 
 
-@pytest.mark.parametrize('text, message', [
-    ('', "'P_rect_03' is missing; it is not the calibration of that camera"),
-    (RIGHT.replace('-25 ', ''), "'P_rect_03' has 11 numbers, expected 12"),
-    (RIGHT.replace('-25', 'minus'), "'P_rect_03' holds words that are no numbers"),
-    (RIGHT.replace(' 40.0', ''), "'S_rect_03' has 1 numbers, expected 2"),
-    (RIGHT.replace('50', '0'), r'P_rect_03 has focal lengths 0\.0 and 55\.0; expected positive'),
-    (RIGHT.replace('50', 'nan'), r'P_rect_03 has focal lengths nan'),
-])
+@pytest.mark.parametrize(
+    'text, message',
+    [
+        ('', "'P_rect_03' is missing; it is not the calibration of that camera"),
+        (RIGHT.replace('-25 ', ''), "'P_rect_03' has 11 numbers, expected 12"),
+        (RIGHT.replace('-25', 'minus'), "'P_rect_03' holds words that are no numbers"),
+        (RIGHT.replace(' 40.0', ''), "'S_rect_03' has 1 numbers, expected 2"),
+        (
+            RIGHT.replace('50', '0'),
+            r'P_rect_03 has focal lengths 0\.0 and 55\.0; expected positive',
+        ),
+        (RIGHT.replace('50', 'nan'), r'P_rect_03 has focal lengths nan'),
+    ],
+)
 def test_a_calibration_that_makes_no_camera_is_named(tmp_path, text, message):
     with pytest.raises(ValueError, match=rf'calib_cam_to_cam\.txt: {message}'):
         read_camera(written(tmp_path, text), 3)

@@ -90,8 +90,10 @@ def test_a_stereo_pair_without_transforms_is_placed_by_its_projections(tmp_path)
 
 
 def test_transforms_place_a_pair_better_than_its_projections(tmp_path):
-    transforms = [('rig', 'left_optical', np.eye(4)),
-                  ('rig', 'right_optical', rigid(np.eye(3), (0.3, 0.01, 0)))]
+    transforms = [
+        ('rig', 'left_optical', np.eye(4)),
+        ('rig', 'right_optical', rigid(np.eye(3), (0.3, 0.01, 0))),
+    ]
     bag = stereo_bag(tmp_path / 'bag', transforms=transforms)
 
     report = write_kitti(bag, tmp_path / 'back', PAIR)
@@ -114,7 +116,10 @@ def test_sensors_join_the_frame_that_is_nearest(tmp_path):
     assert sorted(file.stem[-1] for file in (scans / 'data').iterdir()) == ['0', '1']
     # The third line only fills the place of a scan that is not there.
     assert (read_stamps(scans / 'timestamps.txt') - START).tolist() == [
-        30_000_000, 90_000_000, 200_000_000]
+        30_000_000,
+        90_000_000,
+        200_000_000,
+    ]
     assert list(report.skipped.values()) == [1]
 
 
@@ -126,8 +131,7 @@ def test_an_image_of_another_size_is_counted(tmp_path):
     report = write_kitti(tmp_path / 'bag', tmp_path / 'back', KittiLayoutOptions())
 
     assert report.files == {'image_02': 1}
-    assert report.skipped == {
-        '/cam/image: an image is 60x20, its camera_info is for 60x40': 1}
+    assert report.skipped == {'/cam/image: an image is 60x20, its camera_info is for 60x40': 1}
 
 
 def test_a_lidar_that_nothing_places_is_refused_with_what_to_do(tmp_path):
@@ -136,13 +140,25 @@ def test_a_lidar_that_nothing_places_is_refused_with_what_to_do(tmp_path):
     assert not (tmp_path / 'back').exists()
 
 
-@pytest.mark.parametrize(('bag', 'message'), [
-    ({'places': (0.0, 0.0)}, "Nothing says where '/right/image' is beside '/left/image'"),
-    ({'transforms': [('left_optical', 'right_optical', rigid(matrix_from_euler(0, 0.1, 0),
-                                                             (0.2, 0, 0)))]},
-     r'Camera 03: .* look 5\.7 degrees away'),
-    ({'delay': 60_000_000_000}, r"'/right/image' is within 0\.050 s.*two clocks"),
-])
+@pytest.mark.parametrize(
+    ('bag', 'message'),
+    [
+        ({'places': (0.0, 0.0)}, "Nothing says where '/right/image' is beside '/left/image'"),
+        (
+            {
+                'transforms': [
+                    (
+                        'left_optical',
+                        'right_optical',
+                        rigid(matrix_from_euler(0, 0.1, 0), (0.2, 0, 0)),
+                    )
+                ]
+            },
+            r'Camera 03: .* look 5\.7 degrees away',
+        ),
+        ({'delay': 60_000_000_000}, r"'/right/image' is within 0\.050 s.*two clocks"),
+    ],
+)
 def test_cameras_that_kitti_cannot_hold_are_refused(tmp_path, bag, message):
     with pytest.raises(ValueError, match=message):
         write_kitti(stereo_bag(tmp_path / 'bag', **bag), tmp_path / 'back', PAIR)
@@ -158,12 +174,15 @@ def test_choices_that_only_the_user_can_make_are_asked_for(tmp_path):
         write_kitti(stereo_bag(tmp_path / 'pair'), tmp_path / 'back', KittiLayoutOptions())
 
 
-@pytest.mark.parametrize(('options', 'message'), [
-    ({'cameras': {4: '/cam/image'}}, 'KITTI has no camera 4; expected 0 to 3'),
-    ({'images': 'bmp'}, "images is 'bmp'; expected keep, png, jpg"),
-    ({'drive': 10000}, 'drive is 10000; expected 0 to 9999'),
-    ({'tolerance': -1.0}, r'tolerance is -1\.0 s; expected 0 or more'),
-])
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'cameras': {4: '/cam/image'}}, 'KITTI has no camera 4; expected 0 to 3'),
+        ({'images': 'bmp'}, "images is 'bmp'; expected keep, png, jpg"),
+        ({'drive': 10000}, 'drive is 10000; expected 0 to 9999'),
+        ({'tolerance': -1.0}, r'tolerance is -1\.0 s; expected 0 or more'),
+    ],
+)
 def test_options_that_mean_nothing_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         KittiLayoutOptions(**options)

@@ -87,7 +87,11 @@ def test_the_stereo_partner_has_a_known_pose(root):
     assert [source.offset for source in sample.sources] == [-1, 1, 0]
     assert np.array_equal(partner.image, noise(106)) and partner.distance == 0.5
     assert partner.source_from_target.tolist() == [
-        [1, 0, 0, -0.5], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+        [1, 0, 0, -0.5],
+        [0, 1, 0, 0],
+        [0, 0, 1, 0],
+        [0, 0, 0, 1],
+    ]
 
 
 def test_the_partner_of_a_right_image_is_the_left_one(root):
@@ -198,16 +202,22 @@ def test_a_missing_root_is_named(root):
 
 
 def test_a_missing_frame_is_named_with_where_it_was_looked_for(root):
-    with pytest.raises(FileNotFoundError, match=rf"Frame '{DRIVE} 99 l' is missing: no "
-                       r'0000000099\.png/\.jpg in image_02 or image_00.*Unpack that drive'):
+    with pytest.raises(
+        FileNotFoundError,
+        match=rf"Frame '{DRIVE} 99 l' is missing: no "
+        r'0000000099\.png/\.jpg in image_02 or image_00.*Unpack that drive',
+    ):
         kitti(root, 99)[0]
 
 
 def test_a_frame_that_nothing_can_be_compared_with_is_named(root):
     write_image(root, 20, noise(20))
 
-    with pytest.raises(FileNotFoundError, match=r"20 l' has nothing to compare with: neighbours "
-                       r'-1, \+1 and the stereo partner are missing.*other supervision'):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"20 l' has nothing to compare with: neighbours "
+        r'-1, \+1 and the stereo partner are missing.*other supervision',
+    ):
         kitti(root, 20, stereo=True)[0]
 
 
@@ -223,8 +233,11 @@ def test_a_cut_image_is_named(root, index):
 def test_an_image_of_another_size_than_the_calibration_is_named(root):
     write_image(root, 7, noise(7)[:30])
 
-    with pytest.raises(ValueError, match=r'0000000007\.png. is 30x60 \(height x width\), but '
-                       r'calib_cam_to_cam\.txt of its day says 40x60'):
+    with pytest.raises(
+        ValueError,
+        match=r'0000000007\.png. is 30x60 \(height x width\), but '
+        r'calib_cam_to_cam\.txt of its day says 40x60',
+    ):
         kitti(root)[0]
 
 
@@ -243,18 +256,24 @@ def test_a_calibration_without_the_partner_is_named(root):
         kitti(root, stereo=True)[0]
 
 
-@pytest.mark.parametrize('change', [
-    ('P_rect_03: 50 0 30 -25', 'P_rect_03: 50 0 30 0'),  # in one place
-    ('P_rect_03: 50 0 30 -25', 'P_rect_03: 50 0 30 25'),  # on the wrong side
-    ('P_rect_03: 50', 'P_rect_03: 60'),  # another lens
-])
+@pytest.mark.parametrize(
+    'change',
+    [
+        ('P_rect_03: 50 0 30 -25', 'P_rect_03: 50 0 30 0'),  # in one place
+        ('P_rect_03: 50 0 30 -25', 'P_rect_03: 50 0 30 25'),  # on the wrong side
+        ('P_rect_03: 50', 'P_rect_03: 60'),  # another lens
+    ],
+)
 def test_a_pair_that_is_not_rectified_is_refused(root, change):
     text = calibration(root).read_text()
     assert change[0] in text
     calibration(root).write_text(text.replace(*change))
 
-    with pytest.raises(ValueError, match=r'cam\.txt: the cameras of image_02 and image_03 '
-                       r'make no rectified pair.*official calibration'):
+    with pytest.raises(
+        ValueError,
+        match=r'cam\.txt: the cameras of image_02 and image_03 '
+        r'make no rectified pair.*official calibration',
+    ):
         kitti(root, stereo=True)[0]
 
 
@@ -268,8 +287,9 @@ def test_poses_of_another_form_are_named(root):
 def test_hints_of_real_pairs_agree_with_the_lidar():
     folder = shared_data('kitti')
     errors = []
-    data = KittiRaw(folder / 'train', folder / 'splits/train_stereo_pairs.txt', (), stereo=True,
-                    hints=True)
+    data = KittiRaw(
+        folder / 'train', folder / 'splits/train_stereo_pairs.txt', (), stereo=True, hints=True
+    )
     frames = [number for number, entry in enumerate(data.entries) if '9015' in entry.folder]
 
     for number in frames[::20]:
@@ -290,8 +310,9 @@ def test_real_gray_drives_have_measured_distances():
     sample = KittiRaw(folder / 'train', folder / 'splits/train_gray_odometry.txt')[0]
 
     assert sample.target.shape == (370, 1226, 3)
-    assert [source.distance for source in sample.sources] == pytest.approx([1.1994, 1.1856],
-                                                                           abs=1e-4)
+    assert [source.distance for source in sample.sources] == pytest.approx(
+        [1.1994, 1.1856], abs=1e-4
+    )
 
 
 def test_neighbours_are_where_odometry_says(tmp_path):

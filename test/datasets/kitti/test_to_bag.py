@@ -74,9 +74,17 @@ def test_every_sensor_of_a_drive_arrives_with_its_own_stamps(tmp_path, drive):
     found = messages_of(tmp_path / 'bag')
     assert {topic: len(messages) for topic, messages in found.items()} == report.messages
     assert set(found) == {
-        '/camera_color_left/image_rect', '/camera_color_left/camera_info',
-        '/camera_color_right/image_rect', '/camera_color_right/camera_info',
-        '/velodyne_points', '/tf', '/tf_static', '/imu/data', '/gps/fix', '/odom'}
+        '/camera_color_left/image_rect',
+        '/camera_color_left/camera_info',
+        '/camera_color_right/image_rect',
+        '/camera_color_right/camera_info',
+        '/velodyne_points',
+        '/tf',
+        '/tf_static',
+        '/imu/data',
+        '/gps/fix',
+        '/odom',
+    }
     [(log_time, image), _] = found['/camera_color_left/image_rect']
     assert (log_time, stamp_of(image)) == (FIRST, FIRST)
     [(_, cloud), _] = found['/velodyne_points']
@@ -106,13 +114,18 @@ def test_frames_are_those_of_rep_103_and_rep_105(tmp_path, drive):
     camera = tree.lookup('camera_color_left_optical', 'base_link')
     assert np.allclose(camera[:3, :3], [[0, -1, 0], [0, 0, -1], [1, 0, 0]])
     assert np.allclose(tree.lookup('base_link', 'velodyne')[:3, 3], [-0.605, 0.02, 1.73])
-    transforms = [t for _, message in found['/tf'] + found['/tf_static']
-                  for t in message.transforms]
+    transforms = [
+        t for _, message in found['/tf'] + found['/tf_static'] for t in message.transforms
+    ]
     for q in (t.transform.rotation for t in transforms):
         assert np.linalg.norm([q.x, q.y, q.z, q.w]) == pytest.approx(1)
     assert {(t.header.frame_id, t.child_frame_id) for t in transforms} == {
-        ('odom', 'base_link'), ('base_link', 'imu_link'), ('imu_link', 'velodyne'),
-        ('velodyne', 'camera_color_left_optical'), ('velodyne', 'camera_color_right_optical')}
+        ('odom', 'base_link'),
+        ('base_link', 'imu_link'),
+        ('imu_link', 'velodyne'),
+        ('velodyne', 'camera_color_left_optical'),
+        ('velodyne', 'camera_color_right_optical'),
+    }
 
 
 def test_odometry_starts_at_the_origin_and_counts_in_east_north_up(tmp_path, drive):
@@ -141,27 +154,37 @@ def test_a_drive_comes_back_from_its_bag_exactly(tmp_path, drive, images):
     assert report.drive == tmp_path / 'back' / DRIVE
     assert report.files == {'image_02': 2, 'image_03': 2, 'velodyne_points': 2}
     for sensor in ('image_02', 'image_03', 'velodyne_points'):
-        assert np.array_equal(read_stamps(report.drive / sensor / 'timestamps.txt'),
-                              read_stamps(drive / sensor / 'timestamps.txt'))
+        assert np.array_equal(
+            read_stamps(report.drive / sensor / 'timestamps.txt'),
+            read_stamps(drive / sensor / 'timestamps.txt'),
+        )
         for file in (drive / sensor / 'data').iterdir():
             read = read_points if file.suffix == '.bin' else read_image
             assert np.array_equal(read(report.drive / sensor / 'data' / file.name), read(file))
-    before, after = (root / DAY / 'calib_cam_to_cam.txt' for root in
-                     (tmp_path / 'kitti', tmp_path / 'back'))
+    before, after = (
+        root / DAY / 'calib_cam_to_cam.txt' for root in (tmp_path / 'kitti', tmp_path / 'back')
+    )
     for camera in (2, 3):
         assert np.array_equal(read_camera(after, camera).K, read_camera(before, camera).K)
         assert read_camera(after, camera).x == pytest.approx(read_camera(before, camera).x)
     for name in ('calib_velo_to_cam.txt', 'calib_imu_to_velo.txt'):
-        assert np.allclose(*(read_numbers(file.parent / name, 'T', 3) for file in
-                             (before, after)), atol=1e-9)
+        assert np.allclose(
+            *(read_numbers(file.parent / name, 'T', 3) for file in (before, after)), atol=1e-9
+        )
 
 
 def test_the_data_set_of_bags_reads_a_converted_drive(tmp_path, drive):
     write_drive(drive, tmp_path / 'bag', KittiBagOptions())
 
-    data = RosbagData(tmp_path / 'bag', options=BagOptions(
-        image_topic='/camera_color_left/image_rect', offsets=(), min_motion=0,
-        stereo_topic='/camera_color_right/image_rect'))
+    data = RosbagData(
+        tmp_path / 'bag',
+        options=BagOptions(
+            image_topic='/camera_color_left/image_rect',
+            offsets=(),
+            min_motion=0,
+            stereo_topic='/camera_color_right/image_rect',
+        ),
+    )
 
     assert len(data) == 2
     assert data[0].sources[0].distance == pytest.approx(0.5)
@@ -210,14 +233,17 @@ def test_a_rate_against_stamps_is_refused(tmp_path, drive):
         write_drive(drive, tmp_path / 'bag', KittiBagOptions(rate=10))
 
 
-@pytest.mark.parametrize(('file', 'text', 'message'), [
-    ('image_02/timestamps.txt', '2011-09-26 13:02:25.9\n', r'has 1 lines.*0000000001\.png'),
-    ('image_02/timestamps.txt', 'yesterday\n' * 2, "line 1: 'yesterday'.*expected such as"),
-    ('image_02/timestamps.txt', '2011-09-26 13:02:25.9\n' * 2, 'line 2 is not later'),
-    ('oxts/data/0000000001.txt', '1 2 3', 'has 3 numbers; expected 30'),
-    ('velodyne_points/data/0000000001.bin', 'cut', 'has 3 bytes; expected 16 per point'),
-    ('image_02/data/0000000001.png', 'no image', r'0000000001\.png.*cannot be decoded'),
-])
+@pytest.mark.parametrize(
+    ('file', 'text', 'message'),
+    [
+        ('image_02/timestamps.txt', '2011-09-26 13:02:25.9\n', r'has 1 lines.*0000000001\.png'),
+        ('image_02/timestamps.txt', 'yesterday\n' * 2, "line 1: 'yesterday'.*expected such as"),
+        ('image_02/timestamps.txt', '2011-09-26 13:02:25.9\n' * 2, 'line 2 is not later'),
+        ('oxts/data/0000000001.txt', '1 2 3', 'has 3 numbers; expected 30'),
+        ('velodyne_points/data/0000000001.bin', 'cut', 'has 3 bytes; expected 16 per point'),
+        ('image_02/data/0000000001.png', 'no image', r'0000000001\.png.*cannot be decoded'),
+    ],
+)
 def test_what_is_broken_is_named_and_no_half_bag_stays(tmp_path, drive, file, text, message):
     (drive / file).write_text(text)
 
@@ -268,8 +294,11 @@ def test_a_day_keeps_one_calibration(tmp_path, drive):
     with pytest.raises(FileExistsError, match='Choose another --drive'):
         write_kitti(tmp_path / 'bag', tmp_path / 'back', KittiLayoutOptions())
     with pytest.raises(ValueError, match='one for all its drives'):
-        write_kitti(tmp_path / 'bag', tmp_path / 'back', KittiLayoutOptions(
-            drive=2, cameras={2: '/camera_color_right/image_rect'}))
+        write_kitti(
+            tmp_path / 'bag',
+            tmp_path / 'back',
+            KittiLayoutOptions(drive=2, cameras={2: '/camera_color_right/image_rect'}),
+        )
     assert not (tmp_path / 'back' / DAY / f'{DAY}_drive_0002_sync').exists()
 
 

@@ -50,7 +50,9 @@ def test_poses_warp_sources_to_their_target(place):
     error = reconstruction_error(
         view(sample.target, target.depth),
         view(source.image, render_frame(Street(), pose, size).depth),
-        torch.from_numpy(sample.K)[None], torch.from_numpy(source.source_from_target)[None])
+        torch.from_numpy(sample.K)[None],
+        torch.from_numpy(source.source_from_target)[None],
+    )
 
     assert error < 0.02
 

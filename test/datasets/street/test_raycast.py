@@ -68,8 +68,9 @@ def test_two_views_agree_in_depth_and_colour_where_both_see_a_point(step):
 
     exact = rendered_depth_at(second, u[inside], v[inside])
     agree = np.abs(exact - moved[inside, 2]) < 1e-3
-    sampled = cv2.remap(second.image.astype(np.float32), pad(u[inside]), pad(v[inside]),
-                        cv2.INTER_LINEAR).reshape(-1, 3)[:inside.sum()]
+    sampled = cv2.remap(
+        second.image.astype(np.float32), pad(u[inside]), pad(v[inside]), cv2.INTER_LINEAR
+    ).reshape(-1, 3)[: inside.sum()]
     difference = np.abs(sampled - first.image[solid][inside])[agree]
 
     assert agree.mean() > 0.8  # the others are occluded, or lie at an edge

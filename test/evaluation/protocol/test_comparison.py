@@ -15,16 +15,26 @@ from mono_depth_ros.evaluation.protocol.published import load_published
 from mono_depth_ros.inference.cards.checkpoint import save_weights
 from mono_depth_ros.networks import create_network
 
-METRICS = {'test_20_abs_rel_median_scaled': 0.2, 'test_20_rmse_log_median_scaled': 0.25,
-           'test_20_abs_rel_unscaled': 0.3, 'eigen_rmse': 4.5, 'test_20_scale': 5.4}
+METRICS = {
+    'test_20_abs_rel_median_scaled': 0.2,
+    'test_20_rmse_log_median_scaled': 0.25,
+    'test_20_abs_rel_unscaled': 0.3,
+    'eigen_rmse': 4.5,
+    'test_20_scale': 5.4,
+}
 
 
 @pytest.fixture
 def trained(tmp_path):
     weights = tmp_path / 'tiny.safetensors'
     sha256 = save_weights(create_network(UNTRAINED.network), weights)
-    return replace(UNTRAINED, weights=weights.name, sha256=sha256, metrics=METRICS,
-                   path=tmp_path / 'tiny.yaml')
+    return replace(
+        UNTRAINED,
+        weights=weights.name,
+        sha256=sha256,
+        metrics=METRICS,
+        path=tmp_path / 'tiny.yaml',
+    )
 
 
 def test_measured_counts_are_those_of_the_deployed_network():
@@ -40,7 +50,10 @@ def test_published_rows_of_equal_figures_are_one_line():
     lines = published_lines(load_published(), 'hr_depth')
 
     assert [line.source for line in lines] == [
-        'HR-Depth 2, LKA-Depth I, OE-Depth 1, FA-Depth II', 'HR-Depth 4', 'DNA-Depth 1']
+        'HR-Depth 2, LKA-Depth I, OE-Depth 1, FA-Depth II',
+        'HR-Depth 4',
+        'DNA-Depth 1',
+    ]
     assert [line.operations_g for line in lines] == [None, None, 18.08]
     assert [line.parameters_m for line in lines] == [None, 14.62, 14.61]
     assert {line.metrics['abs_rel'] for line in lines} == {0.109}
@@ -62,7 +75,10 @@ def test_a_card_has_a_line_for_every_split_and_scaling(trained):
     lines = card_lines(trained, None)
 
     assert [(line.data, line.scaling) for line in lines] == [
-        ('test_20', 'median_scaled'), ('test_20', 'unscaled'), ('eigen', 'median_scaled')]
+        ('test_20', 'median_scaled'),
+        ('test_20', 'unscaled'),
+        ('eigen', 'median_scaled'),
+    ]
     first, unscaled, eigen = (line.metrics for line in lines)
     assert (first['abs_rel'], first['rmse_log'], first['rmse']) == (0.2, 0.25, None)
     assert unscaled['abs_rel'] == 0.3 and eigen['rmse'] == 4.5
@@ -83,15 +99,26 @@ def test_metrics_without_a_split_are_taken_too(trained):
 
 
 def test_what_was_measured_beside_a_card_is_not_the_cards(trained):
-    metrics = {'test_abs_rel': 0.19, 'test_abs_rel_of_row_prior': 0.24,
-               'my_test_abs_rel_unscaled_of_u_net': 0.3}
+    metrics = {
+        'test_abs_rel': 0.19,
+        'test_abs_rel_of_row_prior': 0.24,
+        'my_test_abs_rel_unscaled_of_u_net': 0.3,
+    }
 
     own, prior, other = card_lines(replace(trained, metrics=metrics), None)
 
     assert (own.kind, own.source, own.data, own.metrics['abs_rel']) == (
-        'card', 'tiny', 'test', 0.19)
+        'card',
+        'tiny',
+        'test',
+        0.19,
+    )
     assert (prior.kind, prior.source, prior.data, prior.metrics['abs_rel']) == (
-        'reference', 'row_prior', 'test', 0.24)
+        'reference',
+        'row_prior',
+        'test',
+        0.24,
+    )
     assert (other.source, other.data, other.scaling) == ('u_net', 'my_test', 'unscaled')
     assert own.parameters_m and prior.parameters_m is prior.operations_g is None
 

@@ -18,20 +18,38 @@ UPRIGHT = {'qw': 1.0, 'qx': 0.0, 'qy': 0.0, 'qz': 0.0}
 def write_scene(folder, points, scanner=(1.0, 0.0, 2.0), rotation=OPTICAL):
     """Write a scene of one sample: camera at (3, 0, 2), points in the scanner's frame [m]."""
     (folder / 'calibration').mkdir()
-    (folder / 'calibration' / 'c.json').write_text(json.dumps({
-        'names': ['LIDAR', 'CAMERA_01'],
-        'intrinsics': [{}, {'fx': 50.0, 'fy': 50.0, 'cx': 30.0, 'cy': 20.0}]}))
+    (folder / 'calibration' / 'c.json').write_text(
+        json.dumps(
+            {
+                'names': ['LIDAR', 'CAMERA_01'],
+                'intrinsics': [{}, {'fx': 50.0, 'fy': 50.0, 'cx': 30.0, 'cy': 20.0}],
+            }
+        )
+    )
     np.savez(folder / 'points.npz', data=np.array([(*point, 0.5) for point in points]))
     cv2.imwrite(str(folder / 'image.png'), np.full((*SIZE, 3), 90, np.uint8))
-    image = {'filename': 'image.png', 'height': SIZE[0], 'width': SIZE[1],
-             'pose': {'translation': dict(zip('xyz', (3.0, 0.0, 2.0))), 'rotation': rotation}}
-    cloud = {'filename': 'points.npz',
-             'pose': {'translation': dict(zip('xyz', scanner)), 'rotation': UPRIGHT}}
+    image = {
+        'filename': 'image.png',
+        'height': SIZE[0],
+        'width': SIZE[1],
+        'pose': {'translation': dict(zip('xyz', (3.0, 0.0, 2.0))), 'rotation': rotation},
+    }
+    cloud = {
+        'filename': 'points.npz',
+        'pose': {'translation': dict(zip('xyz', scanner)), 'rotation': UPRIGHT},
+    }
     path = folder / 'scene.json'
-    path.write_text(json.dumps({
-        'samples': [{'calibration_key': 'c', 'datum_keys': ['l', 'i']}],
-        'data': [{'key': 'l', 'id': {'name': 'LIDAR'}, 'datum': {'point_cloud': cloud}},
-                 {'key': 'i', 'id': {'name': 'CAMERA_01'}, 'datum': {'image': image}}]}))
+    path.write_text(
+        json.dumps(
+            {
+                'samples': [{'calibration_key': 'c', 'datum_keys': ['l', 'i']}],
+                'data': [
+                    {'key': 'l', 'id': {'name': 'LIDAR'}, 'datum': {'point_cloud': cloud}},
+                    {'key': 'i', 'id': {'name': 'CAMERA_01'}, 'datum': {'image': image}},
+                ],
+            }
+        )
+    )
     return path
 
 
@@ -105,6 +123,8 @@ def test_real_scenes_have_thousands_of_points_that_differ_from_those_of_a_shifte
     frame = frames.read(9)
     assert frame.depth.shape == (1216, 1936) and 5_000 < frame.mask.sum() < 20_000
     # the ground: lower in the image is nearer
-    depths = [np.median(frame.depth[rows][frame.mask[rows]])
-              for rows in (slice(620, 700), slice(800, 900), slice(1000, 1200))]
+    depths = [
+        np.median(frame.depth[rows][frame.mask[rows]])
+        for rows in (slice(620, 700), slice(800, 900), slice(1000, 1200))
+    ]
     assert depths[0] > 2 * depths[1] > 2.5 * depths[2]

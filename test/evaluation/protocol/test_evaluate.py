@@ -129,20 +129,29 @@ def test_a_broken_frame_ends_the_evaluation_with_its_error():
 def test_a_broken_frame_may_be_skipped_and_counts_in_no_mean():
     seen = []
 
-    result = evaluate_frames(Scenes(broken=(0, 4)), perfect, skip_broken=True, batch_size=2,
-                             on_image=seen.append)
+    result = evaluate_frames(
+        Scenes(broken=(0, 4)), perfect, skip_broken=True, batch_size=2, on_image=seen.append
+    )
 
-    assert result.skipped == (Skipped('frame 0', 'frame 0 is not there'),
-                              Skipped('frame 4', 'frame 4 is not there'))
-    assert [image.name for image in result.images] == ['frame 1', 'frame 2', 'frame 3',
-                                                       'frame 5', 'frame 6']
+    assert result.skipped == (
+        Skipped('frame 0', 'frame 0 is not there'),
+        Skipped('frame 4', 'frame 4 is not there'),
+    )
+    assert [image.name for image in result.images] == [
+        'frame 1',
+        'frame 2',
+        'frame 3',
+        'frame 5',
+        'frame 6',
+    ]
     assert [isinstance(item, Skipped) for item in seen] == [i in (0, 4) for i in range(7)]
 
 
 def test_a_wrong_prediction_is_never_skipped():
     with pytest.raises(ValueError, match='no inverse depth'):
-        evaluate_frames(Scenes(), lambda images: [0 * i for i in perfect(images)],
-                        skip_broken=True)
+        evaluate_frames(
+            Scenes(), lambda images: [0 * i for i in perfect(images)], skip_broken=True
+        )
 
 
 def test_nothing_but_broken_frames_is_an_error():
@@ -154,8 +163,12 @@ def test_known_frames_are_not_read_again_and_keep_their_place():
     whole = evaluate_frames(Scenes(), perfect)
     scenes, seen = Scenes(), []
 
-    resumed = evaluate_frames(scenes, perfect, on_image=seen.append,
-                              known={image.name: image for image in whole.images[1:4]})
+    resumed = evaluate_frames(
+        scenes,
+        perfect,
+        on_image=seen.append,
+        known={image.name: image for image in whole.images[1:4]},
+    )
 
     assert resumed == whole and sorted(scenes.read_order) == [0, 4, 5, 6]
     assert [image.name for image in seen] == ['frame 0', 'frame 4', 'frame 5', 'frame 6']

@@ -126,9 +126,7 @@ def test_another_size_than_the_depth_names_the_file_and_the_cure(root):
     write_image(root, 7, GRAY[::2, ::2])
     write_scan(root, 7, [POINT])
 
-    with pytest.raises(
-        ValueError, match=r'0000000007.png.* is 20x30 .*depth is 40x60.*rectified'
-    ):
+    with pytest.raises(ValueError, match=r'0000000007.png.* is 20x30 .*depth is 40x60.*rectified'):
         read_frame(root, ENTRY, 'lidar')
 
 

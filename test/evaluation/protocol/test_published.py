@@ -13,23 +13,47 @@ from mono_depth_ros.evaluation.protocol.published import (
     printed_for,
 )
 
-PAPERS = {'HR-Depth': 'hr_depth.txt', 'DNA-Depth': 'dna_depth.txt', 'LKA-Depth': 'lka_depth.txt',
-          'OE-Depth': 'oe_depth.txt', 'FA-Depth': 'fa_depth_smalldepth.txt'}
+PAPERS = {
+    'HR-Depth': 'hr_depth.txt',
+    'DNA-Depth': 'dna_depth.txt',
+    'LKA-Depth': 'lka_depth.txt',
+    'OE-Depth': 'oe_depth.txt',
+    'FA-Depth': 'fa_depth_smalldepth.txt',
+}
 # Counted by hand in the papers: the rows of networks that are ours.
 ROWS = {
-    ('HR-Depth', '1'): 2, ('HR-Depth', '2'): 11, ('HR-Depth', '3'): 7, ('HR-Depth', '4'): 5,
-    ('DNA-Depth', '1'): 10, ('LKA-Depth', 'I'): 5, ('LKA-Depth', 'II'): 4,
-    ('OE-Depth', '1'): 8, ('OE-Depth', '2'): 4, ('OE-Depth', '3'): 4,
-    ('FA-Depth', 'I'): 6, ('FA-Depth', 'II'): 22, ('FA-Depth', 'III'): 4, ('FA-Depth', 'IV'): 7,
-    ('FA-Depth', 'V'): 8, ('FA-Depth', 'VI'): 4, ('FA-Depth', 'VII'): 17, ('FA-Depth', 'VIII'): 7,
-    ('FA-Depth', 'IX'): 7, ('FA-Depth', 'X'): 40, ('FA-Depth', 'XI'): 5}
+    ('HR-Depth', '1'): 2,
+    ('HR-Depth', '2'): 11,
+    ('HR-Depth', '3'): 7,
+    ('HR-Depth', '4'): 5,
+    ('DNA-Depth', '1'): 10,
+    ('LKA-Depth', 'I'): 5,
+    ('LKA-Depth', 'II'): 4,
+    ('OE-Depth', '1'): 8,
+    ('OE-Depth', '2'): 4,
+    ('OE-Depth', '3'): 4,
+    ('FA-Depth', 'I'): 6,
+    ('FA-Depth', 'II'): 22,
+    ('FA-Depth', 'III'): 4,
+    ('FA-Depth', 'IV'): 7,
+    ('FA-Depth', 'V'): 8,
+    ('FA-Depth', 'VI'): 4,
+    ('FA-Depth', 'VII'): 17,
+    ('FA-Depth', 'VIII'): 7,
+    ('FA-Depth', 'IX'): 7,
+    ('FA-Depth', 'X'): 40,
+    ('FA-Depth', 'XI'): 5,
+}
 RESULTS = load_published()
 
 
 def only(**wanted):
     """Return the one row that has these values."""
-    (found,) = (result for result in RESULTS
-                if all(getattr(result, name) == value for name, value in wanted.items()))
+    (found,) = (
+        result
+        for result in RESULTS
+        if all(getattr(result, name) == value for name, value in wanted.items())
+    )
     return found
 
 
@@ -38,12 +62,20 @@ def test_every_table_has_all_its_rows():
 
 
 def test_a_row_is_read_as_it_is_printed():
-    result = only(paper='HR-Depth', table='2', network='hr_depth', supervision='MS',
-                  training_data='CS+K')
+    result = only(
+        paper='HR-Depth', table='2', network='hr_depth', supervision='MS', training_data='CS+K'
+    )
 
     assert result.row == 'HR-Depth(Ours)' and result.size == (192, 640)
-    assert result.metrics == {'abs_rel': 0.104, 'sq_rel': 0.786, 'rmse': 4.544, 'rmse_log': 0.182,
-                              'a1': 0.893, 'a2': 0.964, 'a3': 0.983}
+    assert result.metrics == {
+        'abs_rel': 0.104,
+        'sq_rel': 0.786,
+        'rmse': 4.544,
+        'rmse_log': 0.182,
+        'a1': 0.893,
+        'a2': 0.964,
+        'a3': 0.983,
+    }
     assert result.data_set == 'kitti_eigen' and 'AAAI 2021' in result.citation
     assert result.parameters_m is None and result.variant is None and result.notes == ()
 
@@ -64,12 +96,17 @@ def test_every_figure_stands_in_one_line_of_the_paper(result):
         pytest.skip(f'no text of {result.paper} in ../shared/papers')
     text = re.sub('</?[bu]>', '', path.read_text(encoding='utf-8'))
     accuracy = [value for value in result.metrics.values() if value is not None]
-    costs = [value for value in (result.parameters_m, result.flops_g, result.fps)
-             if value is not None]
+    costs = [
+        value for value in (result.parameters_m, result.flops_g, result.fps) if value is not None
+    ]
 
-    lines = [line for line in text.splitlines()
-             if (result.row in line or result.row not in text)
-             and in_order(accuracy, numbers(line)) and set(costs) <= set(numbers(line))]
+    lines = [
+        line
+        for line in text.splitlines()
+        if (result.row in line or result.row not in text)
+        and in_order(accuracy, numbers(line))
+        and set(costs) <= set(numbers(line))
+    ]
 
     assert lines and accuracy + costs
 
@@ -80,7 +117,7 @@ def numbers(line):
 
 def in_order(part, whole):
     """Say whether all of a list stand in another one beside each other."""
-    return any(part == whole[start:start + len(part)] for start in range(len(whole) + 1))
+    return any(part == whole[start : start + len(part)] for start in range(len(whole) + 1))
 
 
 @pytest.mark.parametrize('network', sorted({result.network for result in RESULTS}))
@@ -101,7 +138,8 @@ def test_counts_known_to_be_wrong_come_with_the_right_ones():
             assert f'{result.flops_g:.2f} G count the decoder twice' in notes
             right = float(re.search(r'counted once, ([\d.]+) G', notes)[1])
             assert result.flops_g / right == pytest.approx(
-                {'hr_depth': 18.08 / 11.25, 'diffnet': 15.77 / 11.93}[result.network], rel=2e-3)
+                {'hr_depth': 18.08 / 11.25, 'diffnet': 15.77 / 11.93}[result.network], rel=2e-3
+            )
 
 
 def test_a_paper_that_quotes_another_otherwise_says_so():
@@ -145,29 +183,46 @@ def test_notes_of_table_and_row_add_up(tmp_path):
     assert (result.a1, result.a2, result.flops_g) == (0.88, None, None)
 
 
-@pytest.mark.parametrize(('old', 'new', 'message'), [
-    ('network: hr_depth', 'network: hr_deph',
-     r"HR-Depth, table 2, row 'Ours': unknown network 'hr_deph'\. "
-     r"Did you mean 'hr_depth'\?"),
-    ('paper: HR-Depth', 'paper: HR-Deph', "unknown paper 'HR-Deph'. Did you mean 'HR-Depth'"),
-    ('supervision: M', 'supervison: M',
-     "unknown key 'supervison'. Did you mean 'supervision'"),
-    ('supervision: M', 'supervision: X', "'supervision' is 'X'; expected one of M, MS, S, T"),
-    ('data_set: kitti_eigen', 'data_set: kitti', "'data_set' is 'kitti'; expected one of kitti_"),
-    ("table: '2'", 'table: 2', "'table' is 2; expected a text"),
-    ('[192, 640]', '[640, 192]', r"'size' is \(640, 192\); expected \[height, width\]"),
-    ('[192, 640]', '192', r"'size' is 192; expected \[height, width\]"),
-    ('4.6,', '46.0,', "'rmse' is 46.0; expected a number above 0, at most 20"),
-    ('0.18,', "'0.18',", "'rmse_log' is '0.18'; expected a number"),
-    ('0.1,', '-0.1,', "'abs_rel' is -0.1; expected a number above 0"),
-    ('null, null]', '0.96, 0.95]', r'a1, a2, a3 are \[0.88, 0.96, 0.95\]; expected them to rise'),
-    ('null, null]', 'null]', 'expected 7 values in the order abs_rel, sq_rel'),
-    ('[of the row]', 'of the row', "'notes' is 'of the row'; expected a list"),
-    ('  rows:', '  lines:', "unknown key 'lines'"),
-    ('notes: []\n', '', 'missing notes'),
-    ('row: Ours, ', '', "row 'None': missing row"),
-    ('papers: {', 'papers: {{', 'while parsing'),
-])
+@pytest.mark.parametrize(
+    ('old', 'new', 'message'),
+    [
+        (
+            'network: hr_depth',
+            'network: hr_deph',
+            r"HR-Depth, table 2, row 'Ours': unknown network 'hr_deph'\. "
+            r"Did you mean 'hr_depth'\?",
+        ),
+        ('paper: HR-Depth', 'paper: HR-Deph', "unknown paper 'HR-Deph'. Did you mean 'HR-Depth'"),
+        (
+            'supervision: M',
+            'supervison: M',
+            "unknown key 'supervison'. Did you mean 'supervision'",
+        ),
+        ('supervision: M', 'supervision: X', "'supervision' is 'X'; expected one of M, MS, S, T"),
+        (
+            'data_set: kitti_eigen',
+            'data_set: kitti',
+            "'data_set' is 'kitti'; expected one of kitti_",
+        ),
+        ("table: '2'", 'table: 2', "'table' is 2; expected a text"),
+        ('[192, 640]', '[640, 192]', r"'size' is \(640, 192\); expected \[height, width\]"),
+        ('[192, 640]', '192', r"'size' is 192; expected \[height, width\]"),
+        ('4.6,', '46.0,', "'rmse' is 46.0; expected a number above 0, at most 20"),
+        ('0.18,', "'0.18',", "'rmse_log' is '0.18'; expected a number"),
+        ('0.1,', '-0.1,', "'abs_rel' is -0.1; expected a number above 0"),
+        (
+            'null, null]',
+            '0.96, 0.95]',
+            r'a1, a2, a3 are \[0.88, 0.96, 0.95\]; expected them to rise',
+        ),
+        ('null, null]', 'null]', 'expected 7 values in the order abs_rel, sq_rel'),
+        ('[of the row]', 'of the row', "'notes' is 'of the row'; expected a list"),
+        ('  rows:', '  lines:', "unknown key 'lines'"),
+        ('notes: []\n', '', 'missing notes'),
+        ('row: Ours, ', '', "row 'None': missing row"),
+        ('papers: {', 'papers: {{', 'while parsing'),
+    ],
+)
 def test_what_is_wrong_is_named_with_its_place(tmp_path, old, new, message):
     assert old in FILE
 

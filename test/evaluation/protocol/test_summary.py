@@ -27,16 +27,24 @@ def result():
     for name, depths in (('a', [5.0, 15.0]), ('b, "c"', [5.0])):
         true = np.array([depths])
         predicted = np.append(1.2 * true, [[np.nan]], axis=1)
-        images.append(ImageResult(name, compare_depth(
-            predicted, np.append(true, [[5.0]], axis=1))))
+        images.append(
+            ImageResult(name, compare_depth(predicted, np.append(true, [[5.0]], axis=1)))
+        )
     return EvaluationResult(Rules('made up'), tuple(images), (Skipped('d', 'lost'),))
 
 
 def test_the_papers_row_has_their_order_and_three_decimals(result):
     lines = table({'unscaled': row_of(result.mean('unscaled'))})
 
-    assert lines[0].split()[:7] == ['AbsRel', 'SqRel', 'RMSE', 'RMSElog', 'd<1.25', 'd<1.25²',
-                                    'd<1.25³']
+    assert lines[0].split()[:7] == [
+        'AbsRel',
+        'SqRel',
+        'RMSE',
+        'RMSElog',
+        'd<1.25',
+        'd<1.25²',
+        'd<1.25³',
+    ]
     # squares 1 / 5 and 9 / 15 m, then 1 / 5; their roots' means sqrt(5), 1
     assert lines[1].split()[:6] == ['unscaled', '0.200', '0.300', '1.618', '0.182', '1.000']
     assert lines[1].split()[-2] == '0.000' and lines[1].split()[-1] == '1.000'

@@ -12,8 +12,11 @@ from mono_depth_ros.evaluation.report.pictures import colour_error, draw_frame
 
 SIZE = (20, 60)
 WAYS = ('median_scaled', 'unscaled')
-PAPERS = {'A prints M': PublishedResult('A', 'A, B', '2', 'A', 'small_depth', 'kitti_eigen',
-                                        abs_rel=0.123)}
+PAPERS = {
+    'A prints M': PublishedResult(
+        'A', 'A, B', '2', 'A', 'small_depth', 'kitti_eigen', abs_rel=0.123
+    )
+}
 
 
 class Slopes:
@@ -34,8 +37,9 @@ class Slopes:
 
 def predict(images):
     slope = np.linspace(-5, 5, SIZE[1])
-    return [np.tile(1 / (10 + slope * (1 - image[0, 0, 0] / 100)), (SIZE[0], 1))
-            for image in images]
+    return [
+        np.tile(1 / (10 + slope * (1 - image[0, 0, 0] / 100)), (SIZE[0], 1)) for image in images
+    ]
 
 
 @pytest.fixture(scope='module')
@@ -45,11 +49,23 @@ def result():
 
 @pytest.fixture(scope='module')
 def text(result):
-    worst, best = (show_frames(shown, Slopes(), predict, None, 'unscaled', False)
-                   for shown in worst_and_best(result, 'unscaled', 2))
-    return write_page(Report(
-        'a & b', '8 of 8 frames', result, WAYS, PAPERS, ['Look <here>.'], {'split': 'x & y'},
-        worst, best))
+    worst, best = (
+        show_frames(shown, Slopes(), predict, None, 'unscaled', False)
+        for shown in worst_and_best(result, 'unscaled', 2)
+    )
+    return write_page(
+        Report(
+            'a & b',
+            '8 of 8 frames',
+            result,
+            WAYS,
+            PAPERS,
+            ['Look <here>.'],
+            {'split': 'x & y'},
+            worst,
+            best,
+        )
+    )
 
 
 def test_the_page_stands_alone_and_says_every_figure(text, result):
@@ -61,8 +77,11 @@ def test_the_page_stands_alone_and_says_every_figure(text, result):
     assert page.row('A prints M') == ['0.1230']
     assert page.row('0-10 m')[-1] == '8' and page.row('split') == ['x & y']
     assert 'Look <here>.' in page.text
-    assert {'Frames by true / predicted median depth', 'AbsRel, frame by frame',
-            'AbsRel by true depth, median-scaled'} <= set(page.charts)
+    assert {
+        'Frames by true / predicted median depth',
+        'AbsRel, frame by frame',
+        'AbsRel by true depth, median-scaled',
+    } <= set(page.charts)
 
 
 def test_the_worst_frames_come_first_and_the_best_after_them(text):
@@ -88,8 +107,9 @@ def test_skipped_frames_are_listed_with_their_reasons(result):
 
 
 def test_errors_are_blue_where_too_near_and_red_where_too_far():
-    near, right, far, further, unknown = colour_error(
-        np.array([[-0.3, 0, 0.3, 9, np.nan]]))[0].astype(int)
+    near, right, far, further, unknown = colour_error(np.array([[-0.3, 0, 0.3, 9, np.nan]]))[
+        0
+    ].astype(int)
 
     assert near[2] > near[0] + 150 and far[0] > far[2] + 150
     assert (right == 255).all() and (further == far).all() and (unknown == 255).all()

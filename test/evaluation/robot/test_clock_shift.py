@@ -10,8 +10,7 @@ PERIOD = 100_000_000
 @pytest.fixture(scope='module')
 def depths():
     drive = frames(32)
-    return [np.where(np.isfinite(frame.depth), frame.depth, np.float32(np.nan))
-            for frame in drive]
+    return [np.where(np.isfinite(frame.depth), frame.depth, np.float32(np.nan)) for frame in drive]
 
 
 def estimate(predicted, true):
@@ -31,7 +30,7 @@ def wrong(depth, index):
 def test_wrong_stamps_are_found_to_the_hundredth_under_wrong_depth(depths, late):
     """A reference stamped `late` frames later shows, at a frame's stamp, what was then."""
     true = depths[5:27]
-    shown = depths[5 - late:27 - late]
+    shown = depths[5 - late : 27 - late]
     predicted = [wrong(depth, index) for index, depth in enumerate(true)]
 
     found = estimate([*predicted, *predicted[:1]], [*shown, *shown[:1]])
@@ -39,7 +38,7 @@ def test_wrong_stamps_are_found_to_the_hundredth_under_wrong_depth(depths, late)
     assert found.seconds == pytest.approx(late * 0.1, abs=0.03)
     assert found.state == ('shifted' if late else 'aligned')
     if late:
-        assert f"{abs(late) / 10:.2f} s {'later' if late > 0 else 'earlier'}" in found.text
+        assert f'{abs(late) / 10:.2f} s {"later" if late > 0 else "earlier"}' in found.text
         assert f'time_offset to {-late / 10:.2f}' in found.text
 
 
@@ -47,8 +46,10 @@ def test_a_view_that_does_not_change_tells_nothing(depths):
     rng = np.random.default_rng(0)
 
     def noisy(size):
-        return [depths[0] * (1 + size * rng.standard_normal(depths[0].shape).astype(np.float32))
-                for _ in range(30)]
+        return [
+            depths[0] * (1 + size * rng.standard_normal(depths[0].shape).astype(np.float32))
+            for _ in range(30)
+        ]
 
     found = estimate(noisy(0.02), noisy(0.01))
 

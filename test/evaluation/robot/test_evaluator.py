@@ -19,8 +19,9 @@ def frame(index, metres, kind='metric', size=SIZE):
 
 
 def depth_image(index, metres, stamp_error=0):
-    return DepthImage(TENTH * (index + 1) + stamp_error, 'optical',
-                      np.full(SIZE, metres, np.float32), K)
+    return DepthImage(
+        TENTH * (index + 1) + stamp_error, 'optical', np.full(SIZE, metres, np.float32), K
+    )
 
 
 def evaluation(reference='/depth', tree=None, **options):
@@ -128,12 +129,20 @@ def test_sensors_of_two_clocks_are_named():
     assert "'/depth' and those of the camera do not overlap, 36.800 s" in core.why_nothing()
 
 
-@pytest.mark.parametrize(('reference', 'options', 'cause', 'reason'), [
-    (depth_image(0, 100.0), {}, 'too_few_points', 'between 0.1 and 80 m, fewer than min_pixels'),
-    (depth_image(0, 4.0, 60_000_000), {}, 'no_reference', 'none within 0.05 s'),
-    (Cloud(TENTH, 'lidar', np.ones((9, 3))), {}, 'no_transform', "'optical' is not known"),
-    (depth_image(0, 4.0, 1), {'ego_motion': '/odom'}, 'no_ego_motion', "'/odom' does not say"),
-])
+@pytest.mark.parametrize(
+    ('reference', 'options', 'cause', 'reason'),
+    [
+        (
+            depth_image(0, 100.0),
+            {},
+            'too_few_points',
+            'between 0.1 and 80 m, fewer than min_pixels',
+        ),
+        (depth_image(0, 4.0, 60_000_000), {}, 'no_reference', 'none within 0.05 s'),
+        (Cloud(TENTH, 'lidar', np.ones((9, 3))), {}, 'no_transform', "'optical' is not known"),
+        (depth_image(0, 4.0, 1), {'ego_motion': '/odom'}, 'no_ego_motion', "'/odom' does not say"),
+    ],
+)
 def test_what_cannot_be_compared_is_counted_with_its_reason(reference, options, cause, reason):
     core = evaluation(**options)
     core.add_reference(reference)
@@ -187,11 +196,16 @@ def test_a_moving_joint_between_the_sensors_is_read_at_the_images_time():
     assert core.result().figures()['abs_rel'] == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.parametrize(('options', 'error'), [
-    ({'tolerance': -1}, 'tolerance is -1'), ({'time_offset': float('inf')}, 'time_offset is inf'),
-    ({'min_depth': 5, 'max_depth': 5}, 'span no range'), ({'min_pixels': 0}, 'min_pixels is 0'),
-    ({'region': (0.5, 0, 0.5, 1)}, r'region is \[0.5, 0, 0.5, 1\]'),
-])
+@pytest.mark.parametrize(
+    ('options', 'error'),
+    [
+        ({'tolerance': -1}, 'tolerance is -1'),
+        ({'time_offset': float('inf')}, 'time_offset is inf'),
+        ({'min_depth': 5, 'max_depth': 5}, 'span no range'),
+        ({'min_pixels': 0}, 'min_pixels is 0'),
+        ({'region': (0.5, 0, 0.5, 1)}, r'region is \[0.5, 0, 0.5, 1\]'),
+    ],
+)
 def test_options_that_cannot_be_meant_are_refused(options, error):
     with pytest.raises(ValueError, match=error):
         EvaluationOptions('/depth', **options)

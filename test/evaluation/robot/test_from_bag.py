@@ -43,8 +43,9 @@ def bag(tmp_path_factory, drive):
 
 
 def evaluate(bag, drive, reference, source=SOURCE, factor=1.0, **options):
-    return evaluate_bag(bag, KnownDepth(drive, factor), EvaluationOptions(reference, **options),
-                        source)
+    return evaluate_bag(
+        bag, KnownDepth(drive, factor), EvaluationOptions(reference, **options), source
+    )
 
 
 @pytest.mark.parametrize('reference', [LIDAR, DEPTH])
@@ -83,14 +84,18 @@ def test_every_kind_of_bag_gives_the_same_figures(tmp_path, bag, drive, kind):
     path = tmp_path / 'other.bag'
     if kind == 'ros1':
         types = get_typestore(Stores.ROS1_NOETIC)
-        types.register(get_types_from_msg('geometry_msgs/TransformStamped[] transforms',
-                                          'tf2_msgs/msg/TFMessage'))
+        types.register(
+            get_types_from_msg(
+                'geometry_msgs/TransformStamped[] transforms', 'tf2_msgs/msg/TFMessage'
+            )
+        )
         convert([bag], path, 'mcap', 8, None, 'file', None, types, (), (), (), ())
     else:
         path = write_street_bag(tmp_path / 'other', drive, storage=kind)
 
     assert evaluate(path, drive, LIDAR).figures() == pytest.approx(
-        evaluate(bag, drive, LIDAR).figures(), nan_ok=True)
+        evaluate(bag, drive, LIDAR).figures(), nan_ok=True
+    )
 
 
 def test_missing_sweeps_are_counted(tmp_path, drive):
@@ -112,8 +117,13 @@ def test_compressed_depth_is_read_with_the_camera_info_of_its_image(tmp_path, dr
     def compressed(writer, index, stamp):
         millimetres = encode_depth(drive[index].depth, '16UC1')
         png = cv2.imencode('.png', millimetres)[1].tobytes()
-        writer.write_compressed(f'{DEPTH}/compressedDepth', stamp, OPTICAL,
-                                '16UC1; compressedDepth png', bytes(12) + png)
+        writer.write_compressed(
+            f'{DEPTH}/compressedDepth',
+            stamp,
+            OPTICAL,
+            '16UC1; compressedDepth png',
+            bytes(12) + png,
+        )
 
     path = write_street_bag(tmp_path / 'bag', drive[:3], more=compressed)
 
@@ -124,8 +134,19 @@ def test_compressed_depth_is_read_with_the_camera_info_of_its_image(tmp_path, dr
 def test_a_file_of_transforms_stands_in_for_tf(tmp_path, drive):
     path = write_street_bag(tmp_path / 'bag', drive[:3], tf=False)
     file = tmp_path / 'extrinsics.yaml'
-    file.write_text(yaml.safe_dump({'transforms': [
-        {'parent': OPTICAL, 'child': 'lidar', 'matrix': OPTICAL_FROM_LIDAR.ravel().tolist()}]}))
+    file.write_text(
+        yaml.safe_dump(
+            {
+                'transforms': [
+                    {
+                        'parent': OPTICAL,
+                        'child': 'lidar',
+                        'matrix': OPTICAL_FROM_LIDAR.ravel().tolist(),
+                    }
+                ]
+            }
+        )
+    )
 
     with pytest.raises(ValueError, match=r"'camera_optical' is not known.*extrinsics file"):
         evaluate(path, drive, LIDAR)
@@ -144,13 +165,33 @@ def test_broken_messages_are_counted_and_the_rest_is_right(tmp_path, drive):
         if index == 2:
             header = writer.header(stamp + PERIOD // 2, OPTICAL)
             cut = np.zeros(10, np.uint8)
-            writer.write_message(CAMERA, 'sensor_msgs/msg/Image', stamp + 1, header=header,
-                                 height=48, width=144, encoding='rgb8', is_bigendian=0, step=432,
-                                 data=cut)
+            writer.write_message(
+                CAMERA,
+                'sensor_msgs/msg/Image',
+                stamp + 1,
+                header=header,
+                height=48,
+                width=144,
+                encoding='rgb8',
+                is_bigendian=0,
+                step=432,
+                data=cut,
+            )
             writer.write_serialized(CAMERA, 'sensor_msgs/msg/Image', stamp + 2, b'\x00\x01\x00')
-            writer.write_message(LIDAR, 'sensor_msgs/msg/PointCloud2', stamp + 3, header=header,
-                                 height=1, width=5, fields=[], is_bigendian=False, point_step=12,
-                                 row_step=60, data=cut, is_dense=True)
+            writer.write_message(
+                LIDAR,
+                'sensor_msgs/msg/PointCloud2',
+                stamp + 3,
+                header=header,
+                height=1,
+                width=5,
+                fields=[],
+                is_bigendian=False,
+                point_step=12,
+                row_step=60,
+                data=cut,
+                is_dense=True,
+            )
             writer.write_image(CAMERA, stamp + 4, OPTICAL, 'rgb8', np.zeros((4, 6, 3), np.uint8))
 
     path = write_street_bag(tmp_path / 'bag', drive[:5], more=break_some)
@@ -158,20 +199,34 @@ def test_broken_messages_are_counted_and_the_rest_is_right(tmp_path, drive):
     result = evaluate(path, drive, LIDAR)
 
     assert result.counts.skipped == {
-        'corrupt_image': 2, 'corrupt_reference': 1, 'size_mismatch': 1}
+        'corrupt_image': 2,
+        'corrupt_reference': 1,
+        'size_mismatch': 1,
+    }
     assert result.counts.compared == 5 and result.figures()['abs_rel'] < 1e-6
 
 
-@pytest.mark.parametrize(('reference', 'source', 'error'), [
-    ('/lidar/point', SOURCE, r"'/lidar/point' is not in the bag\. Did you mean '/lidar/points'\?"),
-    (LIDAR, BagSource('/camera/image'), r"Did you mean '/camera/image_raw'\? It holds"),
-    (LIDAR, BagSource(CAMERA, camera_info_topic='/info'), "'/info' is not a camera_info topic"),
-    (INFO, SOURCE, 'carries sensor_msgs/msg/CameraInfo; a reference is'),
-    (DEPTH, BagSource(CAMERA, reference_info_topic='/info'), r'Depth on .*reference_info'),
-    (CAMERA, SOURCE, 'is both the image and the reference'),
-    (LIDAR, BagSource(DEPTH), r"'/stereo/depth': Image encoding '32FC1' is not supported"),
-    (LIDAR, BagSource(CAMERA, start=60), r'start is 60 s, but the bag is 2\.5 s long'),
-])
+@pytest.mark.parametrize(
+    ('reference', 'source', 'error'),
+    [
+        (
+            '/lidar/point',
+            SOURCE,
+            r"'/lidar/point' is not in the bag\. Did you mean '/lidar/points'\?",
+        ),
+        (LIDAR, BagSource('/camera/image'), r"Did you mean '/camera/image_raw'\? It holds"),
+        (
+            LIDAR,
+            BagSource(CAMERA, camera_info_topic='/info'),
+            "'/info' is not a camera_info topic",
+        ),
+        (INFO, SOURCE, 'carries sensor_msgs/msg/CameraInfo; a reference is'),
+        (DEPTH, BagSource(CAMERA, reference_info_topic='/info'), r'Depth on .*reference_info'),
+        (CAMERA, SOURCE, 'is both the image and the reference'),
+        (LIDAR, BagSource(DEPTH), r"'/stereo/depth': Image encoding '32FC1' is not supported"),
+        (LIDAR, BagSource(CAMERA, start=60), r'start is 60 s, but the bag is 2\.5 s long'),
+    ],
+)
 def test_a_topic_that_does_not_fit_is_named(bag, drive, reference, source, error):
     with pytest.raises(ValueError, match=f'{bag}.*{error}'):
         evaluate(bag, drive, reference, source)
@@ -184,8 +239,9 @@ def test_a_reference_without_depth_is_refused(tmp_path, drive):
     path = write_street_bag(tmp_path / 'bag', drive[:2], more=colour)
 
     with pytest.raises(ValueError, match=r"Depth encoding 'rgb8' is not supported.*32FC1"):
-        evaluate(path, drive, '/rear/image_raw',
-                 BagSource(CAMERA, reference_info_topic=DEPTH_INFO))
+        evaluate(
+            path, drive, '/rear/image_raw', BagSource(CAMERA, reference_info_topic=DEPTH_INFO)
+        )
 
 
 def test_ego_motion_of_another_kind_is_refused(bag, drive):
@@ -219,12 +275,17 @@ def test_a_truncated_bag_is_named_once_with_the_cure(tmp_path, drive):
 def test_a_ros1_camera_before_a_wall(tmp_path):
     path = write_ros1_bag(tmp_path / 'a.bag', count=4, size=(8, 12))
     calibration = tmp_path / 'camera.yaml'
-    calibration.write_text('image_width: 12\nimage_height: 8\ncamera_matrix: {rows: 3, cols: 3, '
-                           'data: [9, 0, 5.5, 0, 9, 3.5, 0, 0, 1]}\n')
+    calibration.write_text(
+        'image_width: 12\nimage_height: 8\ncamera_matrix: {rows: 3, cols: 3, '
+        'data: [9, 0, 5.5, 0, 9, 3.5, 0, 0, 1]}\n'
+    )
 
     result = evaluate_bag(
-        path, lambda image, geometry: (np.full((8, 12), 2.5, np.float32), 'scaled'),
-        EvaluationOptions('wall:2'), BagSource(intrinsics=calibration))
+        path,
+        lambda image, geometry: (np.full((8, 12), 2.5, np.float32), 'scaled'),
+        EvaluationOptions('wall:2'),
+        BagSource(intrinsics=calibration),
+    )
 
     assert result.counts.compared == 4
     assert result.figures()['abs_rel'] == pytest.approx(0.25)

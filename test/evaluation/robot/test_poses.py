@@ -13,8 +13,8 @@ TENTH = 10**8
 def pose(tenth, x):
     return Message(
         header=Message(stamp=Message(sec=0, nanosec=tenth * TENTH)),
-        pose=Message(position=Message(x=x, y=0, z=0),
-                     orientation=Message(x=0, y=0, z=0, w=1)))
+        pose=Message(position=Message(x=x, y=0, z=0), orientation=Message(x=0, y=0, z=0, w=1)),
+    )
 
 
 def odometry(tenth, x):
@@ -54,8 +54,9 @@ def test_frames_of_tf_do_the_same():
     for tenth in (0, 1):
         tree.add('odom', 'base', tenth * TENTH, (0.2 * tenth, 0, 0), (0, 0, 0, 1))
 
-    assert np.allclose(RobotMotion('tf:odom', tree).between('optical', 0, TENTH),
-                       rigid(np.eye(3), (0, 0, -0.2)))
+    assert np.allclose(
+        RobotMotion('tf:odom', tree).between('optical', 0, TENTH), rigid(np.eye(3), (0, 0, -0.2))
+    )
     assert RobotMotion('tf:odom', tree).between('optical', 0, 9 * TENTH) is None
     with pytest.raises(TransformUnknownError, match="'map' is not known"):
         RobotMotion('tf:map', tree).between('optical', 0, TENTH)

@@ -15,16 +15,32 @@ K = np.eye(3)
 
 
 def cloud(points):
-    fields = [Message(name=name, offset=4 * place, datatype=7, count=1)
-              for place, name in enumerate('xyz')]
-    return Message(header=HEADER, height=1, width=len(points), fields=fields, is_bigendian=False,
-                   point_step=12, row_step=12 * len(points),
-                   data=np.array(points, '<f4').tobytes())
+    fields = [
+        Message(name=name, offset=4 * place, datatype=7, count=1)
+        for place, name in enumerate('xyz')
+    ]
+    return Message(
+        header=HEADER,
+        height=1,
+        width=len(points),
+        fields=fields,
+        is_bigendian=False,
+        point_step=12,
+        row_step=12 * len(points),
+        data=np.array(points, '<f4').tobytes(),
+    )
 
 
 def depth_image(encoding='32FC1'):
-    return Message(header=HEADER, height=1, width=2, encoding=encoding, step=8,
-                   is_bigendian=0, data=np.array([1.5, np.nan], '<f4').tobytes())
+    return Message(
+        header=HEADER,
+        height=1,
+        width=2,
+        encoding=encoding,
+        step=8,
+        is_bigendian=0,
+        data=np.array([1.5, np.nan], '<f4').tobytes(),
+    )
 
 
 def test_points_without_a_return_are_left_out_however_they_are_written():
@@ -41,10 +57,13 @@ def test_depth_image_comes_with_its_camera():
     assert np.array_equal(reference.depth, [[1.5, np.nan]], equal_nan=True)
 
 
-@pytest.mark.parametrize(('message', 'view', 'error'), [
-    (depth_image(), View(K, (2, 2)), 'the depth image is 2x1, its camera_info is for 2x2'),
-    (depth_image('bgr8'), View(K, (1, 2)), "Depth encoding 'bgr8' is not supported"),
-])
+@pytest.mark.parametrize(
+    ('message', 'view', 'error'),
+    [
+        (depth_image(), View(K, (2, 2)), 'the depth image is 2x1, its camera_info is for 2x2'),
+        (depth_image('bgr8'), View(K, (1, 2)), "Depth encoding 'bgr8' is not supported"),
+    ],
+)
 def test_depth_that_does_not_fit_is_refused(message, view, error):
     with pytest.raises(ValueError, match=error):
         reference_of(message, 0, view)

@@ -21,21 +21,31 @@ def test_each_frame_gets_the_reference_that_is_nearest_both_ways():
     events = [('f', 100), ('r', 103), ('f', 200), ('r', 196), ('f', 300), ('r', 400)]
 
     assert feed(Association(10), events) == [
-        (100, 103, ''), (200, 196, ''), (300, None, 'no_reference')]
+        (100, 103, ''),
+        (200, 196, ''),
+        (300, None, 'no_reference'),
+    ]
 
 
 def test_of_two_frames_around_one_reference_the_nearer_gets_it():
     assert feed(Association(30), [('f', 100), ('r', 118), ('f', 120), ('f', 140)]) == [
-        (100, None, 'reference_of_another_frame'), (120, 118, ''),
-        (140, None, 'reference_of_another_frame')]
+        (100, None, 'reference_of_another_frame'),
+        (120, 118, ''),
+        (140, None, 'reference_of_another_frame'),
+    ]
 
 
 def test_a_slow_reference_serves_every_third_frame_of_a_fast_camera():
-    events = sorted([('f', 33 * i) for i in range(9)] + [('r', 99 * i + 5) for i in range(3)],
-                    key=lambda event: event[1])
+    events = sorted(
+        [('f', 33 * i) for i in range(9)] + [('r', 99 * i + 5) for i in range(3)],
+        key=lambda event: event[1],
+    )
 
-    found = [(frame, reference) for frame, reference, _ in feed(Association(50), events)
-             if reference is not None]
+    found = [
+        (frame, reference)
+        for frame, reference, _ in feed(Association(50), events)
+        if reference is not None
+    ]
 
     assert found == [(0, 5), (99, 104), (198, 203)]
 
@@ -45,11 +55,14 @@ def test_arrival_between_the_two_kinds_does_not_matter(seed):
     rng = np.random.default_rng(seed)
     frames = np.sort(rng.choice(400, 30, replace=False)).tolist()
     references = np.sort(rng.choice(400, 25, replace=False)).tolist()
-    in_time = sorted([('f', s) for s in frames] + [('r', s) for s in references],
-                     key=lambda event: event[1])
+    in_time = sorted(
+        [('f', s) for s in frames] + [('r', s) for s in references], key=lambda event: event[1]
+    )
     late = rng.integers(0, 60)
-    delayed = sorted([('f', s, s + late) for s in frames] + [('r', s, s) for s in references],
-                     key=lambda event: event[2])
+    delayed = sorted(
+        [('f', s, s + late) for s in frames] + [('r', s, s) for s in references],
+        key=lambda event: event[2],
+    )
 
     expected = feed(Association(15), in_time)
 
@@ -70,8 +83,11 @@ def test_nothing_is_decided_while_something_nearer_may_come():
 def test_frames_do_not_pile_up_when_references_fall_silent():
     association = Association(10)
 
-    decided = [decision for index in range(3 * MOST_WAITING)
-               for decision in association.add_frame(100 * index, index)]
+    decided = [
+        decision
+        for index in range(3 * MOST_WAITING)
+        for decision in association.add_frame(100 * index, index)
+    ]
 
     assert len(decided) == 2 * MOST_WAITING
     assert {decision.cause for decision in decided} == {'no_reference'}

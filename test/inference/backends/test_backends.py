@@ -24,14 +24,24 @@ from mono_depth_ros.inference.estimator import DepthEstimator
 CARD = replace(UNTRAINED, network='small_depth')
 RANGE = CARD.min_depth, CARD.max_depth
 NEEDS_OPENVINO = pytest.mark.skipif(
-    importlib.util.find_spec('openvino') is None, reason='OpenVINO is not installed')
+    importlib.util.find_spec('openvino') is None, reason='OpenVINO is not installed'
+)
 
 
 @pytest.fixture(scope='module')
 def job(tmp_path_factory):
     network = load_network(CARD, gate_images()).deploy()
-    return EngineJob(network, fingerprint(network), CARD.input_size, 1, torch.device('cpu'),
-                     'float32', 1, tmp_path_factory.mktemp('cache'), lambda text: None)
+    return EngineJob(
+        network,
+        fingerprint(network),
+        CARD.input_size,
+        1,
+        torch.device('cpu'),
+        'float32',
+        1,
+        tmp_path_factory.mktemp('cache'),
+        lambda text: None,
+    )
 
 
 def with_reports(job: EngineJob, folder: Path | None = None) -> tuple[EngineJob, list[str]]:
@@ -39,9 +49,15 @@ def with_reports(job: EngineJob, folder: Path | None = None) -> tuple[EngineJob,
     return replace(job, cache=folder or job.cache, report=said.append), said
 
 
-@pytest.mark.parametrize(('backend', 'precision'), [
-    ('torch', 'float32'), ('torch', 'bfloat16'), ('onnxruntime', 'float32'),
-    pytest.param('openvino', 'float32', marks=NEEDS_OPENVINO)])
+@pytest.mark.parametrize(
+    ('backend', 'precision'),
+    [
+        ('torch', 'float32'),
+        ('torch', 'bfloat16'),
+        ('onnxruntime', 'float32'),
+        pytest.param('openvino', 'float32', marks=NEEDS_OPENVINO),
+    ],
+)
 def test_every_backend_and_batch_has_the_depth_of_pytorch(job, backend, precision):
     # The range is one that half precision suffices for, whatever the random weights.
     served = select.serve([backend], replace(job, precision=precision), (1, 3), (1.0, 2.0))
@@ -54,13 +70,16 @@ def test_every_backend_and_batch_has_the_depth_of_pytorch(job, backend, precisio
 @NEEDS_OPENVINO
 @pytest.mark.skipif(
     importlib.util.find_spec('openvino') is not None and not open_vino.has_bfloat16(),
-    reason='this CPU has no bfloat16')
+    reason='this CPU has no bfloat16',
+)
 def test_bfloat16_of_openvino_leaves_the_head_in_float32(job):
     model = open_vino.compiled_model(replace(job, precision='bfloat16')).get_runtime_model()
 
     precisions = [
-        op.get_rt_info()['runtimePrecision'].astype(str) for op in model.get_ordered_ops()
-        if op.get_rt_info()['layerType'].astype(str) == 'Convolution']
+        op.get_rt_info()['runtimePrecision'].astype(str)
+        for op in model.get_ordered_ops()
+        if op.get_rt_info()['layerType'].astype(str) == 'Convolution'
+    ]
 
     assert precisions[-1] == 'f32' and set(precisions[:-1]) == {'bf16'}
 
@@ -69,19 +88,22 @@ def test_bfloat16_of_openvino_leaves_the_head_in_float32(job):
 def test_signals_are_survived_when_engines_of_openvino_come_and_go(job):
     """A node is configured and cleaned up many times before Ctrl-C ends it."""
     onnx_export.exported(job)  # so that the other process needs no network
-    code = ('import gc, os, pathlib, signal, sys, torch\n'
-            'from mono_depth_ros.inference.backends import engine, open_vino\n'
-            'signal.signal(signal.SIGUSR1, lambda *_: print("handled"))\n'
-            'fingerprint, cache, *size = sys.argv[1:]\n'
-            'job = engine.EngineJob(None, fingerprint, tuple(map(int, size)), 1,\n'
-            '    torch.device("cpu"), "float32", 1, pathlib.Path(cache), lambda text: None)\n'
-            'first, second = open_vino.OpenVinoEngine(job), open_vino.OpenVinoEngine(job)\n'
-            'del first; gc.collect(); del second; gc.collect()\n'
-            'os.kill(os.getpid(), signal.SIGUSR1)\n')
+    code = (
+        'import gc, os, pathlib, signal, sys, torch\n'
+        'from mono_depth_ros.inference.backends import engine, open_vino\n'
+        'signal.signal(signal.SIGUSR1, lambda *_: print("handled"))\n'
+        'fingerprint, cache, *size = sys.argv[1:]\n'
+        'job = engine.EngineJob(None, fingerprint, tuple(map(int, size)), 1,\n'
+        '    torch.device("cpu"), "float32", 1, pathlib.Path(cache), lambda text: None)\n'
+        'first, second = open_vino.OpenVinoEngine(job), open_vino.OpenVinoEngine(job)\n'
+        'del first; gc.collect(); del second; gc.collect()\n'
+        'os.kill(os.getpid(), signal.SIGUSR1)\n'
+    )
     options = [job.fingerprint, str(job.cache), *map(str, job.size)]
 
-    done = subprocess.run([sys.executable, '-c', code, *options],
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, '-c', code, *options], capture_output=True, text=True, check=False
+    )
 
     assert (done.returncode, done.stdout) == (0, 'handled\n'), done.stderr
 
@@ -143,23 +165,33 @@ def test_auto_says_why_a_backend_fails_and_takes_the_next(job, monkeypatch):
     assert 'backend onnxruntime: RuntimeError: no such instruction' in said
 
 
-@pytest.mark.parametrize(('backend', 'precision', 'message'), [
-    ('onnxruntime', 'bfloat16', 'onnxruntime: it runs float32 here, not bfloat16'),
-    ('tensorrt', 'float32', 'tensorrt: it needs device cuda'),
-    ('openvino', 'float16', 'openvino: it runs float32 or bfloat16 here, not float16|pip install'),
-])
+@pytest.mark.parametrize(
+    ('backend', 'precision', 'message'),
+    [
+        ('onnxruntime', 'bfloat16', 'onnxruntime: it runs float32 here, not bfloat16'),
+        ('tensorrt', 'float32', 'tensorrt: it needs device cuda'),
+        (
+            'openvino',
+            'float16',
+            'openvino: it runs float32 or bfloat16 here, not float16|pip install',
+        ),
+    ],
+)
 def test_what_a_backend_cannot_do_is_said(job, backend, precision, message):
     with pytest.raises(BackendError, match=message):
         select.serve([backend], replace(job, precision=precision), [1], RANGE)
 
 
-@pytest.mark.parametrize(('backend', 'package'), [
-    ('onnxruntime', 'onnxruntime'), ('onnxruntime', 'onnx'), ('openvino', 'openvino')])
+@pytest.mark.parametrize(
+    ('backend', 'package'),
+    [('onnxruntime', 'onnxruntime'), ('onnxruntime', 'onnx'), ('openvino', 'openvino')],
+)
 def test_a_missing_package_is_named_with_its_command(job, monkeypatch, backend, package):
     monkeypatch.setitem(sys.modules, package, None)
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, 'find_spec', lambda name: None if name == package else find(name))
+        importlib.util, 'find_spec', lambda name: None if name == package else find(name)
+    )
 
     with pytest.raises(BackendError, match=f'not installed: pip install .*{package}'):
         select.serve([backend], job, [1], RANGE)
@@ -170,9 +202,19 @@ def test_an_unknown_backend_is_refused():
         DepthEstimator(CARD, backend='tvm', calibration_images=gate_images())
 
 
-@pytest.mark.parametrize(('count', 'most', 'pads', 'runs'), [
-    (6, 6, False, [6]), (7, 6, False, [6, 1]), (5, 6, False, [1] * 5), (5, 6, True, [5]),
-    (3, 6, True, [1] * 3), (13, 6, True, [6, 6, 1]), (2, 1, True, [1, 1]), (0, 6, True, [])])
+@pytest.mark.parametrize(
+    ('count', 'most', 'pads', 'runs'),
+    [
+        (6, 6, False, [6]),
+        (7, 6, False, [6, 1]),
+        (5, 6, False, [1] * 5),
+        (5, 6, True, [5]),
+        (3, 6, True, [1] * 3),
+        (13, 6, True, [6, 6, 1]),
+        (2, 1, True, [1, 1]),
+        (0, 6, True, []),
+    ],
+)
 def test_images_are_split_into_the_batches_there_are(count, most, pads, runs):
     assert select.split(count, most, pads=pads) == runs
 
@@ -193,13 +235,15 @@ def test_a_batch_is_run_at_once_where_it_saves_time(seconds_of_three, most):
     assert select.worthwhile_batch(engines) == most
 
 
-def test_an_estimator_of_three_cameras_gives_any_number_of_images_their_own_depth(tmp_path,
-                                                                                  monkeypatch):
+def test_an_estimator_of_three_cameras_gives_any_number_of_images_their_own_depth(
+    tmp_path, monkeypatch
+):
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
     images = [gate_images()[number % 2][number:64, number:96] for number in range(5)]
     plain = DepthEstimator(CARD, fit='stretch', calibration_images=gate_images())
-    batched = DepthEstimator(CARD, backend='onnxruntime', cameras=3, fit='stretch',
-                             calibration_images=gate_images())
+    batched = DepthEstimator(
+        CARD, backend='onnxruntime', cameras=3, fit='stretch', calibration_images=gate_images()
+    )
 
     for found, expected in zip(batched.estimate(images), plain.estimate(images), strict=True):
         assert found.shape == expected.shape and np.allclose(found, expected, rtol=1e-4)
@@ -208,8 +252,9 @@ def test_an_estimator_of_three_cameras_gives_any_number_of_images_their_own_dept
 def test_what_failed_for_a_size_is_not_built_again_for_every_image(tmp_path, monkeypatch):
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
     said: list[str] = []
-    estimator = DepthEstimator(CARD, backend='onnxruntime', calibration_images=gate_images(),
-                               report=said.append)
+    estimator = DepthEstimator(
+        CARD, backend='onnxruntime', calibration_images=gate_images(), report=said.append
+    )
     monkeypatch.setattr('mono_depth_ros.inference.backends.gate.FULL_MAX', 0.0)
     image = np.zeros((64, 96, 3), np.uint8)
 
@@ -229,8 +274,9 @@ def test_a_fused_network_gives_the_same_disparity(job, layout, precision):
     sized = replace(job, precision=precision)
 
     with torch.inference_mode():
-        plain, fused, merged = (torch_cuda.arranged(sized, memory_format, form)
-                                for form in torch_cuda.FORMS)
+        plain, fused, merged = (
+            torch_cuda.arranged(sized, memory_format, form) for form in torch_cuda.FORMS
+        )
         expected, found = plain(images), fused(images)
         of_merged = merged(images)
 

@@ -86,8 +86,10 @@ def test_a_folder_that_cannot_be_written_to_is_named_and_is_no_failure(tmp_path,
 
 def test_an_entry_is_for_all_of_its_key(tmp_path):
     key = {'weights': 'a', 'size': (64, 96), 'batch': 1}
-    paths = {cache.entry_path(tmp_path, 'x', key | change) for change in (
-        {}, {'weights': 'b'}, {'size': (96, 64)}, {'batch': 2})}
+    paths = {
+        cache.entry_path(tmp_path, 'x', key | change)
+        for change in ({}, {'weights': 'b'}, {'size': (96, 64)}, {'batch': 2})
+    }
 
     assert len(paths) == 4 and cache.entry_path(tmp_path, 'x', dict(key)) in paths
 
@@ -102,9 +104,11 @@ def test_a_fingerprint_is_that_of_the_weights():
 
 def test_no_library_starts_to_report_about_its_user(tmp_path):
     """Telemetry begins with an identifier in the home or in the cache folder."""
-    code = ('from mono_depth_ros.inference.backends.onnx_runtime import quiet_onnxruntime as ort\n'
-            'from mono_depth_ros.inference.backends.open_vino import quiet_openvino as openvino\n'
-            'ort()\n')
+    code = (
+        'from mono_depth_ros.inference.backends.onnx_runtime import quiet_onnxruntime as ort\n'
+        'from mono_depth_ros.inference.backends.open_vino import quiet_openvino as openvino\n'
+        'ort()\n'
+    )
     if importlib.util.find_spec('openvino') is not None:
         code += 'openvino().Core()\n'
     environment = os.environ | {'HOME': str(tmp_path), 'XDG_CACHE_HOME': str(tmp_path / 'cache')}

@@ -70,7 +70,8 @@ def test_every_place_of_a_batch_sees_every_image():
     images = torch.from_numpy(gate_batch(SIZE))
     for seen in places:
         assert {bytes(image.numpy()) for image in seen} == {
-            bytes(image.numpy()) for image in images}
+            bytes(image.numpy()) for image in images
+        }
 
 
 @pytest.mark.parametrize('wrong', [torch.nan, torch.inf])
@@ -81,9 +82,13 @@ def test_what_is_no_number_never_passes(wrong):
         checked(figure, 'float32')
 
 
-@pytest.mark.parametrize(('precision', 'message'), [
-    ('float32', r'max 5\.0e-03 \(limit 1e-03\)'),
-    ('float16', r'p99 5\.0e-02 \(limit 2e-02\), median 5\.0e-02 \(limit 3e-03\)')])
+@pytest.mark.parametrize(
+    ('precision', 'message'),
+    [
+        ('float32', r'max 5\.0e-03 \(limit 1e-03\)'),
+        ('float16', r'p99 5\.0e-02 \(limit 2e-02\), median 5\.0e-02 \(limit 3e-03\)'),
+    ],
+)
 def test_too_large_an_error_is_refused_with_its_figure(precision, message):
     error = 0.005 if precision == 'float32' else 0.05
 

@@ -45,8 +45,11 @@ def assert_same(module: nn.Module, found: nn.Module, channels: int = 6) -> None:
 
 
 def test_near_and_far_context_and_the_map_are_one_depthwise_convolution():
-    module = Sum(conv(6, 6, 5, padding=2, groups=6),
-                 conv(6, 6, 5, padding=4, dilation=2, groups=6), with_map=True)
+    module = Sum(
+        conv(6, 6, 5, padding=2, groups=6),
+        conv(6, 6, 5, padding=4, dilation=2, groups=6),
+        with_map=True,
+    )
 
     found = merged(module)
 
@@ -64,11 +67,16 @@ def test_a_pointwise_and_a_wide_dense_convolution_are_one(stride):
     assert_same(module, found)
 
 
-@pytest.mark.parametrize('second', [
-    conv(6, 6, 3, padding=1), conv(6, 6, 3, padding=1, groups=3, bias=False),
-    conv(6, 6, 2, padding=1, dilation=2, groups=3),
-    conv(6, 6, 3, padding=1, groups=3, padding_mode='reflect')],
-    ids=['groups', 'no bias', 'no centre', 'padding'])
+@pytest.mark.parametrize(
+    'second',
+    [
+        conv(6, 6, 3, padding=1),
+        conv(6, 6, 3, padding=1, groups=3, bias=False),
+        conv(6, 6, 2, padding=1, dilation=2, groups=3),
+        conv(6, 6, 3, padding=1, groups=3, padding_mode='reflect'),
+    ],
+    ids=['groups', 'no bias', 'no centre', 'padding'],
+)
 def test_what_is_no_one_convolution_stays(second):
     module = Sum(conv(6, 6, 3, padding=1, groups=3), second)
 
@@ -116,8 +124,11 @@ def test_a_pointwise_convolution_adds_the_bias_before_it(groups):
 
     found = merged(module)
 
-    convs = [found.get_submodule(str(node.target)) for node in found.graph.nodes
-             if node.op == 'call_module']
+    convs = [
+        found.get_submodule(str(node.target))
+        for node in found.graph.nodes
+        if node.op == 'call_module'
+    ]
     assert [each.bias is None for each in convs] == [True, False]
     assert_same(module, found)
     assert module[0].bias is not None  # as it was

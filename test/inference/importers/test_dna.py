@@ -11,8 +11,15 @@ from mono_depth_ros.inference.importers.importer import import_checkpoint
 SIZE = (SETTINGS['height'], SETTINGS['width'])
 CHANNELS = (16, 24, 40, 112, 320)
 # (kernel, expansion, out, stride) of EfficientNet's stages; how often each repeats its block
-STAGES = ((3, 1, 16, 1), (3, 6, 24, 2), (5, 6, 40, 2), (3, 6, 80, 2), (5, 6, 112, 1),
-          (5, 6, 192, 2), (3, 6, 320, 1))
+STAGES = (
+    (3, 1, 16, 1),
+    (3, 6, 24, 2),
+    (5, 6, 40, 2),
+    (3, 6, 80, 2),
+    (5, 6, 112, 1),
+    (5, 6, 192, 2),
+    (3, 6, 320, 1),
+)
 REPEATS = {'dna_depth_b0': (1, 2, 2, 3, 3, 4, 1), 'dna_depth_b1': (2, 3, 3, 4, 4, 5, 2)}
 # nodes by the authors' names: the lower, the same and the finer map that each of them fuses
 NODES = {

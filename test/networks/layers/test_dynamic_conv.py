@@ -33,9 +33,7 @@ def set_logits(attention, **logits):
 
 
 @every_shape
-def test_each_input_is_convolved_with_its_own_sum_of_weighed_kernels(
-    kernel_size, stride, padding
-):
+def test_each_input_is_convolved_with_its_own_sum_of_weighed_kernels(kernel_size, stride, padding):
     conv = seeded(4, 5, kernel_size, stride=stride, padding=padding, kernels=3)
     x = torch.randn(2, 4, 6, 8)
 

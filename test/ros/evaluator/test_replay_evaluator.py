@@ -45,15 +45,29 @@ def bag(tmp_path_factory, drive):
 @pytest.fixture(scope='module')
 def extrinsics(tmp_path_factory):
     path = tmp_path_factory.mktemp('extrinsics') / 'extrinsics.yaml'
-    path.write_text(yaml.safe_dump({'transforms': [
-        {'parent': OPTICAL, 'child': 'lidar', 'matrix': OPTICAL_FROM_LIDAR.ravel().tolist()}]}))
+    path.write_text(
+        yaml.safe_dump(
+            {
+                'transforms': [
+                    {
+                        'parent': OPTICAL,
+                        'child': 'lidar',
+                        'matrix': OPTICAL_FROM_LIDAR.ravel().tolist(),
+                    }
+                ]
+            }
+        )
+    )
     return path
 
 
 class Process(PythonProcess):
     def __init__(self, domain, log, module, *arguments):
-        super().__init__(log, ['-m', f'mono_depth_ros.cli.{module}', *map(str, arguments)],
-                         ENVIRONMENT | {'ROS_DOMAIN_ID': str(domain)})
+        super().__init__(
+            log,
+            ['-m', f'mono_depth_ros.cli.{module}', *map(str, arguments)],
+            ENVIRONMENT | {'ROS_DOMAIN_ID': str(domain)},
+        )
 
 
 def parameters(**values):
@@ -64,16 +78,40 @@ def replay(folder, bag, topics, output, **values):
     """Replay the bag into depth_node and replay_evaluator; return exit code, report and log."""
     domain = next_domain()
     started = [
-        NodeProcess(domain, folder / 'node.log', [
-            '-r', f'image:={CAMERA}', *parameters(
-                model='untrained', depth_scale=5.0, threads=1, use_sim_time='true')]),
-        Process(domain, folder / 'evaluator.log', 'replay_evaluator', '--ros-args',
-                '-r', f'image:={CAMERA}', *parameters(
-                    output=output, use_sim_time='true', **values))]
+        NodeProcess(
+            domain,
+            folder / 'node.log',
+            [
+                '-r',
+                f'image:={CAMERA}',
+                *parameters(model='untrained', depth_scale=5.0, threads=1, use_sim_time='true'),
+            ],
+        ),
+        Process(
+            domain,
+            folder / 'evaluator.log',
+            'replay_evaluator',
+            '--ros-args',
+            '-r',
+            f'image:={CAMERA}',
+            *parameters(output=output, use_sim_time='true', **values),
+        ),
+    ]
     probe = Probe(domain)
     try:
-        player = Process(domain, folder / 'player.log', 'replay_bag', bag, '--clock', '--rate',
-                         '0.5', '--wait-for-subscribers', '60', '--topics', *topics)
+        player = Process(
+            domain,
+            folder / 'player.log',
+            'replay_bag',
+            bag,
+            '--clock',
+            '--rate',
+            '0.5',
+            '--wait-for-subscribers',
+            '60',
+            '--topics',
+            *topics,
+        )
         started.insert(0, player)
         metrics = probe.listen('/replay_evaluator/metrics', DiagnosticArray)
         probe.spin_until(lambda: not player.alive(), 'the end of the replay')
@@ -89,30 +127,57 @@ def replay(folder, bag, topics, output, **values):
 
 
 def offline(bag, output, *arguments):
-    code = evaluate_bag([str(bag), '--model', 'untrained', '--depth-scale', '5', '--threads', '1',
-                         '--image', CAMERA, '--output', str(output), *map(str, arguments)])
+    code = evaluate_bag(
+        [
+            str(bag),
+            '--model',
+            'untrained',
+            '--depth-scale',
+            '5',
+            '--threads',
+            '1',
+            '--image',
+            CAMERA,
+            '--output',
+            str(output),
+            *map(str, arguments),
+        ]
+    )
     return code, json.loads(output.read_text())
 
 
 def every_figure(report):
     ways = ('median_scaled', 'unscaled')
-    return {name: report[name] for name in (
-        'compared', 'coverage', 'scale', 'scale_spread', 'flicker', 'flicker_p95')} | {
+    return {
+        name: report[name]
+        for name in ('compared', 'coverage', 'scale', 'scale_spread', 'flicker', 'flicker_p95')
+    } | {
         f'{way} {name}': math.nan if value is None else value
-        for way in ways for name, value in report[way].items()}
+        for way in ways
+        for name, value in report[way].items()
+    }
 
 
 def test_live_and_offline_agree_in_every_figure_under_simulated_time(
-        bag, drive, extrinsics, tmp_path):
+    bag, drive, extrinsics, tmp_path
+):
     code, live, metrics = replay(
-        tmp_path, bag, [CAMERA, INFO, LIDAR, POSES], tmp_path / 'live.json', reference=LIDAR,
-        extrinsics=extrinsics, ego_motion=POSES, thresholds="['max_abs_rel=0.01']")
+        tmp_path,
+        bag,
+        [CAMERA, INFO, LIDAR, POSES],
+        tmp_path / 'live.json',
+        reference=LIDAR,
+        extrinsics=extrinsics,
+        ego_motion=POSES,
+        thresholds="['max_abs_rel=0.01']",
+    )
     arrived = {frame['stamp'] for frame in live['per_frame']}
     # A loaded machine may drop a frame; what came is what both have to agree on.
     lost = [index for index in range(16) if START + index * PERIOD not in arrived]
     whole = write_street_bag(tmp_path / 'arrived', drive, without_image=lost) if lost else bag
-    _, recorded = offline(whole, tmp_path / 'offline.json', '--reference', LIDAR,
-                          '--ego-motion', POSES)
+    _, recorded = offline(
+        whole, tmp_path / 'offline.json', '--reference', LIDAR, '--ego-motion', POSES
+    )
 
     assert (code, live['passed']) == (3, False)  # the card is untrained
     assert live['compared'] >= 12 and live['latency']['dropped'] <= len(lost)
@@ -120,9 +185,10 @@ def test_live_and_offline_agree_in_every_figure_under_simulated_time(
     assert ours['unscaled abs_rel'] > 0.05 and ours['flicker'] > 0
     assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-3, nan_ok=True)
     assert live['clocks']['state'] == recorded['clocks']['state']
-    said = {status.name.rpartition(' ')[2]: {pair.key: float(pair.value)
-                                             for pair in status.values}
-            for status in metrics.status}
+    said = {
+        status.name.rpartition(' ')[2]: {pair.key: float(pair.value) for pair in status.values}
+        for status in metrics.status
+    }
     assert said['all']['abs_rel'] == pytest.approx(ours['unscaled abs_rel'], rel=1e-3)
     assert 0 < said['recent']['age_p50'] <= said['recent']['age_p95'] <= said['recent']['age_p99']
     assert not math.isnan(said['recent']['jitter'])
@@ -164,8 +230,9 @@ def evaluator():
 
 
 def test_a_wall_that_is_seen_too_far_fails_the_thresholds(evaluator, tmp_path):
-    node, probe = evaluator(reference='wall:2.0', thresholds="['max_abs_rel=0.2']",
-                            output=tmp_path / 'wall.json')
+    node, probe = evaluator(
+        reference='wall:2.0', thresholds="['max_abs_rel=0.2']", output=tmp_path / 'wall.json'
+    )
 
     status = probe.diagnosis('abs_rel 0.5 is above 0.2', depth_and_info(probe, 3.0))
     text, verdict = node.finish()
@@ -186,7 +253,8 @@ def test_frames_that_nothing_connects_are_named_with_the_cure(evaluator):
         header = depth()
         header.frame_id = 'lidar'
         probe.advertise('/lidar/points', PointCloud2).publish(
-            cloud_message(header, flat, np.zeros(flat.shape, np.uint8)))
+            cloud_message(header, flat, np.zeros(flat.shape, np.uint8))
+        )
 
     status = probe.diagnosis('no transform', both)
 
@@ -203,7 +271,8 @@ def test_depth_of_a_stereo_camera_is_compared_pixel_by_pixel(evaluator):
         header = depth()
         info = camera_info((20, 30), header=header)
         probe.advertise('/stereo/depth', Image).publish(
-            image_message(header, np.full((20, 30), 2500, np.uint16), '16UC1'))
+            image_message(header, np.full((20, 30), 2500, np.uint16), '16UC1')
+        )
         probe.advertise('/stereo/camera_info', CameraInfo).publish(info)
 
     probe.diagnosis('abs_rel 0.200', both)
@@ -221,22 +290,36 @@ def test_a_topic_that_nobody_publishes_is_named_with_the_nearest(evaluator):
 def test_a_reference_of_another_kind_is_an_error_on_diagnostics(evaluator):
     _, probe = evaluator(reference='/stereo/camera_info')
 
-    status = probe.diagnosis('carries sensor_msgs/msg/CameraInfo; a reference is', lambda: (
-        probe.advertise('/stereo/camera_info', CameraInfo).publish(camera_info((2, 3)))))
+    status = probe.diagnosis(
+        'carries sensor_msgs/msg/CameraInfo; a reference is',
+        lambda: probe.advertise('/stereo/camera_info', CameraInfo).publish(camera_info((2, 3))),
+    )
 
     assert status.level == b'\x02'
 
 
-@pytest.mark.parametrize(('values', 'error'), [
-    ({'reference': "''"}, "reference is ''; expected a topic such as /velodyne_points, or wall:"),
-    ({'reference': '/points'}, 'depth would be compared with itself'),
-    ({'reference': 'wall:2', 'thresholds': "['max_absrel=1']"}, r"Did you mean 'max_abs_rel'\?"),
-    ({'reference': 'wall:2', 'tolerance': '1'}, r'tolerance: .* decimal point'),
-    ({'reference': 'wall:2', 'region': '[0.1, 0.2]'}, 'expected left, top, right, bottom'),
-    ({'reference': 'wall:2', 'window': '0'}, 'window is 0; expected 1 or more'),
-    ({'reference': 'wall:2', 'output': '/no/where.json'}, "Folder '/no' of output does not exist"),
-    ({'reference': 'wall:2', 'image_transport': 'h264'}, 'expected raw or compressed'),
-])
+@pytest.mark.parametrize(
+    ('values', 'error'),
+    [
+        (
+            {'reference': "''"},
+            "reference is ''; expected a topic such as /velodyne_points, or wall:",
+        ),
+        ({'reference': '/points'}, 'depth would be compared with itself'),
+        (
+            {'reference': 'wall:2', 'thresholds': "['max_absrel=1']"},
+            r"Did you mean 'max_abs_rel'\?",
+        ),
+        ({'reference': 'wall:2', 'tolerance': '1'}, r'tolerance: .* decimal point'),
+        ({'reference': 'wall:2', 'region': '[0.1, 0.2]'}, 'expected left, top, right, bottom'),
+        ({'reference': 'wall:2', 'window': '0'}, 'window is 0; expected 1 or more'),
+        (
+            {'reference': 'wall:2', 'output': '/no/where.json'},
+            "Folder '/no' of output does not exist",
+        ),
+        ({'reference': 'wall:2', 'image_transport': 'h264'}, 'expected raw or compressed'),
+    ],
+)
 def test_a_parameter_that_cannot_be_meant_is_refused(evaluator, values, error):
     with pytest.raises(ValueError, match=error):
         evaluator(**values)
@@ -256,10 +339,13 @@ def test_tf_static_places_the_lidar_where_its_messages_are_installed(evaluator):
         header = depth()
         header.frame_id = 'lidar'
         probe.advertise('/tf_static', tf2_msgs.TFMessage, LATCHED).publish(
-            tf2_msgs.TFMessage(transforms=[stamped]))
-        points = np.dstack([*np.meshgrid(np.linspace(-1, 1, 40), np.linspace(-1, 1, 40)),
-                            np.full((40, 40), 2)]).astype(np.float32)
+            tf2_msgs.TFMessage(transforms=[stamped])
+        )
+        points = np.dstack(
+            [*np.meshgrid(np.linspace(-1, 1, 40), np.linspace(-1, 1, 40)), np.full((40, 40), 2)]
+        ).astype(np.float32)
         probe.advertise(LIDAR, PointCloud2).publish(
-            cloud_message(header, points, np.zeros(points.shape, np.uint8)))
+            cloud_message(header, points, np.zeros(points.shape, np.uint8))
+        )
 
     probe.diagnosis('abs_rel 0.000', all_three)

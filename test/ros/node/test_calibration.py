@@ -89,4 +89,5 @@ def test_a_camera_that_changes_its_region_all_the_time_does_not_fill_the_memory(
 
     assert len(calibrations._entries) <= MAX_SIZES
     np.testing.assert_allclose(
-        calibrations.geometry((48, 19 + 3 * MAX_SIZES)).K_out[0, 0], (19 + 3 * MAX_SIZES) / 2)
+        calibrations.geometry((48, 19 + 3 * MAX_SIZES)).K_out[0, 0], (19 + 3 * MAX_SIZES) / 2
+    )

@@ -23,12 +23,14 @@ def stamp_of(message) -> float:
 
 
 def drops_of(status) -> dict[str, int]:
-    return {pair.key.removeprefix('dropped_'): int(pair.value) for pair in status.values
-            if pair.key.startswith('dropped_')}
+    return {
+        pair.key.removeprefix('dropped_'): int(pair.value)
+        for pair in status.values
+        if pair.key.startswith('dropped_')
+    }
 
 
-def test_a_camera_that_crashes_is_missed_and_another_one_takes_its_place(configured,
-                                                                       start_camera):
+def test_a_camera_that_crashes_is_missed_and_another_one_takes_its_place(configured, start_camera):
     probe = configured(depth_scale=10.0)
     depths = probe.listen('depth/image_rect', Image)
     camera = start_camera(probe.domain, **WITHOUT_SHARED_MEMORY)
@@ -74,8 +76,7 @@ def test_time_that_jumps_back_as_a_bag_starts_anew_changes_nothing(configured):
     assert set(drops_of(status)) <= {'replaced_by_newer'}
 
 
-def test_encodings_that_change_in_mid_stream_all_become_depth_and_unknown_ones_do_not(
-        configured):
+def test_encodings_that_change_in_mid_stream_all_become_depth_and_unknown_ones_do_not(configured):
     probe = configured(depth_scale=10.0)
     depths = probe.listen('depth/image_rect', Image)
     images, infos = probe.advertise('image', Image), probe.advertise('camera_info', CameraInfo)
@@ -86,7 +87,7 @@ def test_encodings_that_change_in_mid_stream_all_become_depth_and_unknown_ones_d
     def publish(encoding: str) -> None:
         message = image(SIZE, next(stamps), encoding)
         message.step = SIZE[1] * channels[encoding]
-        del message.data[message.step * SIZE[0]:]
+        del message.data[message.step * SIZE[0] :]
         message.data.extend([128] * (message.step * SIZE[0] - len(message.data)))
         seen[message.header.stamp.sec] = encoding
         infos.publish(camera_info(SIZE))
@@ -106,7 +107,8 @@ def test_encodings_that_change_in_mid_stream_all_become_depth_and_unknown_ones_d
 
 
 def test_subscribers_that_come_and_go_leave_neither_drops_nor_threads_nor_descriptors(
-        configured, shared_process, start_camera):
+    configured, shared_process, start_camera
+):
     probe = configured(depth_scale=10.0)
     start_camera(probe.domain)
     topics = {'depth/image_rect': Image, 'points': PointCloud2, 'depth/color': Image}
@@ -125,13 +127,16 @@ def test_subscribers_that_come_and_go_leave_neither_drops_nor_threads_nor_descri
 
 
 def test_models_reload_under_load_and_no_depth_of_the_old_one_comes_after(
-        configured, start_camera, constant_card, tmp_path):
+    configured, start_camera, constant_card, tmp_path
+):
     probe = configured(depth_scale=10.0)
     depths = probe.listen('depth/image_rect', Image)
     start_camera(probe.domain)
     # Disparity 0.5 everywhere: 2 / (1 / min_depth + 1 / max_depth), times depth_scale.
-    cards = {str(constant_card): 20 / (1 / 0.1 + 1 / 100),
-             str(write_constant_card(tmp_path, min_depth=0.5)): 20 / (1 / 0.5 + 1 / 100)}
+    cards = {
+        str(constant_card): 20 / (1 / 0.1 + 1 / 100),
+        str(write_constant_card(tmp_path, min_depth=0.5)): 20 / (1 / 0.5 + 1 / 100),
+    }
 
     for model, expected in [*reversed(cards.items()), *cards.items()]:
         probe.spin_until(lambda: depths, 'depth under load')
@@ -149,7 +154,8 @@ def test_models_reload_under_load_and_no_depth_of_the_old_one_comes_after(
 
 
 def test_parameters_that_change_under_load_give_whole_messages_of_the_old_or_the_new_kind(
-        configured, start_camera):
+    configured, start_camera
+):
     probe = configured(depth_scale=10.0)
     depths, clouds = probe.listen('depth/image_rect', Image), probe.listen('points', PointCloud2)
     probe.listen('depth/color', Image)
@@ -159,10 +165,17 @@ def test_parameters_that_change_under_load_give_whole_messages_of_the_old_or_the
 
     for _ in range(40):
         stride = draw.choice([1, 2, 3, 64])
-        assert probe.set_parameters(
-            cloud_stride=stride, depth_encoding=draw.choice(['32FC1', '16UC1']),
-            max_depth=draw.choice([5.0, 80.0]), colormap=draw.choice(['turbo', 'magma']),
-            max_age=draw.choice([0.0, 5.0]), depth_scale=draw.choice([1.0, 10.0])) == []
+        assert (
+            probe.set_parameters(
+                cloud_stride=stride,
+                depth_encoding=draw.choice(['32FC1', '16UC1']),
+                max_depth=draw.choice([5.0, 80.0]),
+                colormap=draw.choice(['turbo', 'magma']),
+                max_age=draw.choice([0.0, 5.0]),
+                depth_scale=draw.choice([1.0, 10.0]),
+            )
+            == []
+        )
         assert probe.set_parameters(cloud_stride=0) and probe.set_parameters(model='another')
 
     assert {depth.encoding for depth in depths} == {'32FC1', '16UC1'}
@@ -177,7 +190,8 @@ def test_parameters_that_change_under_load_give_whole_messages_of_the_old_or_the
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM], ids=['SIGINT', 'SIGTERM'])
 def test_a_signal_ends_a_busy_node_within_two_seconds_and_nothing_is_left(
-        start_node, start_camera, number):
+    start_node, start_camera, number
+):
     probe, process = start_node('-p', 'depth_scale:=10.0')
     depths = probe.listen('depth/image_rect', Image)
     probe.listen('points', PointCloud2)

@@ -23,13 +23,16 @@ def plain_image(size, **fields) -> Image:
     return message
 
 
-@pytest.mark.parametrize(('message', 'words'), [
-    (plain_image((0, 0)), 'describes|no pixels|0x0'),
-    (plain_image(SIZE, data=[]), 'bytes'),
-    (plain_image(SIZE, step=10), 'step'),
-    (plain_image(SIZE, step=99999), 'bytes'),
-    (plain_image(SIZE, encoding=''), "''|empty"),
-])
+@pytest.mark.parametrize(
+    ('message', 'words'),
+    [
+        (plain_image((0, 0)), 'describes|no pixels|0x0'),
+        (plain_image(SIZE, data=[]), 'bytes'),
+        (plain_image(SIZE, step=10), 'step'),
+        (plain_image(SIZE, step=99999), 'bytes'),
+        (plain_image(SIZE, encoding=''), "''|empty"),
+    ],
+)
 def test_a_broken_image_is_named_and_the_next_good_one_becomes_depth(configured, message, words):
     probe = configured(depth_scale=10.0)
     depths = probe.listen('depth/image_rect', Image)
@@ -59,19 +62,23 @@ def test_tiny_images_become_depth_of_their_size(configured, size):
     assert (depths[0].height, depths[0].width) == (clouds[0].height, clouds[0].width) == size
 
 
-@pytest.mark.parametrize(('fields', 'words'), [
-    ({'k': [float('nan')] * 9}, 'K'),
-    ({'k': [-48.0, 0.0, 47.5, 0.0, 48.0, 23.5, 0.0, 0.0, 1.0]}, 'K'),
-    ({'d': [0.1, 0.2, 0.3], 'distortion_model': 'plumb_bob'}, 'plumb_bob.*coefficients|D'),
-    ({'d': [0.1] * 5, 'distortion_model': 'foo'}, "'foo'"),
-    ({'d': [0.1] * 5, 'distortion_model': ''}, "''|empty|distortion_model"),
-])
+@pytest.mark.parametrize(
+    ('fields', 'words'),
+    [
+        ({'k': [float('nan')] * 9}, 'K'),
+        ({'k': [-48.0, 0.0, 47.5, 0.0, 48.0, 23.5, 0.0, 0.0, 1.0]}, 'K'),
+        ({'d': [0.1, 0.2, 0.3], 'distortion_model': 'plumb_bob'}, 'plumb_bob.*coefficients|D'),
+        ({'d': [0.1] * 5, 'distortion_model': 'foo'}, "'foo'"),
+        ({'d': [0.1] * 5, 'distortion_model': ''}, "''|empty|distortion_model"),
+    ],
+)
 def test_a_calibration_that_cannot_be_is_named(configured, fields, words):
     probe = configured(depth_scale=10.0)
     probe.listen('depth/image_rect', Image)
 
-    status = probe.diagnosis('camera_info on /camera_info',
-                             each=probe.replay(SIZE, camera_info(SIZE, **fields)))
+    status = probe.diagnosis(
+        'camera_info on /camera_info', each=probe.replay(SIZE, camera_info(SIZE, **fields))
+    )
 
     assert re.search(words, status.message), status.message
 
@@ -81,8 +88,12 @@ def test_alternating_sizes_all_become_depth(configured):
     depths = probe.listen('depth/image_rect', Image)
     replays = itertools.cycle([probe.replay(SIZE), probe.replay((60, 80))])
 
-    probe.spin_until(lambda: {depth.height for depth in depths} == {48, 60}, 'both sizes',
-                     each=lambda: next(replays)(), every=0.1)
+    probe.spin_until(
+        lambda: {depth.height for depth in depths} == {48, 60},
+        'both sizes',
+        each=lambda: next(replays)(),
+        every=0.1,
+    )
 
 
 def test_when_the_listener_goes_inference_stops(configured):
@@ -112,14 +123,22 @@ def test_taking_depth_scale_back_makes_depth_relative_again(configured):
     assert probe.set_parameters(depth_scale=-1.0)[0]
 
 
-@pytest.mark.parametrize(('transport', 'kind', 'topic', 'cure'), [
-    ('compressed', Image, 'image', 'but /image has one: set image_transport:=raw'),
-    ('raw', CompressedImage, 'image/compressed',
-     'but /image/compressed has one: set image_transport:=compressed'),
-    ('raw', String, 'image', 'carries std_msgs/msg/String, not sensor_msgs/msg/Image'),
-])
-def test_images_of_another_kind_are_found_and_the_cure_named(configured, transport, kind, topic,
-                                                            cure):
+@pytest.mark.parametrize(
+    ('transport', 'kind', 'topic', 'cure'),
+    [
+        ('compressed', Image, 'image', 'but /image has one: set image_transport:=raw'),
+        (
+            'raw',
+            CompressedImage,
+            'image/compressed',
+            'but /image/compressed has one: set image_transport:=compressed',
+        ),
+        ('raw', String, 'image', 'carries std_msgs/msg/String, not sensor_msgs/msg/Image'),
+    ],
+)
+def test_images_of_another_kind_are_found_and_the_cure_named(
+    configured, transport, kind, topic, cure
+):
     probe = configured(depth_scale=10.0, image_transport=transport)
     publisher = probe.advertise(topic, kind)
 
@@ -143,7 +162,8 @@ def test_garbage_in_a_compressed_image_is_named(configured):
 
 @pytest.mark.parametrize('cameras', [['my cam'], ['a/'], ['1st'], ['front', 'front']])
 def test_camera_names_that_cannot_be_topics_are_refused_or_fail_with_the_name(
-        configured, shared_process, constant_card, cameras):
+    configured, shared_process, constant_card, cameras
+):
     probe, process = shared_process
 
     refused = probe.set_parameters(model=str(constant_card), cameras=cameras)
@@ -232,7 +252,9 @@ def test_per_frame_trouble_does_not_flood_the_log(configured, shared_process):
     before = shared_process[1].log().count('\n')
 
     for _ in range(3):
-        probe.diagnosis('image without camera_info',
-                        each=lambda: [images.publish(image(SIZE)) for _ in range(5)])
+        probe.diagnosis(
+            'image without camera_info',
+            each=lambda: [images.publish(image(SIZE)) for _ in range(5)],
+        )
 
     assert shared_process[1].log().count('\n') - before <= 6

@@ -30,15 +30,19 @@ GRAY = RGB[..., 0]
 ALPHA = np.full((*SIZE, 1), 9, np.uint8)
 GRAY16 = GRAY.astype(np.uint16) * 257
 LOSSLESS = {
-    'rgb8': (RGB, RGB), 'bgr8': (RGB[..., ::-1], RGB),
-    'rgba8': (np.dstack([RGB, ALPHA]), RGB), 'bgra8': (np.dstack([RGB[..., ::-1], ALPHA]), RGB),
-    'mono8': (GRAY, np.dstack([GRAY] * 3)), 'mono16': (GRAY16, np.dstack([GRAY] * 3)),
+    'rgb8': (RGB, RGB),
+    'bgr8': (RGB[..., ::-1], RGB),
+    'rgba8': (np.dstack([RGB, ALPHA]), RGB),
+    'bgra8': (np.dstack([RGB[..., ::-1], ALPHA]), RGB),
+    'mono8': (GRAY, np.dstack([GRAY] * 3)),
+    'mono16': (GRAY16, np.dstack([GRAY] * 3)),
 }
 
 
 @pytest.mark.parametrize('padding', [0, 5])
-@pytest.mark.parametrize(('encoding', 'big_endian'), [
-    *((name, False) for name in LOSSLESS), ('mono16', True)])
+@pytest.mark.parametrize(
+    ('encoding', 'big_endian'), [*((name, False) for name in LOSSLESS), ('mono16', True)]
+)
 def test_every_pixel_arrives_in_its_colour(configured, encoding, big_endian, padding):
     probe = configured(depth_scale=10.0)
     clouds = probe.listen('points', PointCloud2)
@@ -46,8 +50,13 @@ def test_every_pixel_arrives_in_its_colour(configured, encoding, big_endian, pad
     if big_endian:
         pixels = pixels.astype('>u2')
     rows = np.ascontiguousarray(pixels).reshape(SIZE[0], -1).view(np.uint8)
-    message = Image(height=SIZE[0], width=SIZE[1], encoding=encoding, is_bigendian=big_endian,
-                    step=rows.shape[1] + padding)
+    message = Image(
+        height=SIZE[0],
+        width=SIZE[1],
+        encoding=encoding,
+        is_bigendian=big_endian,
+        step=rows.shape[1] + padding,
+    )
     message.data.frombytes(with_padding(rows, padding))
     images, infos = probe.advertise('image', Image), probe.advertise('camera_info', CameraInfo)
 
@@ -125,8 +134,10 @@ def test_constant_disparity_is_a_fronto_parallel_plane(configured):
 
 def test_outputs_carry_the_stamp_and_frame_of_their_image(configured):
     probe = configured(depth_scale=10.0)
-    depths, infos = probe.listen('depth/image_rect', Image), probe.listen('depth/camera_info',
-                                                                          CameraInfo)
+    depths, infos = (
+        probe.listen('depth/image_rect', Image),
+        probe.listen('depth/camera_info', CameraInfo),
+    )
 
     probe.spin_until(lambda: depths and infos, 'depth', each=probe.replay(SIZE, start=1000))
 
@@ -147,8 +158,9 @@ def test_roi_and_binning_are_applied_to_K_and_cleared(configured):
     probe.spin_until(lambda: infos, 'camera_info', each=probe.replay(SIZE, full))
 
     K = np.array(infos[0].k).reshape(3, 3)
-    np.testing.assert_allclose(K, [[160, 0, (319.5 - 100) / 2], [0, 160, (239.5 - 40) / 2],
-                                   [0, 0, 1]])
+    np.testing.assert_allclose(
+        K, [[160, 0, (319.5 - 100) / 2], [0, 160, (239.5 - 40) / 2], [0, 0, 1]]
+    )
     np.testing.assert_array_equal(np.array(infos[0].p).reshape(3, 4)[:, :3], K)
     assert (infos[0].height, infos[0].width) == SIZE
     assert infos[0].binning_x == 0 and infos[0].roi.width == 0 and not any(infos[0].d)
@@ -162,16 +174,20 @@ def test_raw_images_with_distortion_are_rectified_and_registered(configured):
     p = [40.0, 0.0, 47.0, 0.0, 0.0, 40.0, 23.0, 0.0, 0.0, 0.0, 1.0, 0.0]
     distorted.p = p
 
-    probe.spin_until(lambda: depths and rectified and infos, 'rectified outputs',
-                     each=probe.replay(SIZE, distorted))
+    probe.spin_until(
+        lambda: depths and rectified and infos,
+        'rectified outputs',
+        each=probe.replay(SIZE, distorted),
+    )
 
     assert list(infos[0].p) == p and not any(infos[0].d)
     assert np.array(infos[0].k).reshape(3, 3)[0].tolist() == [40.0, 0.0, 47.0]
     shown = np.frombuffer(rectified[0].data, np.uint8).reshape(*SIZE, 3)
     sent = np.frombuffer(image(SIZE, rectified[0].header.stamp.sec).data, np.uint8)
     K, D = np.array(distorted.k).reshape(3, 3), np.array(distorted.d)
-    expected = cv2.undistort(sent.reshape(*SIZE, 3), K, D,
-                             newCameraMatrix=np.array(p).reshape(3, 4)[:, :3])
+    expected = cv2.undistort(
+        sent.reshape(*SIZE, 3), K, D, newCameraMatrix=np.array(p).reshape(3, 4)[:, :3]
+    )
     inside = np.isfinite(depth_of(depths[0]))
     assert 0.3 < inside.mean() <= 1.0
     assert abs(shown.astype(int) - expected)[inside].mean() < 3.0
@@ -188,9 +204,14 @@ def test_rectified_input_ignores_D_and_uses_P(configured):
     assert list(infos[0].k) == [33.0, 0.0, 40.0, 0.0, 34.0, 20.0, 0.0, 0.0, 1.0]
 
 
-@pytest.mark.parametrize(('size', 'network'), [
-    ((60, 80), 'network at 128x96'), ((54, 96), 'network at 128x64'),
-    ((50, 170), 'network at 192x64')])
+@pytest.mark.parametrize(
+    ('size', 'network'),
+    [
+        ((60, 80), 'network at 128x96'),
+        ((54, 96), 'network at 128x64'),
+        ((50, 170), 'network at 192x64'),
+    ],
+)
 def test_cameras_keep_their_aspect_and_depth_their_size(configured, shared_process, size, network):
     probe = configured(depth_scale=10.0)
     depths = probe.listen('depth/image_rect', Image)
@@ -252,8 +273,9 @@ def test_two_cameras_are_one_batch(configured):
     diagnostics = probe.listen('/diagnostics', DiagnosticArray)
 
     def batched() -> bool:
-        pairs = [pair for array in diagnostics for status in array.status
-                 for pair in status.values]
+        pairs = [
+            pair for array in diagnostics for status in array.status for pair in status.values
+        ]
         return any(pair.key == 'batch' and pair.value == '2' for pair in pairs)
 
     probe.spin_until(lambda: front and rear and batched(), 'a batch of two', each=publish)

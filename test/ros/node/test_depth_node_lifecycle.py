@@ -59,18 +59,23 @@ def test_nobody_subscribed_is_no_inference_and_no_drop(configured):
 def test_what_runs_the_network_and_how_exactly_is_said(configured):
     probe = configured(backend='onnxruntime', depth_scale=10.0)
 
-    values = {pair.key: pair.value for pair in probe.diagnosis('nobody subscribes',
-                                                               each=probe.replay(SIZE)).values}
+    values = {
+        pair.key: pair.value
+        for pair in probe.diagnosis('nobody subscribes', each=probe.replay(SIZE)).values
+    }
 
     assert (values['backend'], values['precision']) == ('onnxruntime', 'float32')
     assert values['depth_error'].startswith('max ')
 
 
-@pytest.mark.parametrize(('arguments', 'reason'), [
-    (('-p', 'min_depth:=90.0'), 'min_depth 90.0 m must be smaller than max_depth 80.0 m'),
-    (('-p', 'device:=cuda:99'), 'cuda'),
-    (('-p', 'backend:=tensorrt'), 'backend tensorrt: it needs device cuda'),
-])
+@pytest.mark.parametrize(
+    ('arguments', 'reason'),
+    [
+        (('-p', 'min_depth:=90.0'), 'min_depth 90.0 m must be smaller than max_depth 80.0 m'),
+        (('-p', 'device:=cuda:99'), 'cuda'),
+        (('-p', 'backend:=tensorrt'), 'backend tensorrt: it needs device cuda'),
+    ],
+)
 def test_a_bad_start_parameter_is_named_and_the_node_lives_on(start_node, arguments, reason):
     probe, process = start_node(*arguments)
 
@@ -94,8 +99,9 @@ def test_a_bad_parameter_can_be_corrected_without_a_restart(start_node):
 def test_what_cannot_be_applied_while_running_is_refused_with_the_reason(configured):
     probe = configured(depth_scale=10.0)
 
-    refusals = probe.set_parameters(model='other', max_depth=0.05, colormap='pink-ish',
-                                    cloud_stride=2)
+    refusals = probe.set_parameters(
+        model='other', max_depth=0.05, colormap='pink-ish', cloud_stride=2
+    )
 
     assert 'model cannot change while the node is active' in refusals[0]
     assert 'min_depth 0.1 m must be smaller than max_depth 0.05 m' in refusals[1]
@@ -113,8 +119,10 @@ def test_a_missing_card_names_the_cards_there_are(start_node):
     assert process.alive()
 
 
-@pytest.mark.parametrize(('damage', 'reason'), [
-    ('missing', 'constant.safetensors'), ('corrupt', 'sha256'), ('wrong hash', 'sha256')])
+@pytest.mark.parametrize(
+    ('damage', 'reason'),
+    [('missing', 'constant.safetensors'), ('corrupt', 'sha256'), ('wrong hash', 'sha256')],
+)
 def test_bad_weights_are_a_message_and_not_a_crash(start_node, tmp_path, damage, reason):
     hashes = {'sha256': '0' * 64} if damage == 'wrong hash' else {}
     card = write_constant_card(tmp_path, **hashes)
@@ -155,8 +163,9 @@ def test_a_camera_info_of_another_size_is_named_with_both_sizes(configured):
     probe = configured(depth_scale=10.0)
     probe.listen('depth/image_rect', Image)
 
-    status = probe.diagnosis('the image is 96x48',
-                             each=probe.replay(SIZE, camera_info((100, 200))))
+    status = probe.diagnosis(
+        'the image is 96x48', each=probe.replay(SIZE, camera_info((100, 200)))
+    )
 
     assert 'describes 200x100' in status.message
 
@@ -176,8 +185,11 @@ def test_a_change_of_size_in_mid_stream_goes_on(configured):
     infos = probe.listen('depth/camera_info', CameraInfo)
     probe.spin_until(lambda: depths, 'depth', each=probe.replay(SIZE))
 
-    probe.spin_until(lambda: depths[-1].height == 60 and infos[-1].height == 60, 'the new size',
-                     each=probe.replay((60, 80)))
+    probe.spin_until(
+        lambda: depths[-1].height == 60 and infos[-1].height == 60,
+        'the new size',
+        each=probe.replay((60, 80)),
+    )
 
     assert list(infos[-1].k)[:3] == [40.0, 0.0, 39.5]
 

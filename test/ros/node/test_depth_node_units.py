@@ -74,8 +74,9 @@ def test_every_publisher_and_every_subscriber_connects(configured, publisher, su
 
 
 def test_an_override_that_cannot_connect_is_named(start_node):
-    probe, _ = start_node('-p', 'qos_overrides./image.subscription.reliability:=reliable',
-                          '-p', 'depth_scale:=10.0')
+    probe, _ = start_node(
+        '-p', 'qos_overrides./image.subscription.reliability:=reliable', '-p', 'depth_scale:=10.0'
+    )
     probe.advertise('image', Image, BEST_EFFORT)
     depths = probe.listen('depth/image_rect', Image)
 
@@ -86,8 +87,11 @@ def test_an_override_that_cannot_connect_is_named(start_node):
 
 def test_a_subscriber_who_asks_for_too_much_is_named(start_node):
     probe, _ = start_node(
-        '-p', 'qos_overrides./depth/image_rect.publisher.reliability:=best_effort',
-        '-p', 'depth_scale:=10.0')
+        '-p',
+        'qos_overrides./depth/image_rect.publisher.reliability:=best_effort',
+        '-p',
+        'depth_scale:=10.0',
+    )
     probe.listen('depth/image_rect', Image, RELIABLE)
 
     probe.diagnosis('a subscriber of /depth/image_rect asks for', each=probe.replay(SIZE))
@@ -101,8 +105,9 @@ def test_camera_info_is_found_beside_a_remapped_image(start_node):
 
 
 def test_a_remapped_camera_info_wins(start_node):
-    probe, _ = start_node('-r', 'image:=/cam/image_raw', '-r', 'camera_info:=/calib/info',
-                          '-p', 'depth_scale:=10.0')
+    probe, _ = start_node(
+        '-r', 'image:=/cam/image_raw', '-r', 'camera_info:=/calib/info', '-p', 'depth_scale:=10.0'
+    )
     infos = probe.listen('depth/camera_info', CameraInfo)
     wrong, right = camera_info(SIZE), camera_info(SIZE)
     right.k[0] = right.p[0] = 99.0

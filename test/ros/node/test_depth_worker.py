@@ -22,7 +22,8 @@ def live_node(tmp_path):
 
 
 def test_an_error_outside_of_any_frame_is_counted_and_the_next_image_becomes_depth(
-        live_node, monkeypatch):
+    live_node, monkeypatch
+):
     def fail():
         raise RuntimeError('nobody foresaw this')
 

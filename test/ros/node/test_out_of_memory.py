@@ -20,8 +20,12 @@ class Room:
     images = 99
 
     def __call__(self, module, inputs):
-        if inputs and isinstance(inputs[0], torch.Tensor) and inputs[0].ndim == 4 and (
-                len(inputs[0]) > self.images):
+        if (
+            inputs
+            and isinstance(inputs[0], torch.Tensor)
+            and inputs[0].ndim == 4
+            and (len(inputs[0]) > self.images)
+        ):
             raise torch.cuda.OutOfMemoryError('CUDA out of memory. Tried to allocate 2.00 GiB.')
 
 
@@ -35,8 +39,9 @@ def room():
 
 @pytest.fixture
 def live_node(tmp_path):
-    node = LiveNode(write_constant_card(tmp_path, input_size=[32, 64]), next_domain(),
-                    cameras=list(CAMERAS))
+    node = LiveNode(
+        write_constant_card(tmp_path, input_size=[32, 64]), next_domain(), cameras=list(CAMERAS)
+    )
     probe = Probe(rclpy.get_default_context().get_domain_id())
     for camera in CAMERAS:
         probe.listen(f'{camera}/depth/image_rect', Image)
@@ -54,8 +59,9 @@ def send_both(node: LiveNode) -> list[str]:
     with stream.wake:  # the worker sees both or none
         for camera in CAMERAS:
             node.receive(f'/{camera}/image', image(SIZE))
-    while any(node.outcomes(camera).total() == was.total()
-              for camera, was in zip(CAMERAS, before)):
+    while any(
+        node.outcomes(camera).total() == was.total() for camera, was in zip(CAMERAS, before)
+    ):
         time.sleep(0)
     return [''.join(node.outcomes(camera) - was) for camera, was in zip(CAMERAS, before)]
 
@@ -71,7 +77,8 @@ def test_without_room_for_both_cameras_each_runs_alone_and_both_give_depth(live_
 
 
 def test_without_room_for_one_image_frames_are_counted_and_depth_returns_with_the_memory(
-        live_node, room):
+    live_node, room
+):
     send_both(live_node)
     room.images = 0
 
@@ -84,7 +91,8 @@ def test_without_room_for_one_image_frames_are_counted_and_depth_returns_with_th
 
 
 def test_memory_that_runs_out_while_the_model_loads_fails_configure_and_nothing_stays(
-        live_node, room):
+    live_node, room
+):
     node = live_node.node
     for step in (node.trigger_deactivate, node.trigger_cleanup):
         assert step() == TransitionCallbackReturn.SUCCESS

@@ -46,21 +46,25 @@ def test_every_parameter_is_described(name):
 def test_numbers_have_ranges():
     numbers = [name for name, spec in SPECS.items() if type(spec.default) in (int, float)]
 
-    assert all(descriptor(name).floating_point_range or descriptor(name).integer_range
-               for name in numbers)
+    assert all(
+        descriptor(name).floating_point_range or descriptor(name).integer_range for name in numbers
+    )
 
 
-@pytest.mark.parametrize(('change', 'message'), [
-    ({'precision': 'float8'}, "precision 'float8' is not one of float32, float16, bfloat16"),
-    ({'input': 'rect'}, "input 'rect' is not one of raw, rectified"),
-    ({'min_depth': 90.0}, 'min_depth 90.0 m must be smaller than max_depth 80.0 m'),
-    ({'cameras': ('a', 'a')}, 'must name each camera once'),
-    ({'cloud_stride': 0}, 'cloud_stride 0 is outside 1 to 64'),
-    ({'warn_age': 0.5, 'error_age': 0.4}, 'error_age 0.4 must be above warn_age 0.5'),
-    ({'warn_fps': 5.0, 'error_fps': 9.0}, 'error_fps 9.0 must be below warn_fps 5.0'),
-    ({'warn_drops': 0.5, 'error_drops': 0.5}, 'error_drops 0.5 must be above warn_drops 0.5'),
-    ({'model': ''}, 'model is empty'),
-])
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'precision': 'float8'}, "precision 'float8' is not one of float32, float16, bfloat16"),
+        ({'input': 'rect'}, "input 'rect' is not one of raw, rectified"),
+        ({'min_depth': 90.0}, 'min_depth 90.0 m must be smaller than max_depth 80.0 m'),
+        ({'cameras': ('a', 'a')}, 'must name each camera once'),
+        ({'cloud_stride': 0}, 'cloud_stride 0 is outside 1 to 64'),
+        ({'warn_age': 0.5, 'error_age': 0.4}, 'error_age 0.4 must be above warn_age 0.5'),
+        ({'warn_fps': 5.0, 'error_fps': 9.0}, 'error_fps 9.0 must be below warn_fps 5.0'),
+        ({'warn_drops': 0.5, 'error_drops': 0.5}, 'error_drops 0.5 must be above warn_drops 0.5'),
+        ({'model': ''}, 'model is empty'),
+    ],
+)
 def test_a_bad_value_is_refused_with_what_is_expected(change, message):
     with pytest.raises(ValueError, match=message):
         replace(DepthNodeConfig(), **change)
@@ -77,16 +81,20 @@ def node_given(request):
     context.try_shutdown()
 
 
-@pytest.mark.parametrize(('node_given', 'message'), [
-    ('max_depth:=80', 'max_depth.*decimal point, such as 80.0'),
-    ('max_depth:=.inf', 'max_depth.*out of range'),
-    ('min_depth:=.nan', 'min_depth.*out of range'),
-    ('cloud_stride:=0', 'cloud_stride.*whole number'),
-    ('cameras:=[]', r"cameras: the given value is empty.*\['front', 'rear'\]"),
-    ('cameras:=front', 'cameras.*list of strings'),
-    ('model:=1', 'model.*in quotes'),
-    ('rectify:=maybe', 'rectify.*true or false'),
-], indirect=['node_given'])
+@pytest.mark.parametrize(
+    ('node_given', 'message'),
+    [
+        ('max_depth:=80', 'max_depth.*decimal point, such as 80.0'),
+        ('max_depth:=.inf', 'max_depth.*out of range'),
+        ('min_depth:=.nan', 'min_depth.*out of range'),
+        ('cloud_stride:=0', 'cloud_stride.*whole number'),
+        ('cameras:=[]', r"cameras: the given value is empty.*\['front', 'rear'\]"),
+        ('cameras:=front', 'cameras.*list of strings'),
+        ('model:=1', 'model.*in quotes'),
+        ('rectify:=maybe', 'rectify.*true or false'),
+    ],
+    indirect=['node_given'],
+)
 def test_a_refused_start_value_is_named_and_leaves_the_default(node_given, message):
     refused = declare_parameters(node_given)
 

@@ -7,13 +7,18 @@ from mono_depth_ros.ros.node.limits import Level, Limits, Performance
 from mono_depth_ros.ros.node.watchdog import CameraFacts, diagnose, readable_span
 
 RUNNING = CameraFacts(
-    state='active', image_topic='/cam/image', image_publishers=1,
-    frames_in=50, frames_out=50, subscribed=True, stamp_age=0.1)
+    state='active',
+    image_topic='/cam/image',
+    image_publishers=1,
+    frames_in=50,
+    frames_out=50,
+    subscribed=True,
+    stamp_age=0.1,
+)
 
 
 def test_a_running_camera_is_ok():
-    assert diagnose(RUNNING) == (
-        Level.OK, 'running: 50 frames in the last 5 s, dropped: none')
+    assert diagnose(RUNNING) == (Level.OK, 'running: 50 frames in the last 5 s, dropped: none')
 
 
 def test_a_running_camera_says_its_rate_age_and_drops():
@@ -21,55 +26,105 @@ def test_a_running_camera_says_its_rate_age_and_drops():
 
     assert diagnose(dataclasses.replace(RUNNING, performance=seen))[1] == (
         'running: 10.0 Hz, age p95 34 ms, 50 frames in the last 5 s, '
-        'dropped: replaced_by_newer 7, too_old 1')
+        'dropped: replaced_by_newer 7, too_old 1'
+    )
 
 
 def test_a_crossed_threshold_is_named_with_its_parameter():
-    facts = dataclasses.replace(RUNNING, performance=Performance(fps=4.0),
-                                limits=Limits(warn_fps=5.0))
+    facts = dataclasses.replace(
+        RUNNING, performance=Performance(fps=4.0), limits=Limits(warn_fps=5.0)
+    )
 
-    assert diagnose(facts) == (Level.WARN, 'running, but at 4.0 Hz, below warn_fps: is the '
-                               'camera slower, or the network (then take a smaller model, or a '
-                               'GPU)?')
+    assert diagnose(facts) == (
+        Level.WARN,
+        'running, but at 4.0 Hz, below warn_fps: is the '
+        'camera slower, or the network (then take a smaller model, or a '
+        'GPU)?',
+    )
 
 
-@pytest.mark.parametrize(('change', 'level', 'words'), [
-    ({'state': 'inactive'}, Level.WARN, 'inactive: ros2 lifecycle set /depth_node activate'),
-    ({'state': 'unconfigured', 'failure': 'no weights'}, Level.ERROR, 'no weights'),
-    ({'qos_conflict': '/cam/image'}, Level.ERROR, 'incompatible QoS on /cam/image'),
-    ({'frames_in': 0, 'image_publishers': 0}, Level.ERROR, 'no publisher on /cam/image'),
-    ({'frames_in': 0, 'waits_for_clock': True}, Level.ERROR, 'nothing publishes /clock'),
-    ({'frames_in': 0}, Level.ERROR, 'fastdds.xml'),
-    ({'subscribed': False}, Level.OK, 'nobody subscribes'),
-    ({'state': 'finalized'}, Level.WARN, 'start a new one'),
-    ({'frames_in': 0, 'image_publishers': 0, 'other_transport': '/cam/image/compressed'},
-     Level.ERROR, 'but /cam/image/compressed has one: set image_transport:=compressed'),
-    ({'frames_in': 0, 'image_publishers': 0, 'other_transport': '/cam/image'},
-     Level.ERROR, 'set image_transport:=raw'),
-    ({'frames_in': 0, 'foreign_type': 'std_msgs/msg/String',
-      'image_type': 'sensor_msgs/msg/Image'}, Level.ERROR,
-     '/cam/image carries std_msgs/msg/String, not sensor_msgs/msg/Image'),
-    ({'subscribed': False, 'silent': frozenset({'points', 'depth/image_rect'}),
-      'depth_kind': 'relative'}, Level.WARN,
-     'so depth/image_rect and points stays silent: set depth_scale:='),
-    ({'subscribed': False, 'silent': frozenset({'depth_relative/image'}),
-      'depth_kind': 'scaled'}, Level.WARN, 'subscribe to depth/image_rect'),
-    ({'silent': frozenset({'points', 'image_rect'}), 'depth_kind': 'relative'}, Level.WARN,
-     'running, but depth is relative, so points stays silent: set depth_scale:='),
-    ({'silent': frozenset({'depth_relative/image', 'image_rect'}), 'depth_kind': 'scaled'},
-     Level.OK, 'running'),
-    ({'subscribed': False, 'silent': frozenset({'image_rect'}), 'depth_kind': 'scaled'},
-     Level.WARN, 'image_rect stays silent: the images have no distortion'),
-    ({'subscribed': False, 'output_qos_conflict': '/points'}, Level.WARN, '/points'),
-    ({'fault': 'K is all zero'}, Level.ERROR, 'K is all zero'),
-    ({'frames_out': 0, 'too_old': 9, 'max_age': 0.5}, Level.ERROR, '9 frames .* max_age 0.5 s'),
-    ({'frames_out': 0}, Level.WARN, 'none was finished in the last 5 s'),
-    ({'batch_limit': 2}, Level.WARN, 'memory ran out: images go through the network 2 at a time'),
-    ({'waits_for_clock': True}, Level.WARN, 'nothing publishes /clock'),
-    ({'unstamped': True, 'stamp_age': 1.8e9}, Level.WARN, 'no stamp .* header.stamp'),
-    ({'stamp_age': 3.2e8}, Level.WARN, '10.1 years older'),
-    ({'stamp_age': -7200.0}, Level.WARN, '2.0 hours newer'),
-])
+@pytest.mark.parametrize(
+    ('change', 'level', 'words'),
+    [
+        ({'state': 'inactive'}, Level.WARN, 'inactive: ros2 lifecycle set /depth_node activate'),
+        ({'state': 'unconfigured', 'failure': 'no weights'}, Level.ERROR, 'no weights'),
+        ({'qos_conflict': '/cam/image'}, Level.ERROR, 'incompatible QoS on /cam/image'),
+        ({'frames_in': 0, 'image_publishers': 0}, Level.ERROR, 'no publisher on /cam/image'),
+        ({'frames_in': 0, 'waits_for_clock': True}, Level.ERROR, 'nothing publishes /clock'),
+        ({'frames_in': 0}, Level.ERROR, 'fastdds.xml'),
+        ({'subscribed': False}, Level.OK, 'nobody subscribes'),
+        ({'state': 'finalized'}, Level.WARN, 'start a new one'),
+        (
+            {'frames_in': 0, 'image_publishers': 0, 'other_transport': '/cam/image/compressed'},
+            Level.ERROR,
+            'but /cam/image/compressed has one: set image_transport:=compressed',
+        ),
+        (
+            {'frames_in': 0, 'image_publishers': 0, 'other_transport': '/cam/image'},
+            Level.ERROR,
+            'set image_transport:=raw',
+        ),
+        (
+            {
+                'frames_in': 0,
+                'foreign_type': 'std_msgs/msg/String',
+                'image_type': 'sensor_msgs/msg/Image',
+            },
+            Level.ERROR,
+            '/cam/image carries std_msgs/msg/String, not sensor_msgs/msg/Image',
+        ),
+        (
+            {
+                'subscribed': False,
+                'silent': frozenset({'points', 'depth/image_rect'}),
+                'depth_kind': 'relative',
+            },
+            Level.WARN,
+            'so depth/image_rect and points stays silent: set depth_scale:=',
+        ),
+        (
+            {
+                'subscribed': False,
+                'silent': frozenset({'depth_relative/image'}),
+                'depth_kind': 'scaled',
+            },
+            Level.WARN,
+            'subscribe to depth/image_rect',
+        ),
+        (
+            {'silent': frozenset({'points', 'image_rect'}), 'depth_kind': 'relative'},
+            Level.WARN,
+            'running, but depth is relative, so points stays silent: set depth_scale:=',
+        ),
+        (
+            {'silent': frozenset({'depth_relative/image', 'image_rect'}), 'depth_kind': 'scaled'},
+            Level.OK,
+            'running',
+        ),
+        (
+            {'subscribed': False, 'silent': frozenset({'image_rect'}), 'depth_kind': 'scaled'},
+            Level.WARN,
+            'image_rect stays silent: the images have no distortion',
+        ),
+        ({'subscribed': False, 'output_qos_conflict': '/points'}, Level.WARN, '/points'),
+        ({'fault': 'K is all zero'}, Level.ERROR, 'K is all zero'),
+        (
+            {'frames_out': 0, 'too_old': 9, 'max_age': 0.5},
+            Level.ERROR,
+            '9 frames .* max_age 0.5 s',
+        ),
+        ({'frames_out': 0}, Level.WARN, 'none was finished in the last 5 s'),
+        (
+            {'batch_limit': 2},
+            Level.WARN,
+            'memory ran out: images go through the network 2 at a time',
+        ),
+        ({'waits_for_clock': True}, Level.WARN, 'nothing publishes /clock'),
+        ({'unstamped': True, 'stamp_age': 1.8e9}, Level.WARN, 'no stamp .* header.stamp'),
+        ({'stamp_age': 3.2e8}, Level.WARN, '10.1 years older'),
+        ({'stamp_age': -7200.0}, Level.WARN, '2.0 hours newer'),
+    ],
+)
 def test_every_reason_for_silence_has_its_sentence(change, level, words):
     got, text = diagnose(dataclasses.replace(RUNNING, **change))
 
@@ -84,5 +139,8 @@ def test_the_first_thing_to_mend_is_named_first():
 
 
 def test_spans_read_as_a_person_would_say_them():
-    assert [readable_span(s) for s in (90.0, 7200.0, 172800.0)] == ['90 s', '2.0 hours',
-                                                                   '2.0 days']
+    assert [readable_span(s) for s in (90.0, 7200.0, 172800.0)] == [
+        '90 s',
+        '2.0 hours',
+        '2.0 days',
+    ]

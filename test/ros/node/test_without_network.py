@@ -24,8 +24,12 @@ def test_the_default_card_becomes_depth_without_a_network_and_without_caches(tmp
     namespace = NAMESPACE if can_leave_the_network() else []
 
     done = subprocess.run(
-        [*namespace, sys.executable, str(OFFLINE), str(log)], capture_output=True, text=True,
-        timeout=120, env=os.environ | {'HOME': str(home), 'XDG_CACHE_HOME': str(home)})
+        [*namespace, sys.executable, str(OFFLINE), str(log)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {'HOME': str(home), 'XDG_CACHE_HOME': str(home)},
+    )
 
     assert done.returncode == 0, done.stdout + done.stderr + log.read_text(encoding='utf-8')
     assert 'NETWORK' not in log.read_text(encoding='utf-8')

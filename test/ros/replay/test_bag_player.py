@@ -76,7 +76,10 @@ def replay(domain):
     def start(*arguments):
         process = subprocess.Popen(
             [sys.executable, '-m', 'mono_depth_ros.cli.replay_bag', *map(str, arguments)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         processes.append(process)
         return process
@@ -101,8 +104,16 @@ def test_every_message_arrives_in_order_with_its_stamp_pixels_and_k(
     images = listener.listen(Image, '/camera/image_raw')
     infos = listener.listen(CameraInfo, '/camera/camera_info')
 
-    process = replay(bag, '--rate', 4, '--wait-for-subscribers', 10,
-                     '--topics', '/camera/image_raw', '/camera/camera_info')
+    process = replay(
+        bag,
+        '--rate',
+        4,
+        '--wait-for-subscribers',
+        10,
+        '--topics',
+        '/camera/image_raw',
+        '/camera/camera_info',
+    )
 
     assert listener.spin_until(lambda: len(images) == 8 and len(infos) == 8)
     assert [stamp_of(image) for _, image in images] == [START + i * PERIOD for i in range(8)]
@@ -134,8 +145,13 @@ def test_messages_keep_the_bags_own_pace_times_the_rate(tmp_path, listener, repl
     images = listener.listen(Image, '/camera/image_raw')
 
     replay(
-        write_camera_bag(tmp_path / 'bag', count=21), '--rate', 2, '--wait-for-subscribers', 10,
-        '--topics', '/camera/image_raw',
+        write_camera_bag(tmp_path / 'bag', count=21),
+        '--rate',
+        2,
+        '--wait-for-subscribers',
+        10,
+        '--topics',
+        '/camera/image_raw',
     )
 
     assert listener.spin_until(lambda: len(images) == 21)
@@ -144,8 +160,15 @@ def test_messages_keep_the_bags_own_pace_times_the_rate(tmp_path, listener, repl
 
 def test_playing_begins_when_every_topic_has_its_subscribers(tmp_path, listener, replay):
     first = listener.listen(Image, '/camera/image_raw')
-    process = replay(write_camera_bag(tmp_path / 'bag', count=4), '--subscribers', 2,
-                     '--wait-for-subscribers', 30, '--topics', '/camera/image_raw')
+    process = replay(
+        write_camera_bag(tmp_path / 'bag', count=4),
+        '--subscribers',
+        2,
+        '--wait-for-subscribers',
+        30,
+        '--topics',
+        '/camera/image_raw',
+    )
     assert not listener.spin_until(lambda: first, 4.0)
 
     second = listener.listen(Image, '/camera/image_raw')
@@ -159,8 +182,13 @@ def test_the_clock_follows_bag_time_at_the_given_frequency(tmp_path, listener, r
     images = listener.listen(Image, '/camera/image_raw')
 
     replay(
-        write_camera_bag(tmp_path / 'bag', count=21), '--clock', 50,
-        '--wait-for-subscribers', 10, '--topics', '/camera/image_raw',
+        write_camera_bag(tmp_path / 'bag', count=21),
+        '--clock',
+        50,
+        '--wait-for-subscribers',
+        10,
+        '--topics',
+        '/camera/image_raw',
     )
 
     assert listener.spin_until(lambda: len(images) == 21)
@@ -174,8 +202,12 @@ def test_the_clock_follows_bag_time_at_the_given_frequency(tmp_path, listener, r
 def test_a_looping_bag_starts_again_until_it_is_interrupted(tmp_path, listener, replay):
     images = listener.listen(Image, '/camera/image_raw')
     process = replay(
-        write_camera_bag(tmp_path / 'bag', count=3), '--loop', '--wait-for-subscribers', 10,
-        '--topics', '/camera/image_raw',
+        write_camera_bag(tmp_path / 'bag', count=3),
+        '--loop',
+        '--wait-for-subscribers',
+        10,
+        '--topics',
+        '/camera/image_raw',
     )
     assert listener.spin_until(lambda: len(images) >= 7)
 
@@ -190,9 +222,17 @@ def test_start_and_duration_play_a_part_under_another_name(tmp_path, listener, r
     images = listener.listen(Image, '/front/image')
 
     process = replay(
-        write_camera_bag(tmp_path / 'bag'), '--start', 0.1, '--duration', 0.15,
-        '--topics', '/camera/image_raw', '--remap', '/camera/image_raw:=/front/image',
-        '--wait-for-subscribers', 10,
+        write_camera_bag(tmp_path / 'bag'),
+        '--start',
+        0.1,
+        '--duration',
+        0.15,
+        '--topics',
+        '/camera/image_raw',
+        '--remap',
+        '/camera/image_raw:=/front/image',
+        '--wait-for-subscribers',
+        10,
     )
 
     process.communicate(timeout=20)
@@ -204,8 +244,14 @@ def test_standard_ros_arguments_reach_the_node(tmp_path, listener, replay):
     images = listener.listen(Image, '/robot/image')
 
     replay(
-        write_camera_bag(tmp_path / 'bag'), '--topics', '/camera/image_raw',
-        '--wait-for-subscribers', 10, '--ros-args', '-r', '/camera/image_raw:=/robot/image',
+        write_camera_bag(tmp_path / 'bag'),
+        '--topics',
+        '/camera/image_raw',
+        '--wait-for-subscribers',
+        10,
+        '--ros-args',
+        '-r',
+        '/camera/image_raw:=/robot/image',
     )
 
     assert listener.spin_until(lambda: len(images) == 8)
@@ -256,7 +302,6 @@ def test_a_message_type_that_grew_a_field_since_the_recording_is_converted(
     assert (heard[0][1].range, heard[0][1].max_range, heard[0][1].variance) == (2.0, 4.0, 0.0)
 
 
-
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
@@ -273,12 +318,16 @@ def test_an_option_out_of_range_is_refused(options, message):
 
 
 def test_an_unknown_topic_is_refused_with_the_nearest_one(tmp_path, listener):
-    with open_bag(write_camera_bag(tmp_path / 'bag')) as reader, \
-            pytest.raises(ValueError, match=r"'/camera/image'.*Did you mean '/camera/image_raw'"):
+    with (
+        open_bag(write_camera_bag(tmp_path / 'bag')) as reader,
+        pytest.raises(ValueError, match=r"'/camera/image'.*Did you mean '/camera/image_raw'"),
+    ):
         BagPlayer(listener.node, reader, PlayOptions(topics=['/camera/image']))
 
 
 def test_a_start_behind_the_end_is_refused(tmp_path, listener):
-    with open_bag(write_camera_bag(tmp_path / 'bag')) as reader, \
-            pytest.raises(ValueError, match=r'the bag is 0\.4 s long'):
+    with (
+        open_bag(write_camera_bag(tmp_path / 'bag')) as reader,
+        pytest.raises(ValueError, match=r'the bag is 0\.4 s long'),
+    ):
         BagPlayer(listener.node, reader, PlayOptions(start=5.0))

@@ -22,8 +22,15 @@ FOREVER = QosTime(2147483647, 4294967295)
 
 def offered(reliability, durability, depth=5):
     return Qos(
-        QosHistory.KEEP_LAST, depth, reliability, durability, FOREVER, FOREVER,
-        QosLiveliness.AUTOMATIC, FOREVER, False,
+        QosHistory.KEEP_LAST,
+        depth,
+        reliability,
+        durability,
+        FOREVER,
+        FOREVER,
+        QosLiveliness.AUTOMATIC,
+        FOREVER,
+        False,
     )
 
 
@@ -42,15 +49,33 @@ def write_text_bag(path, profiles):
     ('profiles', 'reliability', 'durability', 'depth'),
     [
         ([], 'RELIABLE', 'VOLATILE', 10),
-        ([offered(QosReliability.BEST_EFFORT, QosDurability.VOLATILE)],
-         'BEST_EFFORT', 'VOLATILE', 5),
-        ([offered(QosReliability.RELIABLE, QosDurability.TRANSIENT_LOCAL, 1)] * 3,
-         'RELIABLE', 'TRANSIENT_LOCAL', 3),
-        ([offered(QosReliability.RELIABLE, QosDurability.TRANSIENT_LOCAL),
-          offered(QosReliability.BEST_EFFORT, QosDurability.VOLATILE)],
-         'BEST_EFFORT', 'VOLATILE', 5),
-        ([offered(QosReliability.RELIABLE, QosDurability.VOLATILE, 0)],
-         'RELIABLE', 'VOLATILE', 10),
+        (
+            [offered(QosReliability.BEST_EFFORT, QosDurability.VOLATILE)],
+            'BEST_EFFORT',
+            'VOLATILE',
+            5,
+        ),
+        (
+            [offered(QosReliability.RELIABLE, QosDurability.TRANSIENT_LOCAL, 1)] * 3,
+            'RELIABLE',
+            'TRANSIENT_LOCAL',
+            3,
+        ),
+        (
+            [
+                offered(QosReliability.RELIABLE, QosDurability.TRANSIENT_LOCAL),
+                offered(QosReliability.BEST_EFFORT, QosDurability.VOLATILE),
+            ],
+            'BEST_EFFORT',
+            'VOLATILE',
+            5,
+        ),
+        (
+            [offered(QosReliability.RELIABLE, QosDurability.VOLATILE, 0)],
+            'RELIABLE',
+            'VOLATILE',
+            10,
+        ),
     ],
 )
 def test_the_recorded_qos_is_offered_again(tmp_path, profiles, reliability, durability, depth):

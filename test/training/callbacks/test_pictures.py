@@ -19,7 +19,8 @@ def test_images_are_rgb_and_the_mask_is_white_where_the_pixel_is_trained_on():
     pictures = draw(torch.rand(1, 8, 12))
 
     assert {name: p.shape for name, p in pictures.items()} == dict.fromkeys(
-        ('target', 'warped', 'disparity', 'mask'), (8, 12, 3))
+        ('target', 'warped', 'disparity', 'mask'), (8, 12, 3)
+    )
     assert pictures['target'][0, 0].tolist() == [255, 0, 0]
     assert pictures['warped'][0, 0].tolist() == [128, 0, 0]
     assert pictures['mask'][0, 2:4].tolist() == [[0, 0, 0], [255, 255, 255]]

@@ -35,10 +35,9 @@ def test_without_a_terminal_there_are_plain_lines(printed):
 
     assert '\r' not in text and '\x1b' not in text
     for step, record in recorder.records.items():
-        line, = re.findall(rf'^step {step}/{STEPS}  loss .*$', text, re.MULTILINE)
+        (line,) = re.findall(rf'^step {step}/{STEPS}  loss .*$', text, re.MULTILINE)
         assert f'loss {record.loss:.4f}' in line
-        speed = (f'{2 / record.seconds:.1f} images/s  waiting '
-                 f'{record.waited / record.seconds:.0%}')
+        speed = f'{2 / record.seconds:.1f} images/s  waiting {record.waited / record.seconds:.0%}'
         # The first step starts readers and device.
         assert (speed in line and line.endswith(' s left')) == (step > 1)
 
@@ -53,9 +52,11 @@ def test_validations_and_checkpoints_are_told(printed):
     recorder, text = printed
 
     for step, result in recorder.validations.items():
-        assert (f'step {step}: validated on 1 images: AbsRel '
-                f'{result.median_scaled.abs_rel:.3f} median-scaled, unscaled '
-                f'{result.unscaled.abs_rel:.3f}, a1 {result.median_scaled.a1:.3f}') in text
+        assert (
+            f'step {step}: validated on 1 images: AbsRel '
+            f'{result.median_scaled.abs_rel:.3f} median-scaled, unscaled '
+            f'{result.unscaled.abs_rel:.3f}, a1 {result.median_scaled.a1:.3f}'
+        ) in text
     assert 'step 1: checkpoint in ' in text
 
 
@@ -64,15 +65,14 @@ def test_the_end_says_what_came_out_and_how_to_run_it(printed):
     card = recorder.card
     timed = [recorder.records[step] for step in (2, 3, 4)]
     waited = sum(record.waited for record in timed) / sum(record.seconds for record in timed)
-    summary = text[text.index('small_depth: 4 steps done'):]
+    summary = text[text.index('small_depth: 4 steps done') :]
 
     assert f'{waited:.1%} of the step time spent waiting for data' in summary
     assert f'card     {card.path} (depth: metric)' in summary
     assert f'report   {card.path.parents[1] / "report.html"}' in summary
     assert f'ros2 launch mono_depth_ros depth.launch.py model:={card.path}' in summary
     row = next(line for line in summary.splitlines() if line.startswith('split, unscaled'))
-    assert float(row.split()[2]) == pytest.approx(
-        card.metrics['split_abs_rel_unscaled'], abs=6e-4)
+    assert float(row.split()[2]) == pytest.approx(card.metrics['split_abs_rel_unscaled'], abs=6e-4)
 
 
 def test_lines_come_now_and_then_only_and_the_summary_is_of_all_steps(tmp_path):

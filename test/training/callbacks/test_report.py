@@ -50,8 +50,13 @@ def test_a_resumed_training_shows_the_whole_course_once(reported):
     assert f'Training finished: step {STEPS} of {STEPS}' in text
     for name, value in {'loss': records[STEPS].loss, **records[STEPS].terms}.items():
         assert re.search(rf'\b{name} {value:.4g}(\s|$)', text), name
-    assert {'Loss', 'Term: smoothness', 'Images/s', 'Learning rate',
-            'Error of warped sources, and of sources as they are'} <= set(page.charts)
+    assert {
+        'Loss',
+        'Term: smoothness',
+        'Images/s',
+        'Learning rate',
+        'Error of warped sources, and of sources as they are',
+    } <= set(page.charts)
 
 
 def test_the_loss_curve_has_a_point_for_every_step_in_proportion(reported, tmp_path):
@@ -108,7 +113,8 @@ def test_the_card_is_told_with_unit_licence_and_how_to_run_it(reported):
     assert page.row('sha256') == [card.sha256]
     assert f'{card.metrics["split_abs_rel_unscaled"]:.4f}' in page.row('split, unscaled')
     assert page.words[page.words.index('Run it:') + 1] == (
-        f'ros2 launch mono_depth_ros depth.launch.py model:={card.path}')
+        f'ros2 launch mono_depth_ros depth.launch.py model:={card.path}'
+    )
 
 
 def test_data_and_what_differs_from_the_defaults_are_told(reported):

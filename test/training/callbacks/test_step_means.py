@@ -17,8 +17,12 @@ def record(step, loss=1.0, seconds=2.0, waited=0.5):
 
 
 def test_spans_join_with_every_step_counting_the_same():
-    joined = join_spans([Span(1, 1, 4.0, {'hints': 8.0}, 1e-4, 2, 1.0, 0.5),
-                         Span(4, 3, 8.0, {'hints': 4.0, 'velocity': 7.0}, 1e-4, 6, 3.0, 0.5)])
+    joined = join_spans(
+        [
+            Span(1, 1, 4.0, {'hints': 8.0}, 1e-4, 2, 1.0, 0.5),
+            Span(4, 3, 8.0, {'hints': 4.0, 'velocity': 7.0}, 1e-4, 6, 3.0, 0.5),
+        ]
+    )
 
     assert (joined.step, joined.steps, joined.loss) == (4, 4, 7.0)
     assert joined.terms == {'hints': 5.0, 'velocity': 7.0}

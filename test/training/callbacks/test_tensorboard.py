@@ -45,7 +45,8 @@ def test_scalars_are_those_of_the_steps_and_none_is_doubled(watched):
     loss = events.Scalars('loss')
     assert [event.step for event in loss] == [*range(1, STEPS + 1)]
     assert [event.value for event in loss] == pytest.approx(
-        [record.loss for record in records.values()], rel=1e-6)
+        [record.loss for record in records.values()], rel=1e-6
+    )
     assert events.Scalars('learning_rate')[0].value == pytest.approx(1e-4)
 
 
@@ -69,15 +70,18 @@ def test_validations_are_shown_both_ways_of_scaling(watched):
         for name in DepthMetrics._fields:
             shown = {e.step: e.value for e in events.Scalars(f'validation_{kind}/{name}')}
             assert shown == pytest.approx(
-                {step: getattr(getattr(r, kind), name) for step, r in results.items()}, rel=1e-5)
+                {step: getattr(getattr(r, kind), name) for step, r in results.items()}, rel=1e-5
+            )
 
 
 def test_pictures_are_those_of_the_step_that_is_named(watched):
     events, records = watched[0], given(watched)
 
     for name in ('target', 'warped', 'disparity', 'mask'):
-        shown = {image.step: np.array(Image.open(io.BytesIO(image.encoded_image_string)))
-                 for image in events.Images(f'pictures/{name}')}
+        shown = {
+            image.step: np.array(Image.open(io.BytesIO(image.encoded_image_string)))
+            for image in events.Images(f'pictures/{name}')
+        }
 
         # The resumed run draws its first, and at the end its last.
         assert list(shown) == [1, 2, 3, 4]

@@ -18,14 +18,21 @@ STEPS = 3000
 LIMIT = 2e-4  # [s]
 
 
-@pytest.mark.parametrize('make', [TensorBoardWatcher, ReportWatcher,
-                                  lambda folder: ProgressWatcher(io.StringIO())])
+@pytest.mark.parametrize(
+    'make', [TensorBoardWatcher, ReportWatcher, lambda folder: ProgressWatcher(io.StringIO())]
+)
 def test_a_step_costs_a_watcher_little(tmp_path, make):
-    panels = Panels(torch.rand(3, 192, 640), torch.rand(3, 192, 640), torch.rand(1, 192, 640),
-                    torch.ones(1, 192, 640))
+    panels = Panels(
+        torch.rand(3, 192, 640),
+        torch.rand(3, 192, 640),
+        torch.rand(1, 192, 640),
+        torch.ones(1, 192, 640),
+    )
     terms = dict.fromkeys(('photometric', 'smoothness', 'reprojection', 'identity'), 0.1)
-    records = [StepRecord(step, STEPS, 0.1, terms, 1e-4, 12, 0.1, 0.01, panels)
-               for step in range(1, STEPS + 1)]
+    records = [
+        StepRecord(step, STEPS, 0.1, terms, 1e-4, 12, 0.1, 0.01, panels)
+        for step in range(1, STEPS + 1)
+    ]
     watcher = make(tmp_path)
     watcher.on_start(TrainConfig(output=str(tmp_path)), 0, STEPS, 100)
 

@@ -27,67 +27,131 @@ def test_the_defaults_can_be_trained_with():
     check_config(TrainConfig())
 
 
-@pytest.mark.parametrize('changes, message', [
-    ({'batch_size': 0}, 'batch_size is 0; expected 1 or more'),
-    ({'accumulate': 0}, 'accumulate is 0; expected 1 or more'),
-    ({'seed': -1}, 'seed is -1; expected 0 or more'),
-    ({'pose_reduction': 0}, 'pose_reduction is 0; expected 1'),
-    ({'loss': LossConfig(levels=0)}, r'loss\.levels is 0; expected 1'),
-    ({'loss': LossConfig(smoothness=-1.0)}, r'loss\.smoothness is -1\.0; expected 0'),
-    ({'optimizer': OptimizerConfig(learning_rate=float('nan'))}, 'learning_rate is nan'),
-    ({'optimizer': OptimizerConfig(encoder_factor=-0.1)}, r'encoder_factor is -0\.1; expected 0'),
-    ({'optimizer': OptimizerConfig(average=1.5)}, r'average is 1\.5; expected a share'),
-    ({'optimizer': OptimizerConfig(average=1.0)}, 'average is 1, which never takes anything in'),
-    ({'loss': LossConfig(ssim=2.0)}, r'loss\.ssim is 2\.0; expected a share from 0 to 1'),
-    ({'augmentation': AugmentationConfig(flip=-0.5)}, r'augmentation\.flip is -0\.5'),
-    ({'reading': DataConfig(workers=-1)}, r'reading\.workers is -1; expected 0'),
-    ({'min_depth': 0.0}, r'min_depth 0\.0, .*expected 0 < min_depth < max_depth'),
-    ({'max_depth': 0.1}, r'max_depth 0\.1 .* make no range of depth'),
-    ({'depth_scale': 0.0}, r'depth_scale 0\.0 .*a depth_scale above 0'),
-    ({'reading': DataConfig(offsets=(-1, 0))}, r'\(-1, 0\) compare a frame with itself'),
-    ({'augmentation': AugmentationConfig(zoom=(0.5, 1.0))}, r'augmentation\.zoom is'),
-])
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        ({'batch_size': 0}, 'batch_size is 0; expected 1 or more'),
+        ({'accumulate': 0}, 'accumulate is 0; expected 1 or more'),
+        ({'seed': -1}, 'seed is -1; expected 0 or more'),
+        ({'pose_reduction': 0}, 'pose_reduction is 0; expected 1'),
+        ({'loss': LossConfig(levels=0)}, r'loss\.levels is 0; expected 1'),
+        ({'loss': LossConfig(smoothness=-1.0)}, r'loss\.smoothness is -1\.0; expected 0'),
+        ({'optimizer': OptimizerConfig(learning_rate=float('nan'))}, 'learning_rate is nan'),
+        (
+            {'optimizer': OptimizerConfig(encoder_factor=-0.1)},
+            r'encoder_factor is -0\.1; expected 0',
+        ),
+        ({'optimizer': OptimizerConfig(average=1.5)}, r'average is 1\.5; expected a share'),
+        (
+            {'optimizer': OptimizerConfig(average=1.0)},
+            'average is 1, which never takes anything in',
+        ),
+        ({'loss': LossConfig(ssim=2.0)}, r'loss\.ssim is 2\.0; expected a share from 0 to 1'),
+        ({'augmentation': AugmentationConfig(flip=-0.5)}, r'augmentation\.flip is -0\.5'),
+        ({'reading': DataConfig(workers=-1)}, r'reading\.workers is -1; expected 0'),
+        ({'min_depth': 0.0}, r'min_depth 0\.0, .*expected 0 < min_depth < max_depth'),
+        ({'max_depth': 0.1}, r'max_depth 0\.1 .* make no range of depth'),
+        ({'depth_scale': 0.0}, r'depth_scale 0\.0 .*a depth_scale above 0'),
+        ({'reading': DataConfig(offsets=(-1, 0))}, r'\(-1, 0\) compare a frame with itself'),
+        ({'augmentation': AugmentationConfig(zoom=(0.5, 1.0))}, r'augmentation\.zoom is'),
+    ],
+)
 def test_values_out_of_range_are_named(changes, message):
     with pytest.raises(ValueError, match=message):
         check_config(changed(**changes))
 
 
-@pytest.mark.parametrize('changes, message', [
-    ({'loss': LossConfig(distillation=1.0)}, 'Distillation needs a teacher'),
-    ({'supervision': 'T'}, 'Distillation needs a teacher'),
-    ({'teacher': 'card'}, r'loss\.distillation, loss\.apx and loss\.features are 0'),
-    ({'supervision': 'T', 'teacher': 'card', 'held_out': 'val.txt',
-      'loss': LossConfig(distillation=1.0, photometric=0.0)}, r"held_out 'val\.txt' asks"),
-    ({'supervision': 'T', 'teacher': 'card'}, r'set loss\.photometric 0'),
-    ({'loss': LossConfig(photometric=0.0)}, 'No part of the loss looks at depth'),
-    ({'loss': LossConfig(hints=1.0)}, 'need stereo pairs: supervision S or MS'),
-    ({'stereo_split': 'pairs.txt'}, 'need stereo pairs: supervision S or MS'),
-    ({'loss': LossConfig(hints=1.0), 'supervision': 'MS', 'data': 'rosbag'},
-     "data 'rosbag' has no depth hints"),
-    ({'augmentation': AugmentationConfig(mix=0.5)}, 'boxes show what is in no source'),
-    ({'augmentation': AugmentationConfig(boxes=0.5)}, 'boxes show what is in no source'),
-    ({'augmentation': AugmentationConfig(boxes=0.5), 'supervision': 'MS',
-      'loss': LossConfig(bidirectional=True, hints=1.0)}, 'blend and boxes 0'),
-    ({'augmentation': AugmentationConfig(camera_height=0.0)}, r'camera_height is 0\.0'),
-    ({'augmentation': AugmentationConfig(mix=0.6, overlay=0.6), 'supervision': 'MS',
-      'loss': LossConfig(hints=1.0)}, r'1\.2 together; expected 1 at most'),
-    ({'augmentation': AugmentationConfig(overlay=0.5), 'supervision': 'T', 'teacher': 'card',
-      'loss': LossConfig(distillation=1.0, photometric=0.0)}, 'has to know what is nearer'),
-    ({'augmentation': AugmentationConfig(blend=0.5), 'teacher': 'card',
-      'loss': LossConfig(distillation=1.0)}, 'blend shows two scenes in every pixel'),
-    ({'augmentation': AugmentationConfig(blend=0.5), 'supervision': 'MS',
-      'loss': LossConfig(hints=1.0, photometric=0.0)}, 'which only a teacher explains'),
-    ({'supervision': 'T', 'teacher': 'card', 'loss': LossConfig(features=1.0, photometric=0.0)},
-     'No part of the loss looks at depth'),
-    ({'reading': DataConfig(offsets=())}, r'reading\.offsets is empty'),
-    ({'pyramid': PyramidConfig(levels=('lr', 'lr'))}, 'name a level twice'),
-    ({'pyramid': PyramidConfig(hr_factor=0.0)}, r'pyramid\.hr_factor is 0\.0'),
-    ({'pyramid': PyramidConfig(levels=('flip',)), 'multi_resolution': True}, 'leave one of them'),
-    ({'loss': LossConfig(bidirectional=True), 'multi_resolution': True}, 'multi_resolution false'),
-    ({'loss': LossConfig(apx=1.0)}, 'Distillation needs a teacher'),
-    ({'teacher': 'one, two', 'loss': LossConfig(apx=1.0)}, "'one, two' names several"),
-    ({'loss': LossConfig(velocity=1.0), 'supervision': 'S'}, 'needs neighbours in time'),
-])
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        ({'loss': LossConfig(distillation=1.0)}, 'Distillation needs a teacher'),
+        ({'supervision': 'T'}, 'Distillation needs a teacher'),
+        ({'teacher': 'card'}, r'loss\.distillation, loss\.apx and loss\.features are 0'),
+        (
+            {
+                'supervision': 'T',
+                'teacher': 'card',
+                'held_out': 'val.txt',
+                'loss': LossConfig(distillation=1.0, photometric=0.0),
+            },
+            r"held_out 'val\.txt' asks",
+        ),
+        ({'supervision': 'T', 'teacher': 'card'}, r'set loss\.photometric 0'),
+        ({'loss': LossConfig(photometric=0.0)}, 'No part of the loss looks at depth'),
+        ({'loss': LossConfig(hints=1.0)}, 'need stereo pairs: supervision S or MS'),
+        ({'stereo_split': 'pairs.txt'}, 'need stereo pairs: supervision S or MS'),
+        (
+            {'loss': LossConfig(hints=1.0), 'supervision': 'MS', 'data': 'rosbag'},
+            "data 'rosbag' has no depth hints",
+        ),
+        ({'augmentation': AugmentationConfig(mix=0.5)}, 'boxes show what is in no source'),
+        ({'augmentation': AugmentationConfig(boxes=0.5)}, 'boxes show what is in no source'),
+        (
+            {
+                'augmentation': AugmentationConfig(boxes=0.5),
+                'supervision': 'MS',
+                'loss': LossConfig(bidirectional=True, hints=1.0),
+            },
+            'blend and boxes 0',
+        ),
+        ({'augmentation': AugmentationConfig(camera_height=0.0)}, r'camera_height is 0\.0'),
+        (
+            {
+                'augmentation': AugmentationConfig(mix=0.6, overlay=0.6),
+                'supervision': 'MS',
+                'loss': LossConfig(hints=1.0),
+            },
+            r'1\.2 together; expected 1 at most',
+        ),
+        (
+            {
+                'augmentation': AugmentationConfig(overlay=0.5),
+                'supervision': 'T',
+                'teacher': 'card',
+                'loss': LossConfig(distillation=1.0, photometric=0.0),
+            },
+            'has to know what is nearer',
+        ),
+        (
+            {
+                'augmentation': AugmentationConfig(blend=0.5),
+                'teacher': 'card',
+                'loss': LossConfig(distillation=1.0),
+            },
+            'blend shows two scenes in every pixel',
+        ),
+        (
+            {
+                'augmentation': AugmentationConfig(blend=0.5),
+                'supervision': 'MS',
+                'loss': LossConfig(hints=1.0, photometric=0.0),
+            },
+            'which only a teacher explains',
+        ),
+        (
+            {
+                'supervision': 'T',
+                'teacher': 'card',
+                'loss': LossConfig(features=1.0, photometric=0.0),
+            },
+            'No part of the loss looks at depth',
+        ),
+        ({'reading': DataConfig(offsets=())}, r'reading\.offsets is empty'),
+        ({'pyramid': PyramidConfig(levels=('lr', 'lr'))}, 'name a level twice'),
+        ({'pyramid': PyramidConfig(hr_factor=0.0)}, r'pyramid\.hr_factor is 0\.0'),
+        (
+            {'pyramid': PyramidConfig(levels=('flip',)), 'multi_resolution': True},
+            'leave one of them',
+        ),
+        (
+            {'loss': LossConfig(bidirectional=True), 'multi_resolution': True},
+            'multi_resolution false',
+        ),
+        ({'loss': LossConfig(apx=1.0)}, 'Distillation needs a teacher'),
+        ({'teacher': 'one, two', 'loss': LossConfig(apx=1.0)}, "'one, two' names several"),
+        ({'loss': LossConfig(velocity=1.0), 'supervision': 'S'}, 'needs neighbours in time'),
+    ],
+)
 def test_combinations_that_make_no_sense_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         check_config(changed(**changes))
@@ -141,7 +205,7 @@ def test_a_triplet_loss_without_label_maps_is_left_out_aloud():
     config = changed(loss=LossConfig(triplet=0.1))
     labelled = [replace(data(1)[0], labels=np.zeros(IMAGE.shape[:2], np.uint8))]
 
-    note, = what_is_left_out(config, data(3))
+    (note,) = what_is_left_out(config, data(3))
 
     assert 'the triplet loss is left out' in note and 'reading.options.labels' in note
     assert what_is_left_out(config, labelled) == what_is_left_out(changed(), data(3)) == []

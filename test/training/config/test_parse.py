@@ -11,9 +11,21 @@ from mono_depth_ros.training.config.checks import check_config
 from mono_depth_ros.training.config.parse import config_from, list_recipes, parse_config
 from mono_depth_ros.training.config.schema import LossConfig, OtherData, TrainConfig
 
-PAPERS = ['diffnet', 'dna_depth_b0', 'dna_depth_b1', 'hr_depth', 'lite_hr_depth',
-          'lite_hr_depth_distilled', 'lka_depth', 'monodepth2', 'oe_depth', 'ra_depth',
-          'hqdec_v2', 'small_depth', 'small_depth_etm']
+PAPERS = [
+    'diffnet',
+    'dna_depth_b0',
+    'dna_depth_b1',
+    'hr_depth',
+    'lite_hr_depth',
+    'lite_hr_depth_distilled',
+    'lka_depth',
+    'monodepth2',
+    'oe_depth',
+    'ra_depth',
+    'hqdec_v2',
+    'small_depth',
+    'small_depth_etm',
+]
 
 
 def recipe(tmp_path, text):
@@ -76,12 +88,24 @@ def test_without_arguments_there_are_the_defaults():
 
 
 def test_the_command_line_wins_over_the_recipe_and_leaves_the_rest():
-    config = parse_config(['--recipe', 'small_depth', '--loss.levels', '1', '--root=/kitti',
-                           '--input_size', '[64, 96]', '--resume', 'true'])
+    config = parse_config(
+        [
+            '--recipe',
+            'small_depth',
+            '--loss.levels',
+            '1',
+            '--root=/kitti',
+            '--input_size',
+            '[64, 96]',
+            '--resume',
+            'true',
+        ]
+    )
 
     plain = parse_config(['--recipe=small_depth'])
-    assert config == replace(plain, loss=replace(plain.loss, levels=1), root='/kitti',
-                             input_size=(64, 96), resume=True)
+    assert config == replace(
+        plain, loss=replace(plain.loss, levels=1), root='/kitti', input_size=(64, 96), resume=True
+    )
 
 
 def test_more_data_are_a_list_in_recipes_and_on_the_command_line(tmp_path):
@@ -95,10 +119,13 @@ def test_more_data_are_a_list_in_recipes_and_on_the_command_line(tmp_path):
     assert config_from(asdict(from_line)) == from_line
 
 
-@pytest.mark.parametrize('also, message', [
-    ('[{dta: street}]', "unknown key 'dta'. Did you mean 'data'"),
-    ('{data: street}', 'expected a list'),
-])
+@pytest.mark.parametrize(
+    'also, message',
+    [
+        ('[{dta: street}]', "unknown key 'dta'. Did you mean 'data'"),
+        ('{data: street}', 'expected a list'),
+    ],
+)
 def test_more_data_that_are_written_wrong_are_refused(tmp_path, also, message):
     with pytest.raises(ValueError, match=message):
         parse_config(recipe(tmp_path, f'also: {also}\n'))
@@ -106,12 +133,19 @@ def test_more_data_that_are_written_wrong_are_refused(tmp_path, also, message):
 
 def test_the_place_of_the_recipe_does_not_matter():
     assert parse_config(['--epochs', '3', '--recipe', 'monodepth2']) == parse_config(
-        ['--recipe', 'monodepth2', '--epochs', '3'])
+        ['--recipe', 'monodepth2', '--epochs', '3']
+    )
 
 
 def test_options_of_networks_and_data_sets_are_free():
-    config = parse_config(['--network_options.block_drop', '0.1',
-                           '--reading.options.image_topic', '/camera/image_raw'])
+    config = parse_config(
+        [
+            '--network_options.block_drop',
+            '0.1',
+            '--reading.options.image_topic',
+            '/camera/image_raw',
+        ]
+    )
 
     assert config.network_options == {'block_drop': 0.1}
     assert config.reading.options == {'image_topic': '/camera/image_raw'}
@@ -126,8 +160,10 @@ def test_numbers_may_be_written_with_an_exponent(tmp_path):
     assert config.reading.offsets == (-2, 2)
 
 
-@pytest.mark.parametrize('arguments', [
-    [], ['--recipe', 'small_depth'], ['--recipe', 'lka_depth', '--network_options.x', '1']])
+@pytest.mark.parametrize(
+    'arguments',
+    [[], ['--recipe', 'small_depth'], ['--recipe', 'lka_depth', '--network_options.x', '1']],
+)
 def test_a_config_comes_back_from_its_values(arguments):
     config = parse_config(arguments)
 
@@ -135,8 +171,11 @@ def test_a_config_comes_back_from_its_values(arguments):
 
 
 def test_an_unknown_recipe_is_refused_with_the_nearest_name():
-    with pytest.raises(FileNotFoundError, match=r"Recipe 'smal_depth' does not exist\. Did you "
-                       r"mean 'small_depth'\? Available: .*, hr_depth, .*\.yaml file will do too"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"Recipe 'smal_depth' does not exist\. Did you "
+        r"mean 'small_depth'\? Available: .*, hr_depth, .*\.yaml file will do too",
+    ):
         parse_config(['--recipe', 'smal_depth'])
 
 
@@ -145,32 +184,41 @@ def test_a_missing_recipe_file_is_named(tmp_path):
         parse_config(['--recipe', str(tmp_path / 'none.yaml')])
 
 
-@pytest.mark.parametrize('text, message', [
-    ('netwrok: small_depth', r"mine\.yaml: unknown key 'netwrok'\. Did you mean 'network'\?"),
-    ('loss: {level: 1}', r"mine\.yaml: loss: unknown key 'level'\. Did you mean 'levels'\?"),
-    ('loss: 3', r"mine\.yaml: 'loss' is 3; expected keys and values"),
-    ('- network', r"mine\.yaml: expected lines such as 'network: small_depth'"),
-    ('network: [', r'mine\.yaml: not a YAML file'),
-    ('batch_size: many', r'batch_size'),
-    ('supervision: X', r'supervision.*X'),
-    ('input_size: [192]', r'input_size'),
-    ('input_size: [192, wide]', r'input_size'),
-    ('augmentation: {flip: often}', r'augmentation\.flip'),
-])
+@pytest.mark.parametrize(
+    'text, message',
+    [
+        ('netwrok: small_depth', r"mine\.yaml: unknown key 'netwrok'\. Did you mean 'network'\?"),
+        ('loss: {level: 1}', r"mine\.yaml: loss: unknown key 'level'\. Did you mean 'levels'\?"),
+        ('loss: 3', r"mine\.yaml: 'loss' is 3; expected keys and values"),
+        ('- network', r"mine\.yaml: expected lines such as 'network: small_depth'"),
+        ('network: [', r'mine\.yaml: not a YAML file'),
+        ('batch_size: many', r'batch_size'),
+        ('supervision: X', r'supervision.*X'),
+        ('input_size: [192]', r'input_size'),
+        ('input_size: [192, wide]', r'input_size'),
+        ('augmentation: {flip: often}', r'augmentation\.flip'),
+    ],
+)
 def test_what_a_recipe_says_wrong_is_named(tmp_path, text, message):
     with pytest.raises(ValueError, match=f'(?s){message}'):
         parse_config(recipe(tmp_path, text))
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (['--batchsize', '3'], r"Unknown option '--batchsize'\. Did you mean '--batch_size'\?"),
-    (['--loss.levls=3'], r"Unknown option '--loss\.levls'\. Did you mean '--loss\.levels'\?"),
-    (['--optimiser.name', 'adam'], r"'--optimiser\.name'\. Did you mean '--optimizer\.name'\?"),
-    (['--batch_size', 'many'], r'batch_size.*many'),
-    (['--optimizer.name', 'sgd'], r'optimizer\.name.*sgd'),
-    (['--epochs'], r'epochs'),
-    (['small_depth'], r'small_depth'),
-])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (['--batchsize', '3'], r"Unknown option '--batchsize'\. Did you mean '--batch_size'\?"),
+        (['--loss.levls=3'], r"Unknown option '--loss\.levls'\. Did you mean '--loss\.levels'\?"),
+        (
+            ['--optimiser.name', 'adam'],
+            r"'--optimiser\.name'\. Did you mean '--optimizer\.name'\?",
+        ),
+        (['--batch_size', 'many'], r'batch_size.*many'),
+        (['--optimizer.name', 'sgd'], r'optimizer\.name.*sgd'),
+        (['--epochs'], r'epochs'),
+        (['small_depth'], r'small_depth'),
+    ],
+)
 def test_what_a_command_line_says_wrong_is_named(arguments, message):
     with pytest.raises(ValueError, match=f'(?s){message}'):
         parse_config(arguments)

@@ -116,7 +116,7 @@ def test_a_shrunk_hint_is_that_of_the_middle_of_the_pixels_that_became_one(facto
 
     hint = resize(sample, (60 // factor, 60 // factor)).depth_hint
 
-    middle = columns[factor // 2::factor, factor // 2::factor]
+    middle = columns[factor // 2 :: factor, factor // 2 :: factor]
     np.testing.assert_array_equal(hint, middle + 60 * middle.T)
 
 
@@ -142,15 +142,22 @@ def test_an_augmented_source_still_reconstructs_its_target(flip, zoom, partner):
     motion = np.linalg.inv(source.world_from_camera) @ target.world_from_camera
     options = AugmentationConfig(flip=flip, jitter=0.0, zoom=zoom)
     # True depth is augmented as hints are; the source's own with the same chance.
-    pair = [TrainingSample(frame.image, (Source(source.image, 1, motion),), frame.K, 'street',
-                           frame.depth) for frame in (target, source)]
-    first, second = (augment(sample, (128, 416), options, np.random.default_rng(5)).sample
-                     for sample in pair)
+    pair = [
+        TrainingSample(
+            frame.image, (Source(source.image, 1, motion),), frame.K, 'street', frame.depth
+        )
+        for frame in (target, source)
+    ]
+    first, second = (
+        augment(sample, (128, 416), options, np.random.default_rng(5)).sample for sample in pair
+    )
 
     error = reconstruction_error(
-        view(first.target, first.depth_hint), view(first.sources[0].image, second.depth_hint),
+        view(first.target, first.depth_hint),
+        view(first.sources[0].image, second.depth_hint),
         torch.from_numpy(first.K)[None],
-        torch.from_numpy(first.sources[0].source_from_target)[None])
+        torch.from_numpy(first.sources[0].source_from_target)[None],
+    )
 
     assert error < 0.02
 
@@ -159,8 +166,7 @@ def test_flip_is_the_share_of_mirrored_samples():
     sample, random = sample_of(noise()), np.random.default_rng(0)
     options = AugmentationConfig(flip=0.25, jitter=0.0)
 
-    flipped = [augment(sample, (16, 24), options, random).sample.K[0, 2] != 11
-               for _ in range(400)]
+    flipped = [augment(sample, (16, 24), options, random).sample.K[0, 2] != 11 for _ in range(400)]
 
     assert 70 < sum(flipped) < 130  # 100 expected, deviation 9
 
@@ -182,8 +188,9 @@ def test_windows_are_as_large_as_the_zoom_says_and_reach_all_sides():
 @pytest.mark.parametrize('zoom', [(0.9, 1.0), (1.5, 1.2)])
 def test_a_zoom_that_would_need_more_than_the_image_is_refused(zoom):
     with pytest.raises(ValueError, match=r'augmentation\.zoom is .*both 1 or more'):
-        augment(sample_of(noise()), (16, 24), AugmentationConfig(zoom=zoom),
-                np.random.default_rng(0))
+        augment(
+            sample_of(noise()), (16, 24), AugmentationConfig(zoom=zoom), np.random.default_rng(0)
+        )
 
 
 def recoloured(image, seed, options=COLOURS):
@@ -257,8 +264,10 @@ def test_a_change_of_nothing_leaves_colours_within_rounding():
 def test_the_same_chance_gives_the_same_sample():
     options = AugmentationConfig(zoom=(1.0, 1.5))
 
-    first, again, other = (augment(sample_of(noise()), (16, 24), options,
-                                   np.random.default_rng(seed)) for seed in (1, 1, 2))
+    first, again, other = (
+        augment(sample_of(noise()), (16, 24), options, np.random.default_rng(seed))
+        for seed in (1, 1, 2)
+    )
 
     assert np.array_equal(first.target_colours, again.target_colours)
     assert np.array_equal(first.sample.K, again.sample.K)
@@ -295,13 +304,14 @@ def test_what_is_nearer_in_another_scene_stands_in_front_at_its_own_depth():
     street, other = np.full((48, 80), 20, np.float32), np.full((48, 80), 12, np.float32)
     street[:, 60:] = np.nan
     other[8:20, 24:40] = 4  # a car, 8 m away for the street's camera
-    mixed = overlay(augmented(10, street, 50.0), augmented(20, other, 25.0),
-                    np.random.default_rng(4))
+    mixed = overlay(
+        augmented(10, street, 50.0), augmented(20, other, 25.0), np.random.default_rng(4)
+    )
 
     shown = mixed.sample.target[..., 0] == 20
     rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
     assert (rows[0], rows[-1]) == (8, 19)
-    assert np.ptp(columns) == 15 and shown[8:20, columns[0]:columns[-1] + 1].all()
+    assert np.ptp(columns) == 15 and shown[8:20, columns[0] : columns[-1] + 1].all()
     assert columns[0] != 24 and abs(columns[0] - 24) <= 20
     assert (mixed.sample.depth_hint[shown] == 8).all()
     np.testing.assert_array_equal(mixed.sample.depth_hint[~shown], street[~shown])
@@ -326,8 +336,10 @@ def test_a_strip_brings_its_labels_along():
         labels = None if value is None else np.full((4, 100), value, np.uint8)
         return AugmentedSample(TrainingSample(image, (), K, 'x', None, labels), image, ())
 
-    mixed, unlabelled = (mix(labelled(1), labelled(value), np.random.default_rng(0)).sample.labels
-                         for value in (2, None))
+    mixed, unlabelled = (
+        mix(labelled(1), labelled(value), np.random.default_rng(0)).sample.labels
+        for value in (2, None)
+    )
 
     assert 20 <= (mixed[0] == 2).sum() <= 60 and set(np.unique(mixed)) == {1, 2}
     assert unlabelled is None
@@ -335,16 +347,23 @@ def test_a_strip_brings_its_labels_along():
 
 def test_blended_scenes_are_a_mean_that_no_hint_and_no_warp_explains():
     hint = np.full((16, 24), 5, np.float32)
-    sample, other = (augment(sample_of(noise(16, 24, seed), hint), (16, 24),
-                             AugmentationConfig(flip=0.0), np.random.default_rng(seed))
-                     for seed in (0, 1))
+    sample, other = (
+        augment(
+            sample_of(noise(16, 24, seed), hint),
+            (16, 24),
+            AugmentationConfig(flip=0.0),
+            np.random.default_rng(seed),
+        )
+        for seed in (0, 1)
+    )
 
     blended = blend(sample, other, np.random.default_rng(2))
 
     share = np.random.default_rng(2).uniform(0.5, 0.9)
     for first, second, both in (
-            (sample.sample.target, other.sample.target, blended.sample.target),
-            (sample.target_colours, other.target_colours, blended.target_colours)):
+        (sample.sample.target, other.sample.target, blended.sample.target),
+        (sample.target_colours, other.target_colours, blended.target_colours),
+    ):
         np.testing.assert_allclose(both, share * first + (1 - share) * second, atol=0.6)
     assert blended.strange.all() and blended.sample.depth_hint is None
     assert blended.sample.K is sample.sample.K

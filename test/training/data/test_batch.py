@@ -59,7 +59,7 @@ def test_every_epoch_takes_every_sample_once_in_its_own_order(global_batch):
 
     numbers = [draw.number for draw in draws(sampler)]
 
-    epochs = [numbers[start:start + 10] for start in (0, 10, 20)]
+    epochs = [numbers[start : start + 10] for start in (0, 10, 20)]
     assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
     assert epochs[0] != epochs[1] != epochs[2]
 
@@ -82,7 +82,7 @@ def test_a_resumed_training_draws_what_it_would_have_drawn():
 
     resumed = draws(StepSampler(11, 4, 9, first_step=13, steps=20))
 
-    assert resumed == straight[4 * 13:]
+    assert resumed == straight[4 * 13 :]
 
 
 def test_other_seeds_take_other_samples():
@@ -143,8 +143,9 @@ def test_a_batch_lists_the_sources_of_all_its_samples():
     samples = [Noise()[number] for number in (4, 5, 1)]
     expected = np.stack([source.image for sample in samples for source in sample.sources])
     assert np.array_equal(batch.source.permute(0, 2, 3, 1), expected)
-    assert np.array_equal(batch.target.permute(0, 2, 3, 1),
-                          np.stack([sample.target for sample in samples]))
+    assert np.array_equal(
+        batch.target.permute(0, 2, 3, 1), np.stack([sample.target for sample in samples])
+    )
 
 
 def test_what_is_not_known_is_nan():
@@ -158,11 +159,14 @@ def test_what_is_not_known_is_nan():
     assert batch.hint.shape == (2, 1, *SIZE)
 
 
-@pytest.mark.parametrize('option, what', [
-    ('mix', 'with a strip of'), ('overlay', 'with what is nearer of'), ('blend', 'blended with')])
+@pytest.mark.parametrize(
+    'option, what',
+    [('mix', 'with a strip of'), ('overlay', 'with what is nearer of'), ('blend', 'blended with')],
+)
 def test_as_many_samples_as_asked_for_show_another(option, what):
-    data = AugmentedData(Noise(), SIZE, AugmentationConfig(flip=0.0, jitter=0.0, **{option: 0.5}),
-                         seed=0)
+    data = AugmentedData(
+        Noise(), SIZE, AugmentationConfig(flip=0.0, jitter=0.0, **{option: 0.5}), seed=0
+    )
 
     names = [data[Draw(0, place, 1)][0].sample.name for place in range(60)]
 

@@ -68,8 +68,9 @@ def test_a_low_box_shows_its_top():
     tops = shown & (found.side == UP)
     rows = np.arange(found.rows.start, found.rows.stop)[:, None]
     # 1 m below the camera: that far down the rays meet it.
-    np.testing.assert_allclose(depth[tops], np.broadcast_to(160 / (rows - 48), depth.shape)[tops],
-                               rtol=1e-5)
+    np.testing.assert_allclose(
+        depth[tops], np.broadcast_to(160 / (rows - 48), depth.shape)[tops], rtol=1e-5
+    )
     assert depth[tops].min() > 10.0 and depth[tops].max() < 14.0
     np.testing.assert_allclose(depth[shown & ~tops], 10.0, rtol=1e-6)
 
@@ -148,7 +149,8 @@ def test_what_is_known_to_be_nearer_stays_in_front():
 def test_the_same_chance_gives_the_same_boxes():
     first, again, other = (
         stand_boxes(grey(100), grey(200), np.random.default_rng(seed), CAMERA).sample
-        for seed in (3, 3, 4))
+        for seed in (3, 3, 4)
+    )
 
     np.testing.assert_array_equal(first.target, again.target)
     assert not np.array_equal(first.target, other.target)
@@ -183,9 +185,15 @@ def test_the_road_is_found_among_hints_with_cars_on_it_and_errors():
     assert found.slope == pytest.approx(0.012, abs=0.003)
 
 
-@pytest.mark.parametrize('depth', [
-    np.full(SIZE, np.nan), np.full(SIZE, 5.0), road_depth(Road(0.7, 0.0)),
-    road_depth(Road(1.5, -0.15))])
+@pytest.mark.parametrize(
+    'depth',
+    [
+        np.full(SIZE, np.nan),
+        np.full(SIZE, 5.0),
+        road_depth(Road(0.7, 0.0)),
+        road_depth(Road(1.5, -0.15)),
+    ],
+)
 def test_where_hints_show_no_road_it_is_the_expected_one(depth):
     expected = Road(1.5, 0.0)
 
@@ -193,8 +201,10 @@ def test_where_hints_show_no_road_it_is_the_expected_one(depth):
 
 
 def test_without_hints_boxes_stand_where_they_do_among_unknown_ones():
-    none, unknown = (stand_boxes(grey(100, hint), grey(200), np.random.default_rng(3), 1.5).sample
-                     for hint in (None, np.nan))
+    none, unknown = (
+        stand_boxes(grey(100, hint), grey(200), np.random.default_rng(3), 1.5).sample
+        for hint in (None, np.nan)
+    )
 
     np.testing.assert_array_equal(none.target, unknown.target)
     np.testing.assert_array_equal(none.depth_hint, unknown.depth_hint)
@@ -222,5 +232,6 @@ def test_boxes_stand_on_the_road_that_hints_show():
     depth = changed.depth_hint[rows, columns]
     foot, after = ((row - K[1, 2]) / K[1, 1] * depth for row in (rows, rows + 1))
     on_it = (foot < 1.02 * (road.below + road.slope * depth)) & (
-        after > 0.98 * (road.below + road.slope * depth))
+        after > 0.98 * (road.below + road.slope * depth)
+    )
     assert len(rows) > 20 and on_it.mean() > 0.9

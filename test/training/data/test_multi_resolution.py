@@ -20,8 +20,9 @@ PLAIN = AugmentationConfig(flip=0.0, jitter=0.0)
 def street_sample(seed=40):
     target, source = (render_frame(Street(), index, (192, 640)) for index in (seed, seed + 1))
     motion = np.linalg.inv(source.world_from_camera) @ target.world_from_camera
-    return TrainingSample(target.image, (Source(source.image, 1, motion),), target.K, 'street',
-                          target.depth)
+    return TrainingSample(
+        target.image, (Source(source.image, 1, motion),), target.K, 'street', target.depth
+    )
 
 
 def source_sample(sample):
@@ -37,8 +38,11 @@ def resolutions(sample, seed, flip=0.0):
 
 def error_of(image, depth, source, source_depth, sample):
     return reconstruction_error(
-        view(image, depth), view(source, source_depth), torch.from_numpy(sample.K)[None],
-        torch.from_numpy(sample.sources[0].source_from_target)[None])
+        view(image, depth),
+        view(source, source_depth),
+        torch.from_numpy(sample.K)[None],
+        torch.from_numpy(sample.sources[0].source_from_target)[None],
+    )
 
 
 @pytest.mark.parametrize('flip', [0.0, 1.0])
@@ -49,17 +53,27 @@ def test_the_source_reconstructs_the_target_at_every_resolution(flip, seed):
     three, of_source = (resolutions(sample, seed, flip) for sample in (target, source))
 
     for name in ('middle', 'high'):
-        first, second = (found.middle.sample if name == 'middle' else found.high.augmented.sample
-                         for found in (three, of_source))
-        error = error_of(first.target, first.depth_hint, first.sources[0].image,
-                         second.depth_hint, first)
+        first, second = (
+            found.middle.sample if name == 'middle' else found.high.augmented.sample
+            for found in (three, of_source)
+        )
+        error = error_of(
+            first.target, first.depth_hint, first.sources[0].image, second.depth_hint, first
+        )
         assert error < 0.02, name
     low = three.low.augmented.sample
     _, _, height, width = three.low.within
-    depths = [resize(mirror(sample) if flip else sample, (height, width)).depth_hint
-              for sample in (target, source)]
-    error = error_of(low.target[:height, :width], depths[0],
-                     low.sources[0].image[:height, :width], depths[1], low)
+    depths = [
+        resize(mirror(sample) if flip else sample, (height, width)).depth_hint
+        for sample in (target, source)
+    ]
+    error = error_of(
+        low.target[:height, :width],
+        depths[0],
+        low.sources[0].image[:height, :width],
+        depths[1],
+        low,
+    )
     assert error < 0.02
 
 
@@ -90,7 +104,7 @@ def test_the_rest_of_lows_picture_is_the_middles_right_and_lower_strip():
 
 def smooth_disparity(K, size):
     """Return a disparity (1, 1, H, W) that depends smoothly on the direction of the ray."""
-    rows, columns = np.mgrid[:size[0], :size[1]]
+    rows, columns = np.mgrid[: size[0], : size[1]]
     x, y = (columns - K[0, 2]) / K[0, 0], (rows - K[1, 2]) / K[1, 1]
     disparity = 0.4 + 0.2 * np.sin(3 * x + 0.5) + 0.1 * np.cos(5 * y)
     return torch.from_numpy(disparity)[None, None].float()
@@ -124,7 +138,8 @@ def test_pixels_that_do_not_count_do_not_count():
 
     assert consistency(disparity, middle, mask, whole, whole, 0.0) == 0
     assert consistency(disparity, middle, 1 - mask, whole, whole, 0.0) == pytest.approx(
-        0.4 * 32 / 34)
+        0.4 * 32 / 34
+    )
     assert consistency(disparity, middle, 0 * mask, whole, whole, 0.0) == 0
 
 
@@ -135,8 +150,9 @@ def test_agreement_teaches_both_resolutions():
 
     consistency(disparity, middle, torch.ones_like(middle), whole, whole, 1.0).sum().backward()
 
-    torch.testing.assert_close(middle.grad.abs().sum(), disparity.grad.abs().sum(),
-                               rtol=0.2, atol=0)
+    torch.testing.assert_close(
+        middle.grad.abs().sum(), disparity.grad.abs().sum(), rtol=0.2, atol=0
+    )
 
 
 def test_a_batch_holds_the_three_resolutions():

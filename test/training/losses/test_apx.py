@@ -98,8 +98,9 @@ def test_half_precision_is_compared_in_full():
 
 
 def test_stages_of_the_same_resolution_belong_together():
-    student = [noise(1, width, 128 >> level, 416 >> level)
-               for level, width in enumerate((16, 32, 64))]
+    student = [
+        noise(1, width, 128 >> level, 416 >> level) for level, width in enumerate((16, 32, 64))
+    ]
     teacher = [noise(1, 24, 192 >> level, 640 >> level) for level in (1, 2, 3)]
 
     pairs = pair_stages(student, teacher, 128, 192)
@@ -148,8 +149,9 @@ def test_a_true_street_has_next_to_no_holes_and_a_car_at_infinity_is_one(frame):
     assert with_hole[0, 0][car].max() == 0
 
 
-@pytest.mark.parametrize('options, message', [
-    ({'farthest': 0.05}, 'farthest is 0.05'), ({'hole': 1.0}, 'hole is 1.0')])
+@pytest.mark.parametrize(
+    'options, message', [({'farthest': 0.05}, 'farthest is 0.05'), ({'hole': 1.0}, 'hole is 1.0')]
+)
 def test_masks_that_make_no_sense_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         position_mask(torch.rand(1, 1, 2, 2), *RANGE, **options)

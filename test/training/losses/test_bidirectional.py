@@ -168,8 +168,9 @@ def test_depths_agree_on_what_both_see_and_not_where_one_is_hidden(pair):
 
 
 def views(pair, factor=1.0):
-    return (View(seen.image, seen.depth * factor, [seen.image]) for seen in
-            (pair.target, pair.source))
+    return (
+        View(seen.image, seen.depth * factor, [seen.image]) for seen in (pair.target, pair.source)
+    )
 
 
 @pytest.mark.parametrize('factor', [0.8, 1.25])
@@ -219,8 +220,13 @@ def test_small_features_are_warped_by_their_own_camera():
     target = torch.cat((small[..., :1], small[..., :-1]), -1)
 
     # 40 * 0.2 / 4 px in the image are 1 px of the features, from left to right
-    found = feature_difference(target, small, at(4), torch.tensor([[[40.0, 0, 15.5],
-                               [0, 40, 9.5], [0, 0, 1]]], dtype=torch.float64), moved(x=-0.2))
+    found = feature_difference(
+        target,
+        small,
+        at(4),
+        torch.tensor([[[40.0, 0, 15.5], [0, 40, 9.5], [0, 0, 1]]], dtype=torch.float64),
+        moved(x=-0.2),
+    )
 
     assert found.shape == (1, 1, 10, 16) and found[..., 1:].max() < 1e-9
 
@@ -247,8 +253,9 @@ def test_a_weighted_mean_is_one_of_the_weights_and_zero_without_any():
 def test_every_pair_has_its_own_loss_and_motions_out_of_sight_leave_numbers():
     image = random_maps(3).expand(2, -1, -1, -1)
     depth = at(2).expand(2, -1, -1).clone().requires_grad_()
-    parameters = torch.tensor([[0.0, 0.01, 0, 0.1, 0, 0], [0, 0, 0, 0, 0, -3.0]],
-                              dtype=torch.float64, requires_grad=True)
+    parameters = torch.tensor(
+        [[0.0, 0.01, 0, 0.1, 0, 0], [0, 0, 0, 0, 0, -3.0]], dtype=torch.float64, requires_grad=True
+    )
     motion = transform_from_parameters(parameters[:, :3], parameters[:, 3:])
     view = View(image, depth, [image[:, :2]])
 
@@ -264,9 +271,15 @@ def test_every_pair_has_its_own_loss_and_motions_out_of_sight_leave_numbers():
 def test_features_of_several_stages_count_alike():
     other = random_maps(3, 1)
     once, twice = (
-        bidirectional_loss(View(random_maps(3), at(4), [random_maps(2)] * stages),
-                           View(other, at(4), [other[:, :2]] * stages), K, moved(), 0.85)
-        for stages in (1, 2))
+        bidirectional_loss(
+            View(random_maps(3), at(4), [random_maps(2)] * stages),
+            View(other, at(4), [other[:, :2]] * stages),
+            K,
+            moved(),
+            0.85,
+        )
+        for stages in (1, 2)
+    )
 
     assert once.features > 0
     torch.testing.assert_close(twice.features, once.features)

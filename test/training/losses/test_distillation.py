@@ -39,11 +39,20 @@ def save_constant(path, logit=0.0):
 def card(tmp_path):
     """A network that says disparity 0.5 everywhere: 2 / (1 / 1 + 1 / 100) = 1.98 units."""
     card = ModelCard(
-        name='teacher', network='small_depth', weights='teacher.safetensors',
-        sha256=save_constant(tmp_path / 'teacher.safetensors'), input_size=(32, 64),
-        min_depth=1.0, max_depth=100.0, depth_unit='metric', depth_scale=5.0,
-        training_K=((40.0, 0.0, 32.0), (0.0, 40.0, 16.0), (0.0, 0.0, 1.0)), training_data='none',
-        license_code='Apache-2.0', license_weights='none')
+        name='teacher',
+        network='small_depth',
+        weights='teacher.safetensors',
+        sha256=save_constant(tmp_path / 'teacher.safetensors'),
+        input_size=(32, 64),
+        min_depth=1.0,
+        max_depth=100.0,
+        depth_unit='metric',
+        depth_scale=5.0,
+        training_K=((40.0, 0.0, 32.0), (0.0, 40.0, 16.0), (0.0, 0.0, 1.0)),
+        training_data='none',
+        license_code='Apache-2.0',
+        license_weights='none',
+    )
     write_card(card, tmp_path / 'teacher.yaml')
     return load_card(tmp_path / 'teacher.yaml')
 
@@ -112,9 +121,15 @@ def at_depth(card, folder, name, depth, size=(32, 64)):
     disparity = (1 / depth - 0.01) / 0.99
     sha256 = save_constant(folder / f'{name}.safetensors', log(disparity / (1 - disparity)))
     focal = 80.0 * size[0] / SIZE[0]
-    card = replace(card, name=name, weights=f'{name}.safetensors', sha256=sha256, input_size=size,
-                   depth_scale=1.0,
-                   training_K=((focal, 0.0, 32.0), (0.0, focal, 16.0), (0.0, 0.0, 1.0)))
+    card = replace(
+        card,
+        name=name,
+        weights=f'{name}.safetensors',
+        sha256=sha256,
+        input_size=size,
+        depth_scale=1.0,
+        training_K=((focal, 0.0, 32.0), (0.0, focal, 16.0), (0.0, 0.0, 1.0)),
+    )
     write_card(card, folder / f'{name}.yaml')
     return load_card(folder / f'{name}.yaml')
 
@@ -134,8 +149,10 @@ def test_of_several_teachers_the_mean_of_log_depths_counts_at_the_largest_size(c
 
 
 def test_of_several_teachers_the_first_shows_its_features(card, tmp_path):
-    members = [Teacher(at_depth(card, tmp_path, name, 4.0, size), STUDENT, 80)
-               for name, size in (('first', (32, 64)), ('second', (64, 128)))]
+    members = [
+        Teacher(at_depth(card, tmp_path, name, 4.0, size), STUDENT, 80)
+        for name, size in (('first', (32, 64)), ('second', (64, 128)))
+    ]
     teachers = Teachers(members, STUDENT)
 
     shown = teachers.output(IMAGE, intrinsics(80), SIZE[0])
@@ -160,15 +177,17 @@ def test_a_teacher_is_asked_in_half_precision_too(card):
         disparity = taught(teacher)
 
     assert disparity.dtype == torch.float32
-    torch.testing.assert_close(disparity, taught(teacher),
-                               atol=2e-3, rtol=0)
+    torch.testing.assert_close(disparity, taught(teacher), atol=2e-3, rtol=0)
 
 
 def test_an_encoder_is_compared_by_a_linear_map_per_stage_from_an_eighth_on():
     student, other = create_network('small_depth'), create_network('lite_hr_depth_lite0')
     imitation = Imitation(student, other)
     assert [tuple(stage.weight.shape[:2]) for stage in imitation.maps] == [
-        (40, 128), (112, 256), (320, 512)]
+        (40, 128),
+        (112, 256),
+        (320, 512),
+    ]
     assert student.training  # as it was
 
     with torch.no_grad():
@@ -187,8 +206,10 @@ def test_an_encoder_is_compared_by_a_linear_map_per_stage_from_an_eighth_on():
 def test_a_student_whose_features_are_a_linear_map_away_has_nothing_to_learn():
     network = create_network('small_depth').eval()
     imitation = Imitation(network, network)
-    own = [torch.randn(2, width, 64 >> level, 128 >> level)
-           for level, width in enumerate((32, 64, 128, 256, 512), 1)]
+    own = [
+        torch.randn(2, width, 64 >> level, 128 >> level)
+        for level, width in enumerate((32, 64, 128, 256, 512), 1)
+    ]
     taught = Taught([3 * feature + 1 for feature in own], [], [], SIZE[0])
     with torch.no_grad():
         for stage, feature in zip(imitation.maps, own[2:]):
@@ -214,11 +235,13 @@ def test_a_teacher_is_matched_by_absolute_difference_and_stays_as_it_is():
 
 
 def test_a_teacher_may_be_matched_in_log_depth():
-    alone = LossConfig(levels=2, photometric=0.0, smoothness=0.0, distillation=1.0,
-                       distillation_of='log_depth')
+    alone = LossConfig(
+        levels=2, photometric=0.0, smoothness=0.0, distillation=1.0, distillation_of='log_depth'
+    )
 
     result = objective(10.0, loss=alone, levels=2, teacher=KnownTeacher(20.0))(
-        batch_of(sample(noise())))
+        batch_of(sample(noise()))
+    )
 
     assert result.loss.item() == pytest.approx(log(2), rel=1e-4)
 
@@ -234,8 +257,9 @@ def test_a_teacher_sees_colours_as_they_are():
     batch = collate([drawn]).to(torch.device('cpu'))
     teacher = Seen(20.0)
 
-    objective(10.0, loss=LossConfig(levels=1, distillation=1.0, photometric=0.0),
-              teacher=teacher)(batch)
+    objective(10.0, loss=LossConfig(levels=1, distillation=1.0, photometric=0.0), teacher=teacher)(
+        batch
+    )
 
     assert not torch.equal(batch.target, batch.target_colours)
     assert torch.equal(teacher.seen, batch.target)
@@ -249,8 +273,13 @@ def test_a_teacher_of_larger_images_sees_them_and_the_student_sees_them_smaller(
 
     batch, teacher = batch_of(sample(noise())), Seen(20.0)
     size = (VIEW[0] // 2, VIEW[1] // 2)
-    found = objective(10.0, loss=LossConfig(levels=1, distillation=1.0, photometric=0.0),
-                      teacher=teacher, supervision='T', input_size=size)
+    found = objective(
+        10.0,
+        loss=LossConfig(levels=1, distillation=1.0, photometric=0.0),
+        teacher=teacher,
+        supervision='T',
+        input_size=size,
+    )
 
     result = found(batch)
 

@@ -60,9 +60,11 @@ def test_every_pixel_counts_by_its_nearest_source():
 
 
 def test_every_samples_loss_is_its_own_whatever_the_others_have():
-    samples = [sample(noise(0), Source(noise(1), -1), Source(noise(2), 1)),
-               sample(noise(3), Source(noise(4), 0, moved(x=-0.54))),
-               sample(noise(5), Source(noise(6), 1))]
+    samples = [
+        sample(noise(0), Source(noise(1), -1), Source(noise(2), 1)),
+        sample(noise(3), Source(noise(4), 0, moved(x=-0.54))),
+        sample(noise(5), Source(noise(6), 1)),
+    ]
     found = objective(motion=KnownMotion(0.1, 0.0, 0.3), loss=LossConfig(levels=1))
 
     together = found(batch_of(*samples)).loss
@@ -77,8 +79,7 @@ def test_every_samples_loss_is_its_own_whatever_the_others_have():
 
 def test_a_standing_camera_teaches_nothing():
     batch = batch_of(sample(noise(), Source(noise(), -1), Source(noise(), 1)))
-    found = objective(motion=KnownMotion(0.1, 0.0, 0.5),
-                      loss=LossConfig(levels=1, smoothness=0.0))
+    found = objective(motion=KnownMotion(0.1, 0.0, 0.5), loss=LossConfig(levels=1, smoothness=0.0))
 
     result = found(batch)
     result.loss.sum().backward()
@@ -99,8 +100,10 @@ def test_a_moving_camera_is_not_left_out():
 
 def test_auto_masking_can_begin_later():
     batch = batch_of(sample(noise(), Source(noise(), -1), Source(noise(), 1)))
-    found = objective(motion=KnownMotion(0.1, 0.0, 0.5),
-                      loss=LossConfig(levels=1, smoothness=0.0, auto_mask_from=0.5))
+    found = objective(
+        motion=KnownMotion(0.1, 0.0, 0.5),
+        loss=LossConfig(levels=1, smoothness=0.0, auto_mask_from=0.5),
+    )
 
     results = []
     for progress in (0.49, 0.5):
@@ -113,10 +116,12 @@ def test_auto_masking_can_begin_later():
     assert before.terms['identity'] == pytest.approx(0, abs=1e-4)  # watched all the same
 
 
-@pytest.mark.parametrize('drive, least, most', [('static_camera', 0.0, 0.2),
-                                                ('train_mono', 0.5, 1.0)])
+@pytest.mark.parametrize(
+    'drive, least, most', [('static_camera', 0.0, 0.2), ('train_mono', 0.5, 1.0)]
+)
 def test_auto_masking_leaves_out_a_real_standing_camera_and_keeps_a_driving_one(
-        drive, least, most):
+    drive, least, most
+):
     kitti = shared_data('kitti')
     data = KittiRaw(kitti / 'train', kitti / 'splits' / f'{drive}.txt')
     batch = collate([AugmentedData(data, (96, 320), PLAIN, 0)[Draw(0, 0, 5)]])
@@ -168,8 +173,12 @@ def test_levels_are_compared_at_full_size_and_averaged():
 def test_a_strip_of_another_scene_is_explained_by_its_hint_and_not_by_warping():
     near, far = np.full(SIZE, 10, np.float32), np.full(SIZE, 20, np.float32)
     source = Source(np.roll(noise(), -2, axis=1), 1, moved(x=-0.2))  # explained by 10 m
-    data = AugmentedData([sample(noise(), source, depth_hint=near),
-                          sample(noise(9), depth_hint=far)], SIZE, PLAIN, 0)
+    data = AugmentedData(
+        [sample(noise(), source, depth_hint=near), sample(noise(9), depth_hint=far)],
+        SIZE,
+        PLAIN,
+        0,
+    )
     (own, _), (other, _) = data[Draw(0, 0, 0)], data[Draw(0, 0, 1)]
     mixed = mix(own, other, np.random.default_rng(3))
     batch = collate([(mixed, 0)]).to(torch.device('cpu'))
@@ -220,8 +229,9 @@ def test_hints_are_metres_too():
 def test_a_zoomed_camera_sees_the_same_depth_at_a_shorter_canonical_one():
     zoomed = np.diag([2.0, 2, 1]) @ K
     hint = np.full(SIZE, 20, np.float32)
-    batch = batch_of(sample(flat(0), Source(flat(0), 0, moved(x=-0.54)), depth_hint=hint,
-                            K=zoomed))
+    batch = batch_of(
+        sample(flat(0), Source(flat(0), 0, moved(x=-0.54)), depth_hint=hint, K=zoomed)
+    )
     loss = replace(BARE, hints=1.0)
 
     canonical = objective(10.0, loss=loss)(batch).terms['hints']
@@ -232,11 +242,13 @@ def test_a_zoomed_camera_sees_the_same_depth_at_a_shorter_canonical_one():
 
 
 def test_velocity_compares_lengths_where_somebody_measured_them():
-    samples = [sample(noise(), Source(noise(1), -1, distance=0.9), Source(noise(2), 1)),
-               sample(noise(), Source(noise(1), -1, distance=0.2),
-                      Source(noise(2), 1, distance=0.8))]
-    found = objective(motion=KnownMotion(0.3, 0.0, 0.4), loss=replace(BARE, velocity=1.0),
-                      depth_scale=2.0)
+    samples = [
+        sample(noise(), Source(noise(1), -1, distance=0.9), Source(noise(2), 1)),
+        sample(noise(), Source(noise(1), -1, distance=0.2), Source(noise(2), 1, distance=0.8)),
+    ]
+    found = objective(
+        motion=KnownMotion(0.3, 0.0, 0.4), loss=replace(BARE, velocity=1.0), depth_scale=2.0
+    )
 
     result = found(batch_of(*samples))
 
@@ -248,8 +260,9 @@ def test_velocity_compares_lengths_where_somebody_measured_them():
 
 def test_velocity_alone_trains_the_motion():
     batch = batch_of(sample(noise(), Source(noise(1), 1, distance=0.9)))
-    found = objective(motion=KnownMotion(0.0, 0.0, 0.5),
-                      loss=replace(BARE, photometric=0.0, velocity=1.0))
+    found = objective(
+        motion=KnownMotion(0.0, 0.0, 0.5), loss=replace(BARE, photometric=0.0, velocity=1.0)
+    )
 
     found(batch).loss.sum().backward()
 
@@ -289,8 +302,10 @@ class KnownFeatures(KnownDepth):
 def test_features_are_compared_where_there_are_labels():
     labels = np.zeros(SIZE, np.uint8)
     labels[:, 20:] = 1
-    config = TrainConfig(loss=replace(BARE, photometric=0.0, triplet=0.1),
-                         triplet=TripletConfig(margin=0.5, levels=(1,)))
+    config = TrainConfig(
+        loss=replace(BARE, photometric=0.0, triplet=0.1),
+        triplet=TripletConfig(margin=0.5, levels=(1,)),
+    )
     found = Objective(KnownFeatures(10.0), None, config, FOCAL).train()
     batch = batch_of(sample(noise(), labels=labels), sample(noise()))
 
@@ -302,13 +317,15 @@ def test_features_are_compared_where_there_are_labels():
 
 
 def test_a_level_without_features_is_named():
-    config = TrainConfig(network='lka_depth', loss=replace(BARE, triplet=0.1),
-                         triplet=TripletConfig(levels=(3,)))
+    config = TrainConfig(
+        network='lka_depth', loss=replace(BARE, triplet=0.1), triplet=TripletConfig(levels=(3,))
+    )
     labels = np.zeros(SIZE, np.uint8)
 
     with pytest.raises(ValueError, match='has 3, but lka_depth decodes no features at 1/8'):
         Objective(KnownFeatures(10.0), None, config, FOCAL).train()(
-            batch_of(sample(noise(), Source(noise(), 1, moved(x=0.1)), labels=labels)))
+            batch_of(sample(noise(), Source(noise(), 1, moved(x=0.1)), labels=labels))
+        )
 
 
 def test_frozen_batch_norms_keep_their_statistics():

@@ -12,8 +12,9 @@ from mono_depth_ros.training.losses.terms import ReprojectionError
 from mono_depth_ros.training.losses.view_synthesis import warp_to_target
 
 TWO = sample(noise(0), Source(noise(1), -1, moved(x=-0.2)), Source(noise(2), 1, moved(x=0.3)))
-THREE = sample(noise(3), *(Source(noise(number), 1, moved(x=0.1 * number))
-                           for number in (4, 5, 6)))
+THREE = sample(
+    noise(3), *(Source(noise(number), 1, moved(x=0.1 * number)) for number in (4, 5, 6))
+)
 SAME = sample(noise(7), *[Source(noise(8), 1, moved(x=0.2))] * 2)
 
 
@@ -23,15 +24,22 @@ def plain_loss(batch, depth, motion, within, still=None):
     for place, target in enumerate(batch.target):
         least = torch.tensor(torch.inf) if still is None else still[place]
         for source in (batch.sample_of == place).nonzero()[:, 0].tolist():
-            warped = warp_to_target(batch.source[source:source + 1], depth[place],
-                                    batch.K[place:place + 1], motion[source:source + 1])
+            warped = warp_to_target(
+                batch.source[source : source + 1],
+                depth[place],
+                batch.K[place : place + 1],
+                motion[source : source + 1],
+            )
             least = torch.minimum(ReprojectionError(target[None])(warped)[0], least)
         losses.append((least * within[place]).sum() / within[place].sum())
     return torch.stack(losses)
 
 
-@pytest.mark.parametrize('samples', [(TWO, TWO), (TWO, THREE), (SAME,)],
-                         ids=['as many sources each', 'more or fewer', 'the same twice'])
+@pytest.mark.parametrize(
+    'samples',
+    [(TWO, TWO), (TWO, THREE), (SAME,)],
+    ids=['as many sources each', 'more or fewer', 'the same twice'],
+)
 def test_value_and_gradient_are_those_of_the_least_error(samples):
     batch = batch_of(*samples)
     generator = torch.Generator().manual_seed(0)
@@ -43,8 +51,10 @@ def test_value_and_gradient_are_those_of_the_least_error(samples):
     plain = plain_loss(batch, depth, motion, within)
 
     torch.testing.assert_close(loss, plain)
-    for found, expected in zip(torch.autograd.grad(loss.sum(), (depth, motion)),
-                               torch.autograd.grad(plain.sum(), (depth, motion))):
+    for found, expected in zip(
+        torch.autograd.grad(loss.sum(), (depth, motion)),
+        torch.autograd.grad(plain.sum(), (depth, motion)),
+    ):
         torch.testing.assert_close(found, expected)
 
 
@@ -55,8 +65,9 @@ def test_where_standing_still_explains_more_there_is_no_gradient():
     batch = batch_of(sample(target, Source(source, 1, moved(x=-0.2))))
     depth = torch.full((1, 1, *SIZE), 10.0, requires_grad=True)
 
-    loss, seen = reprojection_loss(batch, [depth], batch.pose.float(), torch.ones(1, 1, *SIZE),
-                                   LossConfig(ssim=0.0))
+    loss, seen = reprojection_loss(
+        batch, [depth], batch.pose.float(), torch.ones(1, 1, *SIZE), LossConfig(ssim=0.0)
+    )
     loss.sum().backward()
 
     assert (seen.mask[..., 2:20] == 0).all() and (seen.mask[..., 22:-2] == 1).all()

@@ -33,12 +33,18 @@ UNCHANGED = AugmentationConfig(brightness=0.0, contrast=0.0, saturation=0.0, hue
 def street_sample(frame):
     K = street_intrinsics(SIZE)
     K[0, 2] += 30  # off the centre, so that a mirror has to move it
-    target, *sources = (render_frame(Street(), street_pose(number), SIZE, K)
-                        for number in (frame, frame - 1, frame + 1))
+    target, *sources = (
+        render_frame(Street(), street_pose(number), SIZE, K)
+        for number in (frame, frame - 1, frame + 1)
+    )
     found = tuple(
-        Source(source.image, offset,
-               np.linalg.inv(source.world_from_camera) @ target.world_from_camera)
-        for offset, source in zip((-1, 1), sources))
+        Source(
+            source.image,
+            offset,
+            np.linalg.inv(source.world_from_camera) @ target.world_from_camera,
+        )
+        for offset, source in zip((-1, 1), sources)
+    )
     labels = (target.depth > 20).astype(np.uint8)
     return TrainingSample(target.image, found, target.K, 'street', target.depth, labels)
 
@@ -57,8 +63,9 @@ def misfit(batch, pose=None):
     return (warped - batch.target[batch.sample_of]).abs().median().item()
 
 
-@pytest.mark.parametrize('level, size', [
-    ('lr', (64, 160)), ('hr', (192, 640)), ('flip', SIZE), ('color', SIZE)])
+@pytest.mark.parametrize(
+    'level, size', [('lr', (64, 160)), ('hr', (192, 640)), ('flip', SIZE), ('color', SIZE)]
+)
 def test_true_depth_and_motion_reconstruct_the_target_at_every_level(street, level, size):
     derived = derive(street, level, PyramidConfig(), AugmentationConfig())
 
@@ -168,15 +175,17 @@ def test_every_sample_has_its_own_change_which_its_frames_share(street):
     torch.testing.assert_close(batch.source, batch.target[batch.sample_of])
 
 
-COLOURS = torch.tensor([[0.30, 0.45, 0.60], [0.60, 0.40, 0.50], [0.35, 0.55, 0.40],
-                        [0.50, 0.50, 0.50]])
+COLOURS = torch.tensor(
+    [[0.30, 0.45, 0.60], [0.60, 0.40, 0.50], [0.35, 0.55, 0.40], [0.50, 0.50, 0.50]]
+)
 
 
 def changed(street, **change):
     """Return four colours (100, 4, 3) after changes of one kind, drawn a hundred times."""
     target = COLOURS.T.reshape(1, 3, 1, 4).expand(100, -1, -1, -1)
-    batch = replace(street, target=target, source=target, sample_of=torch.arange(100),
-                    seed=torch.arange(100))
+    batch = replace(
+        street, target=target, source=target, sample_of=torch.arange(100), seed=torch.arange(100)
+    )
     return recoloured(batch, replace(UNCHANGED, **change)).target[:, :, 0].mT
 
 
@@ -232,8 +241,9 @@ def maps(*shape, seed=0):
 def output(size=(16, 32), seed=0):
     """Return two levels of disparity and two stages of features, of two samples."""
     sizes = [size, (size[0] // 2, size[1] // 2)]
-    return DepthOutput([maps(2, 1, *s, seed=seed) for s in sizes],
-                       [maps(2, 3, *s, seed=seed + 1) for s in sizes])
+    return DepthOutput(
+        [maps(2, 1, *s, seed=seed) for s in sizes], [maps(2, 3, *s, seed=seed + 1) for s in sizes]
+    )
 
 
 def each(change, found):
@@ -244,8 +254,9 @@ def enlarged(values):
     return values.repeat_interleave(2, -2).repeat_interleave(2, -1)
 
 
-@pytest.mark.parametrize('level, change', [
-    ('hr', enlarged), ('flip', lambda x: x.flip(-1)), ('color', lambda x: x)])
+@pytest.mark.parametrize(
+    'level, change', [('hr', enlarged), ('flip', lambda x: x.flip(-1)), ('color', lambda x: x)]
+)
 def test_the_same_answer_at_two_levels_agrees(level, change):
     current = output()
 
@@ -317,5 +328,6 @@ def test_mixed_precision_is_compared_in_full():
     half = consistency('lr', each(torch.Tensor.bfloat16, found), current)
 
     assert half.features.dtype == torch.float32
-    torch.testing.assert_close(half.features, consistency('lr', found, current).features,
-                               rtol=0.02, atol=0)
+    torch.testing.assert_close(
+        half.features, consistency('lr', found, current).features, rtol=0.02, atol=0
+    )

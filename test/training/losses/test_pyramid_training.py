@@ -25,9 +25,19 @@ from mono_depth_ros.training.train import train
 SIZE = (64, 96)
 LEVELS = ('lr', 'hr', 'flip', 'color')
 STREET = TrainConfig(
-    network='small_depth', data='street', supervision='S', pose_network='none', input_size=SIZE,
-    min_depth=1.0, loss=LossConfig(levels=2), batch_size=2, steps=2, threads=1,
-    accelerator='cpu', reading=DataConfig(workers=0, options={'frames': 2}))
+    network='small_depth',
+    data='street',
+    supervision='S',
+    pose_network='none',
+    input_size=SIZE,
+    min_depth=1.0,
+    loss=LossConfig(levels=2),
+    batch_size=2,
+    steps=2,
+    threads=1,
+    accelerator='cpu',
+    reading=DataConfig(workers=0, options={'frames': 2}),
+)
 
 
 def first_batch(assembly):
@@ -46,11 +56,19 @@ def teacher(tmp_path):
     torch.manual_seed(5)
     network = create_network('small_depth')
     card = ModelCard(
-        name='teacher', network='small_depth', weights='teacher.safetensors',
-        sha256=save_weights(network, tmp_path / 'teacher.safetensors'), input_size=SIZE,
-        min_depth=1.0, max_depth=100.0, depth_unit='metric', training_data='none',
+        name='teacher',
+        network='small_depth',
+        weights='teacher.safetensors',
+        sha256=save_weights(network, tmp_path / 'teacher.safetensors'),
+        input_size=SIZE,
+        min_depth=1.0,
+        max_depth=100.0,
+        depth_unit='metric',
+        training_data='none',
         training_K=((55.68, 0.0, 47.5), (0.0, 55.68, 31.5), (0.0, 0.0, 1.0)),
-        license_code='Apache-2.0', license_weights='none')
+        license_code='Apache-2.0',
+        license_weights='none',
+    )
     write_card(card, tmp_path / 'teacher.yaml')
     return str(tmp_path / 'teacher.yaml')
 
@@ -66,8 +84,9 @@ def test_a_level_counts_its_own_loss_and_its_agreement():
     torch.testing.assert_close(whole.loss, 0.25 * current.loss)
     for level in LEVELS:
         result = found(batch, level, whole.output)
-        features, disparity = (result.terms[f'{level}_{name}'] for name in (
-            'features', 'disparity'))
+        features, disparity = (
+            result.terms[f'{level}_{name}'] for name in ('features', 'disparity')
+        )
         assert features > 0 and disparity > 0
         own = (result.loss.mean() - 2 * features - 3 * disparity) / 0.5
         assert 0.3 < own / current.loss.mean() < 3  # the same loss, on other images
@@ -135,8 +154,10 @@ def test_both_directions_are_compared_and_give_gradients():
 
     assert {'photometric', 'structure', 'perception'} <= set(result.terms)
     assert result.loss.shape == (2,) and result.loss.isfinite().all()
-    total = sum(getattr(LossConfig(), name) * result.terms[name] for name in (
-        'photometric', 'structure', 'perception', 'smoothness'))
+    total = sum(
+        getattr(LossConfig(), name) * result.terms[name]
+        for name in ('photometric', 'structure', 'perception', 'smoothness')
+    )
     assert result.loss.mean().item() == pytest.approx(total.item(), rel=1e-4)
     assert all(p.grad.isfinite().all() for p in found.depth.parameters() if p.grad is not None)
 
@@ -145,15 +166,17 @@ def test_a_teacher_s_distributions_are_learnt_by_stage_and_the_mask_leaves_far_p
     loss = LossConfig(levels=3, photometric=0.0, smoothness=0.0, apx=1.0)
 
     def apx(**changes):
-        found, batch = objective_and_batch(supervision='T', teacher=teacher, loss=loss,
-                                           apx=ApxConfig(**changes))
+        found, batch = objective_and_batch(
+            supervision='T', teacher=teacher, loss=loss, apx=ApxConfig(**changes)
+        )
         result = found(batch)
         result.loss.mean().backward()
         return result.terms['apx'].item()
 
     encoder, decoder, disparity = (
         apx(**({'encoder': 0.0, 'decoder': 0.0, 'disparity': 0.0} | {part: 1.0}))
-        for part in ('encoder', 'decoder', 'disparity'))
+        for part in ('encoder', 'decoder', 'disparity')
+    )
 
     assert encoder > 0 and decoder > 0 and disparity > 0
     assert apx() == pytest.approx(0.01 * encoder + 0.01 * decoder + disparity, rel=1e-4)

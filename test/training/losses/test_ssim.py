@@ -26,13 +26,14 @@ def plain_dissimilarity(x, y):
 
     The channels' mean.
     """
+
     def mean(image):
         return F.avg_pool2d(F.pad(image, (1, 1, 1, 1), mode='reflect'), 3, 1)
 
-    variance_x, variance_y = mean(x**2) - mean(x)**2, mean(y**2) - mean(y)**2
+    variance_x, variance_y = mean(x**2) - mean(x) ** 2, mean(y**2) - mean(y) ** 2
     covariance = mean(x * y) - mean(x) * mean(y)
     above = (2 * mean(x) * mean(y) + 0.01**2) * (2 * covariance + 0.03**2)
-    below = (mean(x)**2 + mean(y)**2 + 0.01**2) * (variance_x + variance_y + 0.03**2)
+    below = (mean(x) ** 2 + mean(y) ** 2 + 0.01**2) * (variance_x + variance_y + 0.03**2)
     return ((1 - above / below) / 2).clamp(0, 1).mean(1, keepdim=True)
 
 
@@ -43,8 +44,8 @@ def test_value_and_gradient_are_those_of_the_plain_formula(size):
     weights = torch.rand_like(image[:, :1])
 
     closed, plain = dissimilarity(image, target), plain_dissimilarity(image, target)
-    by_closed, = torch.autograd.grad((closed * weights).sum(), image)
-    by_plain, = torch.autograd.grad((plain * weights).sum(), image)
+    (by_closed,) = torch.autograd.grad((closed * weights).sum(), image)
+    (by_plain,) = torch.autograd.grad((plain * weights).sum(), image)
 
     torch.testing.assert_close(closed, plain)
     torch.testing.assert_close(by_closed, by_plain)
@@ -62,7 +63,8 @@ def test_the_gradient_reaches_the_target_too_where_it_is_wanted():
     image, target = images(4, 6, count=1)
 
     assert torch.autograd.gradcheck(
-        dissimilarity, (image.requires_grad_(), target.requires_grad_()))
+        dissimilarity, (image.requires_grad_(), target.requires_grad_())
+    )
 
 
 def test_windows_are_mirrored_at_the_border():
@@ -75,7 +77,8 @@ def test_windows_are_mirrored_at_the_border():
     assert total[1, 1] == 45
     deviations = sum((value - 5) ** 2 for value in (0, 1, 2, 4, 5, 6, 8, 9, 10))
     assert window_statistics(image).contrast[0, 0, 1, 1] == pytest.approx(
-        81 * (deviations / 9 + 0.03**2))
+        81 * (deviations / 9 + 0.03**2)
+    )
 
 
 def test_an_image_equals_itself_and_its_negative_is_as_far_as_can_be():

@@ -28,8 +28,10 @@ def test_features_that_differ_by_class_cost_nothing_beyond_the_margin():
 
 
 def test_features_that_are_alike_cost_the_margin():
-    whole, half = (triplet_loss(halves(LEFT, LEFT), LABELS, patch=5, margin=margin).item()
-                   for margin in (0.65, 0.325))
+    whole, half = (
+        triplet_loss(halves(LEFT, LEFT), LABELS, patch=5, margin=margin).item()
+        for margin in (0.65, 0.325)
+    )
 
     assert whole == pytest.approx(2 * half, abs=1e-3)
     # 48 pixels have both classes around them; 64 more see the edge of the map, at no cost
@@ -80,5 +82,6 @@ def test_label_maps_of_another_size_are_taken_by_the_nearest_pixel():
     fine = LABELS.repeat_interleave(4, 2).repeat_interleave(4, 3)
     features = torch.rand(1, 4, 12, 12, generator=torch.Generator().manual_seed(1))
 
-    assert torch.equal(triplet_loss(features, fine, 5, 0.65),
-                       triplet_loss(features, LABELS, 5, 0.65))
+    assert torch.equal(
+        triplet_loss(features, fine, 5, 0.65), triplet_loss(features, LABELS, 5, 0.65)
+    )

@@ -32,8 +32,9 @@ def test_true_depth_and_motion_reconstruct_the_target(step):
     target, source = (render_frame(Street(), index, (192, 640)) for index in (40, 40 + step))
     motion = motion_between(target, source)
 
-    error = reconstruction_error(view_of(target), view_of(source),
-                                 torch.from_numpy(target.K)[None], motion)
+    error = reconstruction_error(
+        view_of(target), view_of(source), torch.from_numpy(target.K)[None], motion
+    )
 
     assert error < 0.02
 
@@ -91,8 +92,9 @@ def test_gradients_through_the_whole_warp_match_finite_differences():
     source = random_image(5, 7)
     camera = torch.tensor([[[6.0, 0, 3.2], [0, 5, 2.1], [0, 0, 1]]], dtype=torch.float64)
     depth = (random_image(5, 7, seed=2)[:, 0] + 3).requires_grad_()
-    parameters = torch.tensor([[0.011, -0.023, 0.017, 0.13, -0.07, 0.21]], dtype=torch.float64,
-                              requires_grad=True)
+    parameters = torch.tensor(
+        [[0.011, -0.023, 0.017, 0.13, -0.07, 0.21]], dtype=torch.float64, requires_grad=True
+    )
 
     def warp(source, depth, parameters):
         motion = transform_from_parameters(parameters[:, :3], parameters[:, 3:])
