@@ -1,4 +1,4 @@
-# make demo | test | bench | soak | lint | config      ROS=kilted (default) | jazzy
+# make demo | test | bench | soak | lint | format | config      ROS=kilted (default) | jazzy
 ROS ?= kilted
 PYTHON ?= python3
 TESTS ?= test
@@ -19,12 +19,13 @@ export ORT_DISABLE_TELEMETRY := 1
 unexport AMENT_PREFIX_PATH COLCON_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH RMW_IMPLEMENTATION
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-.PHONY: help demo test bench soak lint config setup clean
+.PHONY: help demo test bench soak lint format config setup clean
 help:
 	@echo 'make demo    set up, replay a short bag through the real node, render demo/preview.png and .mp4'
 	@echo '             (BAG=path IMAGE_TOPIC=/camera/image_raw for your own bag)'
 	@echo 'make test    set up and run the tests (TESTS=test/ros for a part of them)'
-	@echo 'make lint    ruff and mypy --strict'
+	@echo 'make lint    ruff, mypy --strict, codespell and mdformat, changing nothing'
+	@echo 'make format  lay out code and Markdown as make lint expects it'
 	@echo 'make bench   measure every figure that the README quotes, then let the node work for ten minutes'
 	@echo 'make soak    let the node work at 30 Hz for ten minutes (HOURS=24) and see what grows'
 	@echo 'make config  write config/depth.yaml anew from the defaults in the code'
@@ -66,7 +67,15 @@ test: $(READY)
 
 lint: $(READY)
 	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
+	$(BIN)/python -m codespell_lib
+	$(BIN)/python -m mdformat --check *.md docs
+
+format: $(READY)
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+	$(BIN)/python -m mdformat *.md docs
 
 bench: $(READY)
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; \

@@ -77,8 +77,17 @@ setup(
     extras_require={
         'fast': ['openvino>=2024.4'],
         'train': TRAINING,
-        'test': ['pytest<10', 'colcon-common-extensions', 'onnx>=1.16'],
-        'lint': ['ruff', 'mypy', 'types-PyYAML'],
+        'test': ['pytest<10', 'pytest-timeout>=2.2', 'colcon-common-extensions', 'onnx>=1.16'],
+        # Pinned: another ruff or mdformat may lay out differently.
+        'lint': [
+            'codespell[toml]',
+            'mdformat~=1.0.0',
+            'mdformat-gfm~=1.0.0',
+            'mypy',
+            'pre-commit',
+            'ruff~=0.17.6',
+            'types-PyYAML',
+        ],
         # Wheels that stand in for a ROS distribution: one of them per environment.
         'ros': ros_wheels('kilted'),
         'ros-kilted': ros_wheels('kilted'),
