@@ -11,11 +11,11 @@ import pytest
 from installation import ROOT, copy_source, run
 
 PAGE = ROOT / 'docs' / 'add_a_network.md'
-BLOCK = re.compile(r'(?P<words>[^\n]+)\n\n```(?P<kind>\w+)\n(?P<text>.*?)```\n', re.DOTALL)
+BLOCK = re.compile(r'(?P<words>(?:[^\n]+\n)+)\n```(?P<kind>\w+)\n(?P<text>.*?)```\n', re.DOTALL)
 
 
 class Step(NamedTuple):
-    """A block of the page, and the line above it."""
+    """A block of the page, and the paragraph above it."""
 
     words: str
     kind: str
@@ -23,7 +23,7 @@ class Step(NamedTuple):
 
     @property
     def path(self) -> str | None:
-        """The first file that the line above names; None for something to run."""
+        """The first file that the paragraph above names; None for something to run."""
         named = re.search(r'`([\w/]+\.(?:py|yaml|md))`', self.words)
         return named[1] if named else None
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from installation import ROOT
 
 from mono_depth_ros.inference.cards import model_card
 from mono_depth_ros.inference.cards.model_card import (
@@ -190,7 +191,7 @@ def test_a_file_that_is_no_card_is_refused(tmp_path, text):
 
 
 def test_the_documentation_explains_every_key():
-    page = Path(model_card.__file__).parents[2] / 'docs' / 'model_cards.md'
+    page = ROOT / 'docs' / 'model_cards.md'
     text = page.read_text(encoding='utf-8')
 
     assert [key for key in model_card.KINDS if f'`{key}`' not in text] == []

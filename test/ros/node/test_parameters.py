@@ -1,6 +1,5 @@
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -9,7 +8,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: the ROS tests need 
 import rclpy
 from rclpy.context import Context
 from rclpy.node import Node
-from ros_harness import next_domain
+from ros_harness import ROOT, next_domain
 
 from mono_depth_ros.ros.node.parameters import (
     SPECS,
@@ -19,8 +18,6 @@ from mono_depth_ros.ros.node.parameters import (
     descriptor,
     read_config,
 )
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_the_yaml_file_says_what_the_code_says():

@@ -3,11 +3,11 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from installation import ROOT
 
-OFFLINE = Path(__file__).parents[1] / 'support' / 'offline.py'
+OFFLINE = ROOT / 'test' / 'support' / 'offline.py'
 NAMESPACE = ['unshare', '--map-root-user', '--net']
 
 
