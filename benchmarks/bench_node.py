@@ -40,6 +40,7 @@ from mono_depth_ros.ros.node.camera_stream import CLOUD, DEPTH
 SIZE = (375, 1242)
 CLIP_HZ = 10
 MOST_OUTSIDE, MOST_P50, MOST_P95 = 1.3, 1.25, 2.0
+MOST_END_S = 2.0
 STREET_FRAMES = 78
 PATIENCE_S = 120.0
 
@@ -121,7 +122,9 @@ def measure(clip: DemoClip, chosen: argparse.Namespace, folder: Path) -> dict[st
         consumer.spin(3.0)
         player.stop()
     finally:
+        begun = time.monotonic()
         node.stop()
+        end = time.monotonic() - begun
         consumer.close()
     drops = {
         key: int(count) for key, count in consumer.values.items() if key.startswith('dropped_')
@@ -135,6 +138,7 @@ def measure(clip: DemoClip, chosen: argparse.Namespace, folder: Path) -> dict[st
         'clouds': consumer.clouds,
         'p50': float(consumer.values['age_p50_ms']),
         'p95': float(consumer.values['age_p95_ms']),
+        'end': end,
     }
 
 
@@ -224,6 +228,7 @@ def bars(chosen: argparse.Namespace, node: dict[str, float], costs: dict[str, fl
             at_most=True,
         ),
         bar('age p95 over p50', node['p95'] / node['p50'], MOST_P95, at_most=True),
+        bar('seconds from an interrupt to the end', node['end'], MOST_END_S, at_most=True),
         f'{"met" if node["too old"] == 0 else "MISSED"}: frames older than max_age: '
         f'{node["too old"]:.0f} dropped, none is ever published',
     ]

@@ -31,6 +31,7 @@ def main(args: Sequence[str] | None = None) -> int:
             duration=chosen.duration,
             wait_for_subscribers=chosen.wait_for_subscribers,
             subscribers=chosen.subscribers,
+            lockstep=tuple(chosen.lockstep) if chosen.lockstep else None,
         )
         return _replay(chosen.bag, options, ros_arguments)
     except (FileNotFoundError, PermissionError, ValueError) as error:
@@ -93,6 +94,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--subscribers', type=int, default=1, metavar='N', help='how many each topic waits for'
     )
+    parser.add_argument(
+        '--lockstep',
+        nargs=2,
+        metavar=('TOPIC', 'ANSWERS'),
+        help='after each message of TOPIC wait for an image with its stamp on ANSWERS, e.g. '
+        '/camera/image_raw /depth/image_rect: a slow machine loses no image, and --clock stands '
+        'still meanwhile',
+    )
     return parser
 
 
@@ -147,6 +156,8 @@ def describe_report(report: PlayReport) -> str:
         f'Played {report.bag_seconds:.2f} s of the bag in {report.wall_seconds:.2f} s, '
         f'at worst {1000 * report.worst_lateness:.1f} ms late.'
     )
+    if report.unanswered:
+        lines.append(f'{report.unanswered} messages got no answer in lockstep.')
     return '\n'.join(lines)
 
 

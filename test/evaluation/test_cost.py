@@ -1,10 +1,9 @@
 """Costs are measured on a network that behaves like a trained one."""
 
-import time
-
 import pytest
 import torch
 from torch import nn
+from virtual_time import VirtualTime
 
 from mono_depth_ros.evaluation.cost import measure_latency, untrained_network
 
@@ -12,28 +11,41 @@ SIZE = (64, 96)
 
 
 class Clockwork(nn.Module):
-    """Sleeps for the given milliseconds, one after the other, and notes the threads."""
+    """Waits for the given milliseconds, one after the other, and notes the threads."""
 
-    def __init__(self, *milliseconds):
+    def __init__(self, *milliseconds, computing=0.0, time=None):
         super().__init__()
         self.milliseconds, self.threads = list(milliseconds), []
+        self.computing, self.time = computing, time or VirtualTime()
 
     def forward(self, image):
         assert image.shape == (1, 3, *SIZE)
         self.threads.append(torch.get_num_threads())
-        time.sleep(self.milliseconds.pop(0) / 1e3)
+        self.time.sleep(self.milliseconds.pop(0) / 1e3)
+        self.time.compute(self.computing / 1e3)
 
 
-def test_latency_is_the_median_without_the_first_run():
-    latency = measure_latency(Clockwork(90, 1, 30, 200), SIZE, threads=1, repetitions=3)
+@pytest.fixture
+def virtual_time(monkeypatch):
+    time = VirtualTime()
+    monkeypatch.setattr('mono_depth_ros.evaluation.cost.time', time)
+    return time
 
-    assert 30 <= latency.wall_ms < 90
+
+def test_latency_is_the_median_without_the_first_run(virtual_time):
+    network = Clockwork(90, 1, 30, 200, time=virtual_time)
+
+    latency = measure_latency(network, SIZE, threads=1, repetitions=3)
+
+    assert latency.wall_ms == pytest.approx(30)
 
 
-def test_cpu_time_leaves_out_what_the_process_waits_for():
-    latency = measure_latency(Clockwork(0, 60), SIZE, threads=1, repetitions=1)
+def test_cpu_time_leaves_out_what_the_process_waits_for(virtual_time):
+    network = Clockwork(0, 60, computing=20, time=virtual_time)
 
-    assert latency.cpu_ms < 30 < latency.wall_ms
+    latency = measure_latency(network, SIZE, threads=1, repetitions=1)
+
+    assert latency == pytest.approx((80, 20))
 
 
 @pytest.mark.parametrize('milliseconds', [(0, 0), (0,)])

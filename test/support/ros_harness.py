@@ -29,7 +29,7 @@ from mono_depth_ros.inference.cards.checkpoint import save_weights
 from mono_depth_ros.networks import create_network
 from mono_depth_ros.ros.fastdds import profile_environment, profile_variable
 
-TIMEOUT = 60.0
+TIMEOUT = 120.0
 # Without shared memory: what is killed would leave its own behind.
 WITHOUT_SHARED_MEMORY = {profile_variable(): '', 'FASTDDS_BUILTIN_TRANSPORTS': 'UDPv4'}
 TRANSITIONS = {'configure': 1, 'cleanup': 2, 'activate': 3, 'deactivate': 4, 'shutdown': 5}
@@ -204,7 +204,6 @@ class Probe:
                 ),
                 f'a diagnosis with {text!r}',
                 each=each,
-                timeout=30.0,
             )
         except AssertionError as error:
             said = {status.message for message in messages for status in message.status}

@@ -15,10 +15,13 @@ from rosbags.interfaces import Connection, ConnectionExtRosbag1, QosDurability, 
 from rosgraph_msgs.msg import Clock
 
 from mono_depth_ros.bags.reader import read_messages, select_connections
+from mono_depth_ros.ros.replay.lockstep import Lockstep
 from mono_depth_ros.ros.replay.message_types import fill_message, import_message, same_layout
 from mono_depth_ros.stamps import NANOSECONDS
 
 DEFAULT_DEPTH = 10
+# How long an image may stay without an answer in lockstep before the next one is played anyway.
+PATIENCE_SECONDS = 30.0
 # A longer sleep would keep a shutdown waiting.
 LONGEST_SLEEP = 0.1
 # Subscribers of one topic are discovered within milliseconds of each other, not at once.
@@ -42,6 +45,9 @@ class PlayOptions:
         duration: bag time to play [s]; None: to the end.
         wait_for_subscribers: longest wait until every topic has its subscribers [s].
         subscribers: how many each topic must have before playing begins.
+        lockstep: a recorded topic and one that answers it, such as an image topic and
+            depth/image_rect. After each message of the first, bag time stands still until a
+            message with its stamp arrives on the second: a slow machine loses nothing.
     """
 
     topics: Sequence[str] = ()
@@ -52,6 +58,7 @@ class PlayOptions:
     duration: float | None = None
     wait_for_subscribers: float = 2.0
     subscribers: int = 1
+    lockstep: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         positive = {'rate': self.rate, 'clock_hz': self.clock_hz, 'duration': self.duration}
@@ -76,6 +83,7 @@ class PlayReport:
         bag_seconds: how much bag time was played.
         wall_seconds: how long that took.
         worst_lateness: the longest that a message left after its time [s].
+        unanswered: messages that got no answer in lockstep.
     """
 
     messages: dict[str, int]
@@ -84,6 +92,7 @@ class PlayReport:
     bag_seconds: float = 0.0
     wall_seconds: float = 0.0
     worst_lateness: float = 0.0
+    unanswered: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,14 +110,25 @@ class BagPlayer:
         node: the node that publishes; its remappings apply to the recorded topic names.
         reader: an open bag.
         options: what to play, and how.
+        now: the steady clock that paces playing [s].
+        sleep: lets that clock go on [s].
 
     Raises:
         ValueError: a topic is not in the bag, none can be played, or nothing was recorded in the
             chosen time.
     """
 
-    def __init__(self, node: Node, reader: AnyReader, options: PlayOptions) -> None:
+    def __init__(
+        self,
+        node: Node,
+        reader: AnyReader,
+        options: PlayOptions,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._node = node
+        self._now = now
+        self._sleep = sleep
         self._reader = reader
         self._options = options
         self._connections = select_connections(reader, options.topics)
@@ -124,6 +144,7 @@ class BagPlayer:
         self.report = PlayReport({}, {}, [])
         self._channels = self._create_channels()
         self._clock = node.create_publisher(Clock, '/clock', 1) if options.clock_hz else None
+        self._lockstep = self._create_lockstep()
         self._began = 0.0
         self._next_tick = 0.0
 
@@ -143,14 +164,14 @@ class BagPlayer:
         """
         self._wait_for_subscribers()
         self._publish_latched()
-        began = time.monotonic()
+        began = self._now()
         try:
             while True:
                 self._play_once(on_progress)
                 if not self._options.loop:
                     break
         finally:
-            self.report.wall_seconds = time.monotonic() - began
+            self.report.wall_seconds = self._now() - began
         self._drain()
         return self.report
 
@@ -179,23 +200,38 @@ class BagPlayer:
         self._connections = [c for c in self._connections if (c.topic, c.msgtype) in channels]
         return channels
 
+    def _create_lockstep(self) -> Lockstep | None:
+        if self._options.lockstep is None:
+            return None
+        topic, answers = self._options.lockstep
+        stamped = sorted({c.topic for c in self._connections if _is_stamped(c.msgtype)})
+        if topic not in stamped:
+            raise ValueError(
+                f"lockstep is '{topic}', which is not played or has no stamps to answer. Expected "
+                f'one of: {", ".join(stamped) or "none"}.'
+            )
+        return Lockstep(self._node, topic, answers)
+
     def _wait_for_subscribers(self) -> None:
-        deadline = time.monotonic() + self._options.wait_for_subscribers
-        while self._unmatched() and time.monotonic() < deadline:
+        deadline = self._now() + self._options.wait_for_subscribers
+        while self._unmatched() and self._now() < deadline:
             self._announce_start()
-            _sleep(0.02)
+            self._sleep(0.02)
             self._check_alive()
         self.report.without_subscriber = self._unmatched()
         if self._options.wait_for_subscribers:
             self._announce_start()
-            _sleep(SETTLE_SECONDS)
+            self._sleep(SETTLE_SECONDS)
 
     def _unmatched(self) -> list[str]:
-        return sorted(
+        unheard = [
             topic
             for (topic, _), channel in self._channels.items()
             if channel.publisher.get_subscription_count() < self._options.subscribers
-        )
+        ]
+        if self._lockstep and not self._lockstep.has_publisher:
+            unheard.append(self._lockstep.answers)
+        return sorted(unheard)
 
     def _announce_start(self) -> None:
         """Let nodes with sim time know the time before the first message comes."""
@@ -210,7 +246,7 @@ class BagPlayer:
                 self._publish(connection, data)
 
     def _play_once(self, on_progress: OnProgress) -> None:
-        self._began = self._next_tick = time.monotonic()
+        self._began = self._next_tick = self._now()
         played = 0.0
         messages = read_messages(self._reader, self._connections, self._start, self._stop)
         for connection, stamp, data in messages:
@@ -218,21 +254,26 @@ class BagPlayer:
             due = self._began + elapsed / self._options.rate
             self._sleep_until(due)
             self._publish(connection, data)
-            lateness = time.monotonic() - due
+            lateness = self._now() - due
             self.report.worst_lateness = max(self.report.worst_lateness, lateness)
             self.report.bag_seconds += elapsed - played
             played = elapsed
             on_progress(elapsed)
+            if self._lockstep and not self._lockstep.is_answered:
+                self._stand_still(self._lockstep)
 
     def _publish(self, connection: Connection, data: bytes) -> None:
         channel = self._channels[connection.topic, connection.msgtype]
-        channel.publisher.publish(channel.encode(data))
+        message = channel.encode(data)
+        if self._lockstep and connection.topic == self._lockstep.topic:
+            self._lockstep.expect(message)
+        channel.publisher.publish(message)
         self.report.messages[connection.topic] += 1
 
     def _sleep_until(self, due: float) -> None:
         while True:
             self._check_alive()
-            now = time.monotonic()
+            now = self._now()
             if self._clock and now >= self._next_tick:
                 self._tick(now)
             if now >= due:
@@ -240,7 +281,18 @@ class BagPlayer:
             wake = min(due, now + LONGEST_SLEEP)
             if self._clock:
                 wake = min(wake, self._next_tick)
-            _sleep(wake - now)
+            self._sleep(max(0.0, wake - now))
+
+    def _stand_still(self, lockstep: Lockstep) -> None:
+        """Let bag time stand still until the last message was answered."""
+        published = self._now()
+        while not lockstep.is_answered and self._now() - published < PATIENCE_SECONDS:
+            self._check_alive()
+            lockstep.spin(LONGEST_SLEEP)
+        self.report.unanswered += not lockstep.is_answered
+        waited = self._now() - published
+        self._began += waited
+        self._next_tick += waited
 
     def _tick(self, now: float) -> None:
         assert self._clock and self._options.clock_hz
@@ -252,11 +304,11 @@ class BagPlayer:
 
     def _drain(self) -> None:
         """Hold the publishers until the last messages have arrived."""
-        deadline = time.monotonic() + DRAIN_SECONDS
+        deadline = self._now() + DRAIN_SECONDS
         for channel in self._channels.values():
-            left = max(0.0, deadline - time.monotonic())
+            left = max(0.0, deadline - self._now())
             channel.publisher.wait_for_all_acked(Duration(seconds=left))
-        _sleep(LONGEST_SLEEP)
+        self._sleep(LONGEST_SLEEP)
 
     def _check_alive(self) -> None:
         if not self._node.context.ok():
@@ -297,6 +349,11 @@ def is_latched(connection: Connection) -> bool:
     )
 
 
+def _is_stamped(message_type: str) -> bool:
+    message_class: Any = import_message(message_type)
+    return 'header' in message_class.get_fields_and_field_types()
+
+
 def _encoder(reader: AnyReader, name: str, message_class: Any) -> Callable[[bytes], Any]:
     if reader.is2 and same_layout(reader.typestore, name, message_class):
         return _unchanged
@@ -316,7 +373,3 @@ def _clock_message(time_ns: int) -> Clock:
     message = Clock()
     message.clock.sec, message.clock.nanosec = divmod(time_ns, NANOSECONDS)
     return message
-
-
-def _sleep(seconds: float) -> None:
-    time.sleep(max(0.0, seconds))

@@ -3,7 +3,6 @@
 import importlib.util
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from cards import UNTRAINED
+from virtual_time import VirtualTime
 
 from mono_depth_ros.inference.backends import onnx_export, open_vino, select, torch_cuda
 from mono_depth_ros.inference.backends.base import BackendError, EngineJob
@@ -90,10 +90,10 @@ def test_signals_are_survived_when_engines_of_openvino_come_and_go(job):
     onnx_export.exported(job)  # so that the other process needs no network
     code = (
         'import gc, os, pathlib, signal, sys, torch\n'
-        'from mono_depth_ros.inference.backends import engine, open_vino\n'
+        'from mono_depth_ros.inference.backends import base, open_vino\n'
         'signal.signal(signal.SIGUSR1, lambda *_: print("handled"))\n'
         'fingerprint, cache, *size = sys.argv[1:]\n'
-        'job = engine.EngineJob(None, fingerprint, tuple(map(int, size)), 1,\n'
+        'job = base.EngineJob(None, fingerprint, tuple(map(int, size)), 1,\n'
         '    torch.device("cpu"), "float32", 1, pathlib.Path(cache), lambda text: None)\n'
         'first, second = open_vino.OpenVinoEngine(job), open_vino.OpenVinoEngine(job)\n'
         'del first; gc.collect(); del second; gc.collect()\n'
@@ -220,7 +220,10 @@ def test_images_are_split_into_the_batches_there_are(count, most, pads, runs):
 
 
 @pytest.mark.parametrize(('seconds_of_three', 'most'), [(0.004, 3), (0.02, 1)])
-def test_a_batch_is_run_at_once_where_it_saves_time(seconds_of_three, most):
+def test_a_batch_is_run_at_once_where_it_saves_time(monkeypatch, seconds_of_three, most):
+    virtual_time = VirtualTime()
+    monkeypatch.setattr('mono_depth_ros.inference.backends.select.time', virtual_time)
+
     class Sleeper:
         images = torch.zeros(1)
 
@@ -228,7 +231,7 @@ def test_a_batch_is_run_at_once_where_it_saves_time(seconds_of_three, most):
             self.seconds = seconds
 
         def run(self) -> None:
-            time.sleep(self.seconds)
+            virtual_time.sleep(self.seconds)
 
     engines = {1: Sleeper(0.004), 3: Sleeper(seconds_of_three)}
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ros_harness import camera_info, image
+from ros_harness import TIMEOUT, camera_info, image
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import String
 
@@ -201,31 +201,31 @@ def test_a_namespace_reaches_topics_diagnostics_and_hints(start_node):
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM], ids=['SIGINT', 'SIGTERM'])
 def test_a_signal_while_the_model_loads_ends_the_node_cleanly(start_node, number):
     _, process = start_node('-p', 'depth_scale:=10.0')
-    process_ready = time.monotonic() + 20
+    process_ready = time.monotonic() + TIMEOUT
     while 'loading' not in process.log() and time.monotonic() < process_ready:
         time.sleep(0.02)
 
     os.killpg(process.process.pid, number)
 
-    assert process.process.wait(timeout=20) == 0, process.log()
+    assert process.process.wait(timeout=TIMEOUT) == 0, process.log()
     assert 'Traceback' not in process.log()
 
 
 def test_an_interrupt_while_modules_load_ends_the_node_without_a_trace(start_node):
     _, process = start_node()
     maps = Path(f'/proc/{process.process.pid}/maps')
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + TIMEOUT
     while 'rclpy' not in maps.read_text(encoding='utf-8') and time.monotonic() < deadline:
         time.sleep(0.01)
 
     os.killpg(process.process.pid, signal.SIGINT)
 
-    assert process.process.wait(timeout=20) == 0 and process.log() == ''
+    assert process.process.wait(timeout=TIMEOUT) == 0 and process.log() == ''
 
 
 def test_a_second_interrupt_does_not_disturb_the_end(start_node):
     _, process = start_node('-p', 'autostart:=false')
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + TIMEOUT
     while 'autostart is false' not in process.log() and time.monotonic() < deadline:
         time.sleep(0.02)
 
@@ -233,7 +233,7 @@ def test_a_second_interrupt_does_not_disturb_the_end(start_node):
         os.killpg(process.process.pid, signal.SIGINT)
         time.sleep(0.05)
 
-    assert process.process.wait(timeout=20) == 0 and 'Traceback' not in process.log()
+    assert process.process.wait(timeout=TIMEOUT) == 0 and 'Traceback' not in process.log()
 
 
 def test_an_output_that_is_an_input_too_is_refused(start_node):

@@ -1,20 +1,22 @@
 import math
-import time
 
 import pytest
+from virtual_time import VirtualTime
 
 from mono_depth_ros.ros.node.statistics import StreamStatistics, frame_rate
 
 
-def test_ages_count_from_reception_on_the_steady_clock():
+def test_ages_count_from_reception_on_the_steady_clock(monkeypatch):
+    time = VirtualTime()
+    monkeypatch.setattr('mono_depth_ros.ros.node.statistics.time', time)
     statistics = StreamStatistics()
 
     for age in (0.1, 0.1, 0.1, 0.4):
         statistics.count_out(time.monotonic() - age, header_age=1.0)
     snapshot = statistics.snapshot()
 
-    assert snapshot.age_p50 == pytest.approx(0.1, abs=0.01)
-    assert snapshot.age_p95 == pytest.approx(0.355, abs=0.01)
+    assert snapshot.age_p50 == pytest.approx(0.1, abs=1e-9)
+    assert snapshot.age_p95 == pytest.approx(0.355, abs=1e-9)
     assert snapshot.header_age_p50 == 1.0
     assert snapshot.frames_out == 4
 

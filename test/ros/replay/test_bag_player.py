@@ -1,9 +1,11 @@
 """Bags that are played by one process arrive in another, over real DDS."""
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 import rclpy
 from bags import PERIOD, START, K, write_camera_bag, write_ros1_bag
 from rclpy.context import Context
+from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosbags.rosbag2 import Writer as Writer2
@@ -20,32 +23,29 @@ from sensor_msgs.msg import CameraInfo, Image, Range
 from std_msgs.msg import String
 
 from mono_depth_ros.bags.reader import open_bag
+from mono_depth_ros.cli.replay_bag import describe_report
 from mono_depth_ros.ros.replay.bag_player import BagPlayer, PlayOptions
+from mono_depth_ros.stamps import stamp_ns, stamp_of
 
 RELIABLE = QoSProfile(depth=100)
-
-
-def stamp_of(message):
-    return message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+PATIENCE = 120
 
 
 class Listener:
     """A node of this process that keeps what it hears."""
 
     def __init__(self, node, context):
-        self.node = node
+        self.node, self.context = node, context
         self.executor = SingleThreadedExecutor(context=context)
         self.executor.add_node(node)
 
     def listen(self, kind, topic, qos=RELIABLE):
         heard = []
-        self.node.create_subscription(
-            kind, topic, lambda message: heard.append((time.monotonic(), message)), qos
-        )
+        self.node.create_subscription(kind, topic, heard.append, qos)
         return heard
 
-    def spin_until(self, condition, timeout=20.0):
-        deadline = time.monotonic() + timeout
+    def spin_until(self, condition):
+        deadline = time.monotonic() + PATIENCE
         while not condition() and time.monotonic() < deadline:
             self.executor.spin_once(timeout_sec=0.05)
         return condition()
@@ -88,7 +88,7 @@ def replay(domain):
     for process in processes:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE)
 
 
 @pytest.mark.parametrize('storage', ['mcap', 'sqlite3', 'ros1'])
@@ -116,14 +116,14 @@ def test_every_message_arrives_in_order_with_its_stamp_pixels_and_k(
     )
 
     assert listener.spin_until(lambda: len(images) == 8 and len(infos) == 8)
-    assert [stamp_of(image) for _, image in images] == [START + i * PERIOD for i in range(8)]
-    assert [set(image.data) for _, image in images] == [{i} for i in range(8)]
-    first = images[0][1]
+    assert [stamp_of(image) for image in images] == [START + i * PERIOD for i in range(8)]
+    assert [set(image.data) for image in images] == [{i} for i in range(8)]
+    first = images[0]
     assert (first.height, first.width, first.step, first.encoding) == (4, 6, 18, 'bgr8')
     assert first.header.frame_id == 'optical'
-    assert all(np.array_equal(info.k.reshape(3, 3), K) for _, info in infos)
-    assert np.array_equal(infos[0][1].p.reshape(3, 4)[:, :3], K)
-    output, _ = process.communicate(timeout=20)
+    assert all(np.array_equal(info.k.reshape(3, 3), K) for info in infos)
+    assert np.array_equal(infos[0].p.reshape(3, 4)[:, :3], K)
+    output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert '/camera/image_raw         8 messages\n' in output
 
@@ -137,66 +137,163 @@ def test_a_latched_ros1_topic_reaches_a_subscriber_that_comes_late(tmp_path, lis
     latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     names = listener.listen(String, '/name', latched)
 
-    assert listener.spin_until(lambda: names, timeout=5)
-    assert names[0][1].data == 'left'
+    assert listener.spin_until(lambda: names)
+    assert names[0].data == 'left'
 
 
-def test_messages_keep_the_bags_own_pace_times_the_rate(tmp_path, listener, replay):
-    images = listener.listen(Image, '/camera/image_raw')
+class Player:
+    """Plays a bag in this process, on a clock that goes on only while the player sleeps."""
 
-    replay(
-        write_camera_bag(tmp_path / 'bag', count=21),
-        '--rate',
-        2,
-        '--wait-for-subscribers',
-        10,
-        '--topics',
-        '/camera/image_raw',
-    )
+    def __init__(self, listener, bag, **options):
+        self.seconds, self.published = 0.0, []
+        self.listener, self.bag, self.options = listener, bag, options
+        self.node = rclpy.create_node('player', context=listener.context)
 
-    assert listener.spin_until(lambda: len(images) == 21)
-    assert images[-1][0] - images[0][0] == pytest.approx(20 * 0.05 / 2, abs=0.15)
+    def now(self):
+        return self.seconds
 
+    def sleep(self, seconds):
+        self.seconds += seconds
+        for publisher in self.node.publishers:
+            publisher.wait_for_all_acked(Duration(seconds=PATIENCE))
+        self.listener.executor.spin_once(timeout_sec=0.001)
 
-def test_playing_begins_when_every_topic_has_its_subscribers(tmp_path, listener, replay):
-    first = listener.listen(Image, '/camera/image_raw')
-    process = replay(
-        write_camera_bag(tmp_path / 'bag', count=4),
-        '--subscribers',
-        2,
-        '--wait-for-subscribers',
-        30,
-        '--topics',
-        '/camera/image_raw',
-    )
-    assert not listener.spin_until(lambda: first, 4.0)
-
-    second = listener.listen(Image, '/camera/image_raw')
-
-    assert listener.spin_until(lambda: len(first) == 4 and len(second) == 4)
-    assert process.wait(timeout=20) == 0
+    def play(self):
+        with open_bag(self.bag) as reader:
+            options = PlayOptions(topics=['/camera/image_raw'], **self.options)
+            player = BagPlayer(self.node, reader, options, self.now, self.sleep)
+            return player.play(lambda _: self.published.append(self.seconds))
 
 
-def test_the_clock_follows_bag_time_at_the_given_frequency(tmp_path, listener, replay):
+@pytest.fixture
+def make_player(listener):
+    players = []
+
+    def make(bag, **options):
+        players.append(Player(listener, bag, **options))
+        return players[-1]
+
+    yield make
+    for player in players:
+        player.node.destroy_node()
+
+
+def test_messages_keep_the_bags_own_pace_times_the_rate(tmp_path, make_player):
+    bag = write_camera_bag(tmp_path / 'bag', count=21)
+    player = make_player(bag, rate=2.0, wait_for_subscribers=0.0)
+
+    report = player.play()
+
+    assert player.published == pytest.approx([index * 0.05 / 2 for index in range(21)])
+    assert report.bag_seconds == pytest.approx(1.0) and report.worst_lateness < 1e-6
+
+
+def test_playing_begins_when_every_topic_has_its_subscribers(tmp_path, listener, make_player):
+    first, second = listener.listen(Image, '/camera/image_raw'), []
+    bag = write_camera_bag(tmp_path / 'bag', count=4)
+    player = make_player(bag, subscribers=2, wait_for_subscribers=1e6)
+    alone = 100
+
+    def subscribe_after_a_while(seconds):
+        nonlocal alone
+        alone -= 1
+        if alone == 0:
+            assert not player.published and not first
+            second.append(listener.listen(Image, '/camera/image_raw'))
+        Player.sleep(player, seconds)
+
+    player.sleep = subscribe_after_a_while
+    player.play()
+
+    assert listener.spin_until(lambda: len(first) == 4 and len(second[0]) == 4)
+
+
+def test_the_clock_follows_bag_time_at_the_given_frequency(tmp_path, listener, make_player):
     clocks = listener.listen(Clock, '/clock')
-    images = listener.listen(Image, '/camera/image_raw')
+    listener.listen(Image, '/camera/image_raw')
+    bag = write_camera_bag(tmp_path / 'bag', count=22)
+    player = make_player(bag, clock_hz=50.0, wait_for_subscribers=1e6)
 
-    replay(
-        write_camera_bag(tmp_path / 'bag', count=21),
-        '--clock',
-        50,
-        '--wait-for-subscribers',
-        10,
-        '--topics',
-        '/camera/image_raw',
+    player.play()
+
+    listener.spin_until(lambda: clocks and stamp_ns(clocks[-1].clock) > START + 20.5 * PERIOD)
+    times = [stamp_ns(clock.clock) for clock in clocks]
+    assert times[0] == START and times == sorted(times)
+    running = np.array([time for time in dict.fromkeys(times) if time > START]) - START
+    assert running == pytest.approx(np.arange(1, 53) * 20_000_000, abs=1000)
+
+
+@pytest.fixture
+def answerer(domain):
+    """A node that thinks about every image before it answers; `log` says what it did."""
+    context = Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node('answerer', context=context)
+    node.log, waiting = [], []
+    answers = node.create_publisher(Image, '/depth', RELIABLE)
+
+    def take(message):
+        node.log.append(('image', stamp_of(message)))
+        waiting.append([message, 5])
+
+    def think():
+        for item in waiting:
+            item[1] -= 1
+        if waiting and waiting[0][1] == 0:
+            message = waiting.pop(0)[0]
+            node.log.append(('answer', stamp_of(message)))
+            answers.publish(message)
+
+    node.create_subscription(Image, '/camera/image_raw', take, RELIABLE)
+    node.create_timer(0.01, think)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    thread = threading.Thread(target=executor.spin)
+    thread.start()
+    yield node
+    executor.shutdown()
+    thread.join()
+    node.destroy_node()
+    rclpy.shutdown(context=context)
+
+
+def test_in_lockstep_no_image_is_played_before_the_last_one_was_answered(
+    tmp_path, make_player, answerer
+):
+    player = make_player(
+        write_camera_bag(tmp_path / 'bag', count=4),
+        wait_for_subscribers=1e6,
+        lockstep=('/camera/image_raw', '/depth'),
     )
 
-    assert listener.spin_until(lambda: len(images) == 21)
-    times = [clock.clock.sec * 10**9 + clock.clock.nanosec for _, clock in clocks]
-    assert times[0] == START and times == sorted(times)
-    running = [t for t in times if t > START]
-    assert len(running) == pytest.approx(50, abs=6)
-    assert running[-1] - START == pytest.approx(20 * PERIOD, abs=60_000_000)
+    report = player.play()
+
+    stamps = [START + index * PERIOD for index in range(4)]
+    assert answerer.log == [(kind, stamp) for stamp in stamps for kind in ('image', 'answer')]
+    assert report.unanswered == 0 and report.without_subscriber == []
+
+
+def test_in_lockstep_an_image_without_answer_is_counted_after_a_while(tmp_path, make_player):
+    player = make_player(
+        write_camera_bag(tmp_path / 'bag', count=3),
+        wait_for_subscribers=0.0,
+        lockstep=('/camera/image_raw', '/depth'),
+    )
+    player.now = itertools.count(0.0, 10.0).__next__
+
+    report = player.play()
+
+    assert report.messages == {'/camera/image_raw': 3} and report.unanswered == 3
+    assert describe_report(report).endswith('3 messages got no answer in lockstep.')
+
+
+def test_lockstep_waits_for_what_is_played_alone(tmp_path, listener):
+    options = PlayOptions(topics=['/camera/image_raw'], lockstep=('/camera/image', '/depth'))
+    with (
+        open_bag(write_camera_bag(tmp_path / 'bag')) as reader,
+        pytest.raises(ValueError, match=r"'/camera/image', which .* one of: /camera/image_raw"),
+    ):
+        BagPlayer(listener.node, reader, options)
 
 
 def test_a_looping_bag_starts_again_until_it_is_interrupted(tmp_path, listener, replay):
@@ -213,9 +310,9 @@ def test_a_looping_bag_starts_again_until_it_is_interrupted(tmp_path, listener, 
 
     process.send_signal(signal.SIGINT)
 
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130 and errors == '' and 'messages' in output
-    assert [set(image.data) for _, image in images][:7] == [{i} for i in (0, 1, 2, 0, 1, 2, 0)]
+    assert [set(image.data) for image in images][:7] == [{i} for i in (0, 1, 2, 0, 1, 2, 0)]
 
 
 def test_start_and_duration_play_a_part_under_another_name(tmp_path, listener, replay):
@@ -235,9 +332,9 @@ def test_start_and_duration_play_a_part_under_another_name(tmp_path, listener, r
         10,
     )
 
-    process.communicate(timeout=20)
+    process.communicate(timeout=PATIENCE)
     listener.spin_until(lambda: len(images) == 3)
-    assert [set(image.data) for _, image in images] == [{2}, {3}, {4}]
+    assert [set(image.data) for image in images] == [{2}, {3}, {4}]
 
 
 def test_standard_ros_arguments_reach_the_node(tmp_path, listener, replay):
@@ -276,7 +373,7 @@ def test_a_type_that_is_not_installed_is_named_once_and_the_rest_is_played(
     process = replay(tmp_path / 'bag', '--wait-for-subscribers', 10)
 
     assert listener.spin_until(lambda: len(heard) == 3)
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=PATIENCE)
     assert errors == (
         'replay_bag: skipped /mood: message type marvin_msgs/msg/Mood is not installed here.\n'
     )
@@ -299,7 +396,7 @@ def test_a_message_type_that_grew_a_field_since_the_recording_is_converted(
     replay(tmp_path / 'bag', '--wait-for-subscribers', 10)
 
     assert listener.spin_until(lambda: heard)
-    assert (heard[0][1].range, heard[0][1].max_range, heard[0][1].variance) == (2.0, 4.0, 0.0)
+    assert (heard[0].range, heard[0].max_range, heard[0].variance) == (2.0, 4.0, 0.0)
 
 
 @pytest.mark.parametrize(
