@@ -38,11 +38,13 @@ def start_node(tmp_path: Path, constant_card: Path) -> Iterator[Start]:
     """Start nodes of a test's own: start_node('-p', 'model:=…') -> (probe, process)."""
     started: list[tuple[Probe, NodeProcess]] = []
 
-    def start(*arguments: str, model: str = '') -> tuple['Probe', 'NodeProcess']:
+    def start(
+        *arguments: str, model: str = '', fresh: bool = False
+    ) -> tuple['Probe', 'NodeProcess']:
         domain = next_domain()
         log = tmp_path / f'node{len(started)}.log'
         given = ['-p', f'model:={model or constant_card}', '-p', 'threads:=1', *arguments]
-        started.append((Probe(domain), NodeProcess(domain, log, given)))
+        started.append((Probe(domain), NodeProcess(domain, log, given, fresh=fresh)))
         return started[-1]
 
     yield start

@@ -11,24 +11,19 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-NOT_SOURCE = shutil.ignore_patterns(
-    '.git',
-    '.venv*',
-    '.*_cache',
-    '__pycache__',
-    '*.egg-info',
-    'build',
-    'install',
-    'log',
-    'dist',
-    'demo',
-    'test',
-)
+NOT_SOURCE = shutil.ignore_patterns('.git', '.venv*', '.*_cache', '__pycache__', '*.egg-info')
+# Of the tree's own folder alone: mono_depth_ros/demo is source.
+NOT_SOURCE_AT_THE_TOP = {'build', 'install', 'log', 'dist', 'demo', 'evaluation', 'test'}
+
+
+def _not_source(folder: str, names: list[str]) -> set[str]:
+    ignored = NOT_SOURCE(folder, names)
+    return ignored | (NOT_SOURCE_AT_THE_TOP if Path(folder) == ROOT else set())
 
 
 def copy_source(folder: Path) -> Path:
     """Copy the tree as it is now, without what was built and without the tests."""
-    return Path(shutil.copytree(ROOT, folder, ignore=NOT_SOURCE))
+    return Path(shutil.copytree(ROOT, folder, ignore=_not_source))
 
 
 def create_environment(folder: Path) -> Path:

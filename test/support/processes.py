@@ -10,14 +10,30 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from forking import start_forked
+
 
 class PythonProcess:
     """Run Python with arguments; its output is kept for the tests to read."""
 
-    patience = 20.0
+    patience = 120.0
 
-    def __init__(self, log: Path, arguments: list[str], environment: dict[str, str]) -> None:
+    def __init__(
+        self, log: Path, arguments: list[str], environment: dict[str, str], *, fresh: bool = True
+    ) -> None:
+        """Start it.
+
+        Args:
+            log: gets what it prints.
+            arguments: of the interpreter.
+            environment: on top of the tests' own.
+            fresh: a new interpreter; False takes a copy of one that has imported its libraries.
+        """
         self.log_file = log
+        environment = os.environ | {'ROS_LOG_DIR': str(log.parent)} | environment
+        if not fresh:
+            self.process = start_forked(arguments, log, environment)
+            return
         with log.open('w') as output:
             self.process = subprocess.Popen(
                 [sys.executable, *arguments],
@@ -25,7 +41,7 @@ class PythonProcess:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
-                env=os.environ | {'ROS_LOG_DIR': str(log.parent)} | environment,
+                env=environment,
             )
 
     def log(self) -> str:

@@ -236,11 +236,14 @@ class Probe:
 class NodeProcess(PythonProcess):
     """Run the real executable."""
 
-    def __init__(self, domain: int, log: Path, arguments: list[str]) -> None:
+    def __init__(
+        self, domain: int, log: Path, arguments: list[str], *, fresh: bool = False
+    ) -> None:
         super().__init__(
             log,
             ['-m', 'mono_depth_ros.cli.depth_node', '--ros-args', *arguments],
             ENVIRONMENT | {'ROS_DOMAIN_ID': str(domain)},
+            fresh=fresh,
         )
 
 
@@ -254,6 +257,7 @@ class CameraProcess(PythonProcess):
             log,
             [str(ROOT / 'test/support/camera.py'), *map(str, (*size, rate))],
             ENVIRONMENT | {'ROS_DOMAIN_ID': str(domain)} | environment,
+            fresh=False,
         )
 
 

@@ -66,6 +66,7 @@ class Process(PythonProcess):
             log,
             ['-m', f'mono_depth_ros.cli.{module}', *map(str, arguments)],
             ENVIRONMENT | {'ROS_DOMAIN_ID': str(domain)},
+            fresh=False,
         )
 
 

@@ -212,7 +212,7 @@ def test_a_signal_while_the_model_loads_ends_the_node_cleanly(start_node, number
 
 
 def test_an_interrupt_while_modules_load_ends_the_node_without_a_trace(start_node):
-    _, process = start_node()
+    _, process = start_node(fresh=True)
     maps = Path(f'/proc/{process.process.pid}/maps')
     deadline = time.monotonic() + TIMEOUT
     while 'rclpy' not in maps.read_text(encoding='utf-8') and time.monotonic() < deadline:
