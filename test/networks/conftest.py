@@ -46,6 +46,12 @@ def built_once(name) -> DepthNetwork:
     return build_calibrated(name)
 
 
+@pytest.fixture(scope='module')
+def in_training(built_once) -> DepthNetwork:
+    """The network in train mode, for its outputs; what it learns about batches is nobody's."""
+    return deepcopy(built_once).train()
+
+
 @pytest.fixture
 def network(built_once) -> DepthNetwork:
     """A calibrated network that the test may change."""

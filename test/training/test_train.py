@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from forking import ForkedProcess, start_forked
 from kitti_folder import DRIVE, write_day, write_image
 
 from mono_depth_ros.datasets import splits
@@ -173,7 +172,7 @@ def test_a_signal_to_all_processes_ends_it_with_a_checkpoint(tmp_path, number):
     try:
         wait_for(tmp_path / 'stopped' / FILE_NAME, stopped)
         os.killpg(stopped.pid, number)
-        assert stopped.wait(60) == 130
+        assert stopped.wait(120) == 130
     finally:
         stopped.kill()
 
@@ -221,23 +220,16 @@ def write_recipe(folder: Path, **changes) -> Path:
     return path
 
 
-def run(recipe: Path, folder: Path, *options: str) -> subprocess.Popen:
-    command = [
-        sys.executable,
-        '-m',
-        'mono_depth_ros.cli.train_depth',
-        '--recipe',
-        str(recipe),
-        '--output',
-        str(folder),
-        *options,
-    ]
-    return subprocess.Popen(
-        command, env=os.environ | {'OMP_NUM_THREADS': '1'}, start_new_session=True
+def run(recipe: Path, folder: Path, *options: str) -> ForkedProcess:
+    arguments = ['--recipe', str(recipe), '--output', str(folder), *options]
+    return start_forked(
+        ['-m', 'mono_depth_ros.cli.train_depth', *arguments],
+        recipe.with_suffix('.log'),
+        {**os.environ, 'OMP_NUM_THREADS': '1'},
     )
 
 
-def wait_for(path: Path, process: subprocess.Popen) -> None:
+def wait_for(path: Path, process: ForkedProcess) -> None:
     end = time.monotonic() + 120
     while not path.exists():
         assert process.poll() is None and time.monotonic() < end

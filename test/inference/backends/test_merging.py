@@ -9,7 +9,7 @@ from mono_depth_ros.inference.backends.fusing import fuse
 from mono_depth_ros.inference.backends.merging import merge
 from mono_depth_ros.networks import list_networks
 
-SIZE = (64, 128)
+SIZE = (64, 64)
 
 
 class Sum(nn.Module):

@@ -4,7 +4,7 @@ from torch import nn
 
 from mono_depth_ros.networks import create_network, list_networks
 from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
-from mono_depth_ros.networks.layers.blocks import GrowingDrop, TrainingDrop
+from mono_depth_ros.networks.layers.blocks import TrainingDrop
 from mono_depth_ros.networks.layers.reparam import (
     ElementDrop,
     EquivalentConv,
@@ -165,21 +165,6 @@ def test_pointwise_and_even_kernels_stay_as_they_are():
     add_branches(network, 0.1, 0.1, shared_init=True)
 
     assert [type(module) for module in network] == [nn.Conv2d] * 3
-
-
-@every_network
-def test_every_network_takes_branches_and_tells_their_drops_its_progress(name):
-    with torch.device('meta'):
-        network = create_network(name, etm=True, etm_branch_drop=0.2, etm_element_drop=0.3)
-
-    network.set_training_progress(0.5)
-
-    assert network(torch.empty(1, 3, 64, 96, device='meta')).disparities[0].shape[2:] == (64, 96)
-    wide = [m for m in network.modules() if isinstance(m, nn.Conv2d) and m.kernel_size > (1, 1)]
-    assert len(wide) == sum(isinstance(m, EquivalentConv) for m in network.modules()) > 0
-    assert {drop.progress for drop in drops(network)} == {0.5}
-    rates = {(type(drop), drop.highest_rate) for drop in drops(network)}
-    assert {(GrowingDrop, 0.2), (ElementDrop, 0.3)} <= rates
 
 
 @unlike_networks
