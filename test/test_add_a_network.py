@@ -10,6 +10,8 @@ from typing import NamedTuple
 import pytest
 from installation import ROOT, copy_source, run
 
+pytestmark = pytest.mark.slow
+
 PAGE = ROOT / 'docs' / 'add_a_network.md'
 BLOCK = re.compile(r'(?P<words>(?:[^\n]+\n)+)\n```(?P<kind>\w+)\n(?P<text>.*?)```\n', re.DOTALL)
 
@@ -92,6 +94,7 @@ def test_the_page_has_steps_of_all_kinds():
     ]
 
 
+@pytest.mark.slow
 def test_the_new_network_trains_and_the_estimator_runs_its_card(printed):
     assert output_of(printed, 'DepthEstimator(card)') == 'plain_depth (120, 250) relative\n'
 

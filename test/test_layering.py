@@ -81,7 +81,7 @@ SIBLINGS = {
     },
     'ros': {
         'node': {'conversions'},
-        'replay': set(),
+        'replay': {'conversions'},
         'evaluator': {'conversions', 'node', 'replay'},
     },
 }

@@ -26,7 +26,7 @@ def requirements(*files: str) -> list[str]:
 
 def table() -> dict[str, set[str]]:
     text = (ROOT / 'docs' / 'licences.md').read_text(encoding='utf-8')
-    rows = re.findall(r'^\| ([\w-]+) \| ([^|]+) \|', text, re.MULTILINE)
+    rows = re.findall(r'^\| (\w[\w-]*) \| ([^|]+) \|', text, re.MULTILINE)
     return {
         name: set(licence.strip().split(' or '))
         for name, licence in rows

@@ -28,6 +28,7 @@ def cleared_pages(way: str) -> int:
     return int(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='the C library is not glibc')
 def test_freed_memory_is_kept_for_the_next_array():
     assert cleared_pages('keep') < 0.1 * cleared_pages('give back')

@@ -275,5 +275,6 @@ def test_an_unsafe_call_is_told_from_a_safe_one(text, unsafe):
     assert is_unsafe(call) == unsafe
 
 
+@pytest.mark.slow
 def test_no_source_unpickles_runs_text_or_fetches():
     assert [place for place, call in calls() if is_unsafe(call)] == []

@@ -32,6 +32,7 @@ def card(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_table_has_our_counts_above_what_is_published(capsys):
     assert main(['monodepth2_resnet18', '--no-latency']) == 0
 
@@ -50,6 +51,7 @@ def test_table_has_our_counts_above_what_is_published(capsys):
     assert any(line.startswith(f'[{mark}] 14.84 M count') for line in lines)
 
 
+@pytest.mark.slow
 def test_a_given_card_stands_below_its_network(card, capsys):
     assert main(['hr_depth', '--no-latency', '--cards', str(card)]) == 0
 
@@ -60,6 +62,7 @@ def test_a_given_card_stands_below_its_network(card, capsys):
     assert '0.204' in lines[network + 1]
 
 
+@pytest.mark.slow
 def test_csv_has_a_row_for_every_line(tmp_path, capsys):
     output = tmp_path / 'table.csv'
 
@@ -74,6 +77,7 @@ def test_csv_has_a_row_for_every_line(tmp_path, capsys):
     assert f'{output}: the same' in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_yaml_and_plot_have_what_was_measured(card, tmp_path):
     output, plot = tmp_path / 'table.yaml', tmp_path / 'plot.svg'
 
@@ -107,6 +111,7 @@ def test_yaml_and_plot_have_what_was_measured(card, tmp_path):
     assert 'CPU time [ms] of one image' in drawing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('options', 'message'),
     [

@@ -10,6 +10,8 @@ from std_msgs.msg import String  # noqa: E402
 
 from mono_depth_ros.cli.depth_node import spin  # noqa: E402
 
+pytestmark = pytest.mark.ros
+
 
 @pytest.fixture
 def node():

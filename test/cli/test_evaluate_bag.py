@@ -33,6 +33,7 @@ def run(folder, *arguments, reference=LIDAR):
     )
 
 
+@pytest.mark.slow
 def test_table_says_what_was_compared_and_what_the_figures_are_worth(folder, capsys):
     assert run(folder) == 0
 
@@ -44,6 +45,7 @@ def test_table_says_what_was_compared_and_what_the_figures_are_worth(folder, cap
     assert 'PASSED' not in printed and 'FAILED' not in printed
 
 
+@pytest.mark.slow
 def test_thresholds_decide_the_exit_code(folder, capsys):
     assert run(folder, '--min-frames', '4', '--depth-scale', '5') == 0
     assert 'PASSED (unscaled)' in capsys.readouterr().out
@@ -55,6 +57,7 @@ def test_thresholds_decide_the_exit_code(folder, capsys):
     assert 'flicker not measured (how the camera moved is not known' in printed
 
 
+@pytest.mark.slow
 def test_output_is_json_with_every_frame(folder, capsys):
     output = folder / 'out.json'
 
@@ -86,6 +89,7 @@ def test_output_is_json_with_every_frame(folder, capsys):
     assert str(output) in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('arguments', 'error'),
     [

@@ -56,6 +56,7 @@ def test_relative_depth_has_no_unscaled_row(root, capsys):
     assert 'unscaled' not in capsys.readouterr().out and 'unscaled' not in metrics(root)
 
 
+@pytest.mark.slow
 def test_card_with_metres_has_both_rows_or_its_own_alone(root, capsys):
     assert run(root, 'scaled.yaml') == 0
     both = capsys.readouterr().out
@@ -66,6 +67,7 @@ def test_card_with_metres_has_both_rows_or_its_own_alone(root, capsys):
     assert 'median-scaled' not in alone and 'unscaled' in alone
 
 
+@pytest.mark.slow
 def test_files_hold_what_is_printed_and_every_image(root, capsys):
     assert run(root, 'scaled.yaml', '--flip', '--batch-size', '1', '--workers', '1') == 0
 
@@ -86,6 +88,7 @@ def test_files_hold_what_is_printed_and_every_image(root, capsys):
     }
 
 
+@pytest.mark.slow
 def test_an_interrupted_evaluation_goes_on_and_ends_the_same(root, capsys):
     one_by_one = '--batch-size', '1'  # what shares a batch may differ in the last digits
     assert run(root, 'scaled.yaml', *one_by_one) == 0
@@ -100,6 +103,7 @@ def test_an_interrupted_evaluation_goes_on_and_ends_the_same(root, capsys):
     assert metrics(root) == whole and journal.read_text() == ''.join(lines)
 
 
+@pytest.mark.slow
 def test_the_folder_of_another_evaluation_is_refused_or_begun_afresh(root, capsys):
     assert run(root, 'scaled.yaml') == 0
 
@@ -108,6 +112,7 @@ def test_the_folder_of_another_evaluation_is_refused_or_begun_afresh(root, capsy
     assert run(root, 'scaled.yaml', '--flip', '--afresh') == 0
 
 
+@pytest.mark.slow
 def test_a_broken_frame_is_an_error_or_counted_aloud(root, capsys):
     path = root / DRIVE / 'proj_depth' / 'velodyne_raw' / 'image_02' / '0000000001.png'
     path.write_bytes(path.read_bytes()[:100])
@@ -130,6 +135,7 @@ def test_metres_of_a_relative_card_are_refused(root, capsys):
     assert not (root / 'out').exists()
 
 
+@pytest.mark.slow
 def test_a_fixed_scale_takes_the_place_of_the_card_s(root, capsys):
     assert run(root, 'relative.yaml', '--depth-scale', '5.4', '--afresh') == 0
     given = metrics(root)
@@ -161,6 +167,8 @@ def test_a_split_of_the_papers_has_to_be_theirs(root, capsys):
     assert 'has 3 lines, expected 697' in capsys.readouterr().err
 
 
+@pytest.mark.slow
+@pytest.mark.data
 def test_ddad_is_evaluated_up_to_200_m_with_its_own_lidar(root, capsys):
     (path,) = shared_data('extras/tri_dgp_test_scene/scene_01').glob('scene_*.json')
     arguments = [

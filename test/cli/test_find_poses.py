@@ -50,6 +50,7 @@ def true_motion(number, offset):
     return np.linalg.inv(source) @ target
 
 
+@pytest.mark.slow
 def test_a_drive_gets_the_poses_that_its_samples_are_trained_with(root, capsys):
     assert main([str(root), '--camera-height', '1.65']) == 0
 
@@ -64,6 +65,7 @@ def test_a_drive_gets_the_poses_that_its_samples_are_trained_with(root, capsys):
             assert source.distance == pytest.approx(0.8, rel=0.1)
 
 
+@pytest.mark.slow
 def test_poses_that_are_there_are_kept(root, capsys):
     path = root / DRIVE / 'poses.txt'
     path.write_text('mine')

@@ -23,6 +23,7 @@ def folder(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_command_writes_a_card_and_says_how_to_use_it(folder, tmp_path, capsys):
     assert main([str(folder), '--output', str(tmp_path / 'out')]) == 0
 

@@ -76,6 +76,7 @@ def predict(bag, output, card, *options):
     return main([str(bag), str(output), '--model', str(card), '--threads', '1', *options])
 
 
+@pytest.mark.slow
 def test_everything_of_the_bag_is_kept_and_depth_added(tmp_path, cards, capsys):
     bag = write_bag(tmp_path / 'bag')
 
@@ -96,6 +97,7 @@ def test_everything_of_the_bag_is_kept_and_depth_added(tmp_path, cards, capsys):
     assert '7  messages taken over' in printed and 'scaled: metres (scaled); weights' in printed
 
 
+@pytest.mark.slow
 def test_depth_is_the_estimators_with_the_nodes_rules(tmp_path, cards):
     bag = write_bag(tmp_path / 'bag', [wall(0, SIZE)])
     options = ('--min-depth', '50', '--max-depth', '60', '--cloud-stride', '2')
@@ -120,6 +122,7 @@ def test_depth_is_the_estimators_with_the_nodes_rules(tmp_path, cards):
     assert np.isnan(points[~known]).all() and np.array_equal(colors, wall(0, SIZE)[::2, ::2])
 
 
+@pytest.mark.slow
 def test_relative_depth_never_reaches_a_topic_of_metres(tmp_path, cards, capsys):
     bag = write_bag(tmp_path / 'bag')
 
@@ -237,6 +240,7 @@ def test_a_message_that_is_cut_off_is_counted(tmp_path, cards, capsys):
     assert (topics.count(TOPIC), topics.count('/depth/image_rect')) == (2, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('options', 'info', 'message'),
     [

@@ -72,6 +72,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.slow
 def test_every_format_holds_the_same_depth(tmp_path, cards, images):
     image = wall(0, SIZE)
     image[..., 2] = 40  # blue-green, so that a swap of channels shows
@@ -275,6 +276,7 @@ def test_the_picture_shows_the_image_beside_the_colours_of_its_depth(tmp_path, c
     assert picture.shape[0] % 2 == picture.shape[1] % 2 == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('make', 'message'),
     [

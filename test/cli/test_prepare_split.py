@@ -11,6 +11,7 @@ from mono_depth_ros.datasets.bag.data import RosbagData
 from mono_depth_ros.datasets.splits import read_split
 
 
+@pytest.mark.slow
 def test_bags_become_a_split_that_their_data_set_reads(tmp_path, capsys):
     bags = tmp_path / 'bags'
     for name in ('a', 'b', 'c'):
@@ -34,6 +35,7 @@ def test_options_reach_the_bags(tmp_path):
     assert len(read_split(tmp_path / 'train.txt')) == 8
 
 
+@pytest.mark.data
 def test_kitti_drives_become_a_split(tmp_path, capsys):
     root = shared_data('kitti/train')
     command = ['kitti', str(root), '--output', str(tmp_path), '--only', '*9002*', '*9003*']
@@ -77,6 +79,7 @@ def test_a_known_list_is_checked(tmp_path, capsys):
     assert 'it has 1 lines, expected 697' in error and 'Traceback' not in error
 
 
+@pytest.mark.data
 def test_a_whole_known_list_is_confirmed(capsys):
     path = shared_data('kitti/splits/eigen_benchmark_test.txt')
 

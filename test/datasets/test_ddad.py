@@ -155,6 +155,7 @@ def test_to_a_teacher_every_image_is_a_target(tmp_path):
     assert len(data) == 3 and data[0].sources == ()
 
 
+@pytest.mark.data
 def test_real_scenes_give_the_moving_one(tmp_path):
     path = shared_data('extras/tri_dgp_test_scene') / 'scene_dataset_v1.0.json'
 

@@ -5,6 +5,7 @@ from mono_depth_ros.datasets.known_splits import KNOWN_SPLITS, check_apart, chec
 from mono_depth_ros.datasets.splits import SplitEntry, read_split
 
 
+@pytest.mark.data
 @pytest.mark.parametrize('name', KNOWN_SPLITS)
 def test_the_lists_of_the_field_pass(name):
     path = shared_data(f'kitti/splits/{name}.txt')
@@ -12,6 +13,7 @@ def test_the_lists_of_the_field_pass(name):
     assert len(check_known_split(path, name)) == KNOWN_SPLITS[name].lines
 
 
+@pytest.mark.data
 def test_the_training_lists_keep_clear_of_the_test_drives():
     test = read_split(shared_data('kitti/splits/eigen_test.txt'))
     for name in ('eigen_zhou_train', 'eigen_zhou_val'):

@@ -47,6 +47,7 @@ def test_motion_does_not_depend_on_the_size_of_the_images():
     assert motion_between(*map(small_gray, large)) == pytest.approx(2, abs=0.1)
 
 
+@pytest.mark.data
 @pytest.mark.parametrize(('drive', 'moves'), [('9001', True), ('9003', False)])
 def test_drives_move_and_a_standing_car_does_not(drive, moves):
     folder = shared_data(f'kitti/train/2011_09_26/2011_09_26_drive_{drive}_sync/image_02/data')

@@ -45,6 +45,7 @@ def drive():
     return [render_frame(Street(), number, SIZE) for number in range(20, 30)]
 
 
+@pytest.mark.slow
 def test_a_drive_through_the_street_is_found_in_metres(drive):
     found = find_poses([gray(frame.image) for frame in drive], drive[0].K, HEIGHT)
 
@@ -67,6 +68,7 @@ def test_metres_are_those_of_the_height(drive):
     np.testing.assert_allclose(high[:, :, :3], low[:, :, :3])
 
 
+@pytest.mark.slow
 def test_a_camera_that_backs_is_seen_to_back(drive):
     images = [gray(frame.image) for frame in drive[:4]]
 
@@ -117,6 +119,8 @@ def test_a_camera_that_does_not_see_the_road_is_told_so(drive):
         find_poses(half, drive[0].K, HEIGHT)
 
 
+@pytest.mark.slow
+@pytest.mark.data
 @pytest.mark.parametrize(
     'drive', ['2011_09_30/2011_09_30_drive_9004_sync', '2011_10_03/2011_10_03_drive_9005_sync']
 )

@@ -52,6 +52,7 @@ def camera(fy: float) -> np.ndarray:
     return np.array([[fy, 0, 50.0], [0, fy, 40.0], [0, 0, 1]])
 
 
+@pytest.mark.slow
 def test_constant_disparity_gives_the_closed_form_depth_at_image_size(constant_card):
     estimator = DepthEstimator(constant_card)
 
@@ -96,6 +97,7 @@ def test_a_batch_of_mixed_sizes_equals_one_by_one_in_order(estimator):
         assert np.allclose(depth, alone, rtol=1e-4)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_disparity_is_resized_before_it_is_inverted(tmp_path):
     card = card_with_heads(tmp_path, factor=100.0)  # steep disparities tell the orders apart
@@ -114,6 +116,7 @@ def test_disparity_is_resized_before_it_is_inverted(tmp_path):
     assert not np.allclose(depth, inverted_first, rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_stretch_and_keep_aspect_choose_the_network_size():
     images = [scene(64, 96)]
     stretching = DepthEstimator(UNTRAINED, fit='stretch', calibration_images=images)
@@ -131,6 +134,7 @@ def test_estimates_do_not_share_memory_and_may_be_changed(estimator):
     assert np.isfinite(second).all()
 
 
+@pytest.mark.slow
 def test_a_camera_of_ever_new_sizes_keeps_the_engines_of_the_last_ones(constant_card, monkeypatch):
     monkeypatch.setattr('mono_depth_ros.inference.estimator.MAX_SIZES', 3)
     estimator = DepthEstimator(constant_card)
@@ -212,7 +216,7 @@ def test_the_cpu_never_takes_the_place_of_a_gpu():
         DepthEstimator(UNTRAINED, device='cuda', calibration_images=[scene(64, 96)])
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA GPU')
+@pytest.mark.gpu
 @pytest.mark.parametrize('precision', ['float32', 'float16', 'bfloat16'])
 def test_a_gpu_agrees_with_the_cpu(estimator, precision):
     on_gpu = DepthEstimator(

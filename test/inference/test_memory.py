@@ -126,8 +126,6 @@ def test_every_engine_s_words_for_no_memory_are_known(error):
 @pytest.fixture
 def little_memory():
     """Allow this process 1 % of the GPU's memory more than it has."""
-    if not torch.cuda.is_available():
-        pytest.skip('needs a CUDA GPU')
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.empty_cache()
     room = int(total * 0.01)
@@ -136,6 +134,7 @@ def little_memory():
     torch.cuda.set_per_process_memory_fraction(1.0)
 
 
+@pytest.mark.gpu
 def test_real_memory_of_a_gpu_runs_out_and_the_batch_goes_on_in_parts(little_memory):
     values = int(little_memory * 0.3 / 4)
     limit = BatchLimit()

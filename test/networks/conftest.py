@@ -3,9 +3,10 @@ from copy import deepcopy
 
 import pytest
 import torch
+from every_network import EVERY_NETWORK
 from torch import nn
 
-from mono_depth_ros.networks import DepthNetwork, create_network, list_networks
+from mono_depth_ros.networks import DepthNetwork, create_network
 
 
 def build_calibrated(name: str, **options) -> DepthNetwork:
@@ -28,7 +29,7 @@ def calibrated() -> Callable[..., DepthNetwork]:
     return build_calibrated
 
 
-@pytest.fixture(scope='module', params=list_networks())
+@pytest.fixture(scope='module', params=EVERY_NETWORK)
 def name(request) -> str:
     """Every network's name in turn; all tests of one network come together, and share it."""
     return request.param

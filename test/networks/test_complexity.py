@@ -24,6 +24,7 @@ def test_parameters_do_not_count_statistics():
     assert count_parameters(nn.BatchNorm2d(5)) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('name', 'millions'),
     [
@@ -62,6 +63,7 @@ def test_deployed_small_depth_has_the_papers_parameters():
     assert count_parameters(deployed) / 1e6 == pytest.approx(2.35, rel=0.01)
 
 
+@pytest.mark.slow
 def test_hqdec_v2_costs_what_the_paper_prints_and_the_docs_say():
     with torch.device('meta'):
         network = create_network('hqdec_v2')
@@ -74,6 +76,7 @@ def test_hqdec_v2_costs_what_the_paper_prints_and_the_docs_say():
     assert count_parameters(network.deploy()) / 1e6 == pytest.approx(24.311, abs=0.0005)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('name', 'billions'),
     [

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from mono_depth_ros.networks import create_network
@@ -10,6 +11,7 @@ def on_meta():
         return create_network('diffnet')
 
 
+@pytest.mark.slow
 def test_encoder_joins_what_every_stage_gave_at_a_resolution():
     network = create_network('diffnet').eval()
     trunk = network.encoder.trunk
@@ -33,6 +35,7 @@ def test_encoder_joins_what_every_stage_gave_at_a_resolution():
     assert all(map(torch.equal, features, expected))
 
 
+@pytest.mark.slow
 def test_encoder_features_have_the_widths_that_it_states():
     encoder = on_meta().encoder
     features = encoder(torch.empty(1, 3, 64, 96, device='meta'))
@@ -66,6 +69,7 @@ def test_decoder_has_the_parameters_and_widths_of_the_layer_table():
     assert count_parameters(network) - count_parameters(network.encoder) == 1_306_840
 
 
+@pytest.mark.slow
 def test_features_at_a_half_a_quarter_and_an_eighth_are_those_of_their_heads():
     output = on_meta()(torch.empty(2, 3, 64, 96, device='meta'))
 

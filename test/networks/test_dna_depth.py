@@ -91,6 +91,7 @@ def test_columns_shrink_to_one_node_and_heads_sit_on_their_ends(name):
     assert [head.attention.squeeze.out_channels for head in network.heads] == [2, 4, 4, 4]
 
 
+@pytest.mark.slow
 @both
 def test_taps_are_the_ends_of_their_resolutions_and_see_the_image_as_it_is(name):
     network = create_network(name).eval()

@@ -179,6 +179,7 @@ def test_every_fusion_takes_all_finer_maps(network):
     assert factors == [[], [2], [4, 2], [8, 4, 2]]
 
 
+@pytest.mark.slow
 def test_heads_are_at_full_half_and_quarter_size(network):
     output = network(torch.empty(1, 3, 64, 96, device='meta'))
 

@@ -103,6 +103,7 @@ def test_steps_have_the_widths_of_the_layer_table():
     assert widths == [(18, 64, 128, 32), (36, 18, 36, 18), (72, 36, 72, 36), (144, 72, 144, 72)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('attention', 'offset_upsampling', 'millions', 'billions', 'learned'),
     [

@@ -15,6 +15,7 @@ def dynamic(network):
     return [name for name, module in network.named_modules() if isinstance(module, ODConv2d)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('where', 'convolutions', 'millions_of_1', 'millions_of_4'),
     [
@@ -44,6 +45,7 @@ def test_four_kernels_in_each_3x3_of_the_first_layer_are_the_default():
     assert len(network.encoder.trunk.layer1[0].conv2.convolution.weight) == 4
 
 
+@pytest.mark.slow
 def test_without_dynamic_convolutions_it_is_diffnet():
     with torch.device('meta'):
         diffnet = create_network('diffnet')
@@ -51,6 +53,7 @@ def test_without_dynamic_convolutions_it_is_diffnet():
     assert on_meta(where='none').state_dict().keys() == diffnet.state_dict().keys()
 
 
+@pytest.mark.slow
 def test_strides_and_borders_stay_where_convolutions_become_dynamic():
     plain, replaced = (on_meta(where=where, kernels=1).encoder for where in ('none', 'all'))
     image = torch.empty(2, 3, 64, 96, device='meta')
@@ -58,6 +61,7 @@ def test_strides_and_borders_stay_where_convolutions_become_dynamic():
     assert [x.shape for x in replaced(image)] == [x.shape for x in plain(image)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('progress', 'temperature'), [(0.0, 30.0), (0.25, 15.5), (0.5, 1.0), (1.0, 1.0)]
 )
@@ -95,6 +99,7 @@ def test_a_batch_of_one_can_be_trained_with():
     assert bank.grad.isfinite().all() and bank.grad.abs().sum() > 0
 
 
+@pytest.mark.slow
 def test_an_unknown_place_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"wanted in 'layer9'; expected one of none, layer1_3x3"):
         create_network('oe_depth', where='layer9')

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 
@@ -63,6 +64,7 @@ def test_maps_are_lifted_after_they_are_enlarged():
     assert sizes == [(4, 6)]
 
 
+@pytest.mark.slow
 def test_decoder_has_the_parameters_of_the_published_file():
     network = on_meta()
 
@@ -70,6 +72,7 @@ def test_decoder_has_the_parameters_of_the_published_file():
     assert (count_parameters(network.encoder), decoder) == (9_562_260, 416_589)
 
 
+@pytest.mark.slow
 def test_there_is_one_disparity_and_features_down_to_a_quarter():
     output = on_meta()(torch.empty(2, 3, 64, 96, device='meta'))
 

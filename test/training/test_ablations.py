@@ -65,6 +65,7 @@ WITHOUT_PART: dict[str, Callable[[DepthNetwork], bool]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('what', 'recipe', 'option'), [line for line in LINES if line[0] in WITHOUT_PART]
 )
@@ -146,6 +147,7 @@ def terms_of(data, tmp_path_factory) -> Callable[..., dict[str, float]]:
     return terms
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('what', 'recipe', 'option'), [line for line in LINES if line[0] in WITHOUT_TERM]
 )

@@ -25,6 +25,7 @@ NEEDS = {
     'small_depth_distilled': [
         '--pyramid.lr_factor', '1.0', '--pyramid.hr_factor', '1.0', '--reading.offsets', '[-1]'],
 }  # fmt: skip
+pytestmark = pytest.mark.slow
 # Large networks, whose loss falls from the first step on.
 FEWER_STEPS = dict.fromkeys(('hqdec_v2', 'lka_depth', 'ra_depth', 'small_depth_distilled'), 12)
 

@@ -174,6 +174,7 @@ def train_a_little(config):
     return assembly, batch.to(torch.device('cpu')).target
 
 
+@pytest.mark.slow
 def test_trained_weights_give_the_same_disparity_stored_and_folded(tmp_path):
     config = replace(STREET, output=str(tmp_path), network_options={'block_drop': 0.0})
     assembly, image = train_a_little(config)
@@ -187,6 +188,7 @@ def test_trained_weights_give_the_same_disparity_stored_and_folded(tmp_path):
     torch.testing.assert_close(stored(image), trained, atol=2e-3, rtol=0)  # half precision
 
 
+@pytest.mark.slow
 def test_branches_are_merged_before_they_are_stored(tmp_path):
     options = {'block_drop': 0.0, 'etm': True, 'etm_branch_drop': 0.2}
     config = replace(STREET, output=str(tmp_path), network_options=options)

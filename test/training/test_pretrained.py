@@ -86,6 +86,7 @@ def test_torchvisions_resnet_gives_its_own_features(save, file):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('name', 'classifier'),
     [
@@ -109,6 +110,7 @@ def test_timms_whole_classifier_fits(save, name, classifier):
     assert all(torch.equal(value, state[key]) for key, value in loaded.items())
 
 
+@pytest.mark.slow
 def test_every_kernel_of_a_bank_starts_from_the_convolution_whose_place_it_took(save):
     state = seen(timm.create_model('hrnet_w18')).state_dict()
     network = create_network('oe_depth')
@@ -149,6 +151,7 @@ def test_lukemelas_efficientnet_brings_its_squeeze_and_excitation(save, variant)
     torch.testing.assert_close(taken, features_of(model, image))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('name', 'classifier'), [('resnet18_pair', 'resnet18'), ('fbnetv3_b', 'fbnetv3_b')]
 )
@@ -168,6 +171,7 @@ def test_pose_network_sees_twice_the_same_image_as_the_classifier_sees_it_once(
         torch.testing.assert_close(stacked, once((image - 0.45) / 0.225)[-1])
 
 
+@pytest.mark.slow
 def test_branches_of_kernels_share_the_weights_out(save):
     path = save(seen(timm.create_model('resnet18')).state_dict())
     plain = create_network('monodepth2_resnet18').eval()
@@ -331,6 +335,7 @@ def misfit(encoder, image):
     return float(torch.stack(offsets).mean())
 
 
+@pytest.mark.data
 def test_package_weights_see_a_photograph_as_they_saw_imagenet(pretrained, photograph):
     with torch.no_grad():
         features = pretrained.encode(photograph)
@@ -339,6 +344,7 @@ def test_package_weights_see_a_photograph_as_they_saw_imagenet(pretrained, photo
     assert misfit(pretrained.encoder, photograph) < 0.27  # 0.26; the best wrong guess has 0.28
 
 
+@pytest.mark.data
 @pytest.mark.parametrize(('mean', 'std'), [(0.0, 1.0), (0.45, 0.225), (0.5, 1.0), (0.0, 0.5)])
 def test_no_other_normalisation_fits_the_package_weights(pretrained, photograph, mean, std):
     other = Encoder(pretrained.encoder.trunk, pretrained.encoder.channels, mean, std)
@@ -346,6 +352,7 @@ def test_no_other_normalisation_fits_the_package_weights(pretrained, photograph,
     assert misfit(pretrained.encoder, photograph) < 0.97 * misfit(other, photograph)
 
 
+@pytest.mark.data
 def test_symmetric_padding_does_not_fit_the_package_weights(pretrained, photograph):
     trunk = timm.create_model('efficientnet_lite0', features_only=True).eval()
     trunk.load_state_dict(pretrained.encoder.trunk.state_dict())

@@ -28,6 +28,8 @@ from mono_depth_ros.training.config.schema import (
 )
 from mono_depth_ros.training.train import TrainingDiverged, train
 
+pytestmark = pytest.mark.slow
+
 SIZE = (64, 128)
 STREET = {
     'data': 'street',

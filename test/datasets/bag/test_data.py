@@ -254,6 +254,7 @@ def count_right(data, answers):
     answers.put(right)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif('fork' not in get_all_start_methods(), reason='processes cannot fork here')
 def test_forked_readers_do_not_share_a_position_in_the_file(tmp_path):
     data = RosbagData(write_moving_bag(tmp_path / 'bag', range(0, 300, STEP)))

@@ -23,6 +23,7 @@ def test_a_camera_has_its_intrinsics_its_place_and_its_size(tmp_path):
     assert camera.size == (40, 60)
 
 
+@pytest.mark.data
 def test_kittis_cameras_stand_as_its_authors_say():
     path = shared_data('kitti/train/2011_09_26/calib_cam_to_cam.txt')
 

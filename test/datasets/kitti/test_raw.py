@@ -284,6 +284,8 @@ def test_poses_of_another_form_are_named(root):
         kitti(root)[0]
 
 
+@pytest.mark.slow
+@pytest.mark.data
 def test_hints_of_real_pairs_agree_with_the_lidar():
     folder = shared_data('kitti')
     errors = []
@@ -304,6 +306,7 @@ def test_hints_of_real_pairs_agree_with_the_lidar():
     assert len(errors) == 3 and max(errors) < 0.05
 
 
+@pytest.mark.data
 def test_real_gray_drives_have_measured_distances():
     folder = shared_data('kitti')
 

@@ -302,6 +302,7 @@ def test_a_day_keeps_one_calibration(tmp_path, drive):
     assert not (tmp_path / 'back' / DAY / f'{DAY}_drive_0002_sync').exists()
 
 
+@pytest.mark.data
 def test_the_real_scanner_lands_in_the_same_pixels_after_both_ways(tmp_path):
     source = shared_data('kitti/test/2011_09_26/2011_09_26_drive_0052_sync')
     day = tmp_path / 'kitti' / DAY

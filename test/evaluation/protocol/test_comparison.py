@@ -71,6 +71,7 @@ def test_a_network_that_no_paper_names_has_no_published_line():
     assert published_lines(load_published(), 'lite_hr_depth_lite0') == []
 
 
+@pytest.mark.slow
 def test_a_card_has_a_line_for_every_split_and_scaling(trained):
     lines = card_lines(trained, None)
 
@@ -84,6 +85,7 @@ def test_a_card_has_a_line_for_every_split_and_scaling(trained):
     assert unscaled['abs_rel'] == 0.3 and eigen['rmse'] == 4.5
 
 
+@pytest.mark.slow
 def test_a_card_is_measured_at_its_own_size(trained):
     line = card_lines(trained, Timing(threads=1, repetitions=1))[0]
 
@@ -92,12 +94,14 @@ def test_a_card_is_measured_at_its_own_size(trained):
     assert line.wall_ms > 0 and line.cpu_ms > 0
 
 
+@pytest.mark.slow
 def test_metrics_without_a_split_are_taken_too(trained):
     (line,) = card_lines(replace(trained, metrics={'abs_rel': 0.106}), None)
 
     assert line.data is None and line.metrics['abs_rel'] == 0.106
 
 
+@pytest.mark.slow
 def test_what_was_measured_beside_a_card_is_not_the_cards(trained):
     metrics = {
         'test_abs_rel': 0.19,

@@ -114,6 +114,7 @@ def test_a_scene_without_lidar_and_a_bent_rotation_are_refused(tmp_path):
         DdadFrames(path)
 
 
+@pytest.mark.data
 def test_real_scenes_have_thousands_of_points_that_differ_from_those_of_a_shifted_pose():
     path = shared_data('extras/tri_dgp_test_scene') / 'scene_dataset_v1.0.json'
 

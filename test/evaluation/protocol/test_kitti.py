@@ -186,6 +186,7 @@ def test_wrong_choices_are_refused(root):
         evaluate(brightness, root, batch_size=0)
 
 
+@pytest.mark.data
 @pytest.mark.parametrize('place', ['splits/eigen_test.txt', 'splits/eigen/test_files.txt'])
 def test_the_papers_split_is_found_where_people_put_it_and_checked(root, place):
     lists = shared_data('kitti/splits')
@@ -202,6 +203,7 @@ def test_the_papers_split_is_found_where_people_put_it_and_checked(root, place):
         open_split(root, 'eigen')
 
 
+@pytest.mark.data
 def test_the_benchmark_s_split_has_652_lines_and_improved_ground_truth():
     lists = shared_data('kitti/splits')
 

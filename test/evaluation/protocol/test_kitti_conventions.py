@@ -10,6 +10,7 @@ from mono_depth_ros.evaluation.protocol.kitti_ground_truth import read_depth
 UNIT = 1 / 256  # [m] of the PNGs
 
 
+@pytest.mark.data
 @pytest.mark.parametrize('index', [0, 25, 52, 77])
 def test_depth_along_the_camera_is_that_of_the_projected_pngs_pixel_by_pixel(index):
     root = shared_data('kitti/test')
@@ -21,6 +22,7 @@ def test_depth_along_the_camera_is_that_of_the_projected_pngs_pixel_by_pixel(ind
     assert np.abs(ours - published).max() < UNIT
 
 
+@pytest.mark.data
 def test_depth_forward_from_the_scanner_is_a_quarter_metre_more_than_along_the_camera():
     root = shared_data('kitti/test')
     entry = SplitEntry('2011_09_26/2011_09_26_drive_0052_sync', 0, 'l')
@@ -31,6 +33,7 @@ def test_depth_forward_from_the_scanner_is_a_quarter_metre_more_than_along_the_c
     assert np.median((forward - along)[both]) == pytest.approx(0.275, abs=0.01)
 
 
+@pytest.mark.data
 def test_scans_agree_with_the_stereo_benchmark_s_depth_within_a_percent():
     root = shared_data('kitti/train')
     pairs = read_split(shared_data('kitti/splits') / 'train_stereo_pairs.txt')

@@ -96,6 +96,7 @@ def test_network_predicts_in_eval_mode_and_stays_as_it_is():
     assert network.weight.grad is None and network.weight.requires_grad
 
 
+@pytest.mark.slow
 def test_card_s_unscaled_depth_is_in_its_metres_for_this_focal_length(constant_card, root):
     result = evaluate_card(constant_card, root, root / 'split.txt', 'projected')
 
@@ -144,6 +145,8 @@ def test_row_prior_names_a_frame_without_depth(root):
         row_prior(root, [SplitEntry(DRIVE, 9, 'l')])
 
 
+@pytest.mark.slow
+@pytest.mark.data
 @pytest.mark.skipif(not REAL_KITTI.is_dir(), reason='no real KITTI in ../shared/data')
 @pytest.mark.parametrize(
     ('split', 'projected', 'lidar'),

@@ -89,6 +89,7 @@ def test_ddad_and_costs_have_their_rows():
     assert costs.data_set is None and set(costs.metrics.values()) == {None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('result', RESULTS, ids=lambda r: f'{r.paper} {r.table} {r.row}')
 def test_every_figure_stands_in_one_line_of_the_paper(result):
     path = DATA.parent / 'papers' / PAPERS.get(result.paper, '-')

@@ -30,6 +30,8 @@ def test_a_shipped_card_is_small_licensed_and_measured(name):
             assert 0 < card.metrics[f'{split}_abs_rel_{way}'] < 1
 
 
+@pytest.mark.slow
+@pytest.mark.data
 @pytest.mark.parametrize('name', SHIPPED)
 def test_a_shipped_card_is_as_good_as_it_says_and_better_than_no_look_at_the_image(name):
     kitti = shared_data('kitti')

@@ -48,6 +48,7 @@ def evaluate(bag, drive, reference, source=SOURCE, factor=1.0, **options):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('reference', [LIDAR, DEPTH])
 def test_a_perfect_predictor_has_no_error_and_the_clocks_agree(bag, drive, reference):
     result = evaluate(bag, drive, reference, ego_motion=POSES)

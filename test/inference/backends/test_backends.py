@@ -49,6 +49,7 @@ def with_reports(job: EngineJob, folder: Path | None = None) -> tuple[EngineJob,
     return replace(job, cache=folder or job.cache, report=said.append), said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('backend', 'precision'),
     [
@@ -84,6 +85,7 @@ def test_bfloat16_of_openvino_leaves_the_head_in_float32(job):
     assert precisions[-1] == 'f32' and set(precisions[:-1]) == {'bf16'}
 
 
+@pytest.mark.slow
 @NEEDS_OPENVINO
 def test_signals_are_survived_when_engines_of_openvino_come_and_go(job):
     """A node is configured and cleaned up many times before Ctrl-C ends it."""
@@ -132,6 +134,7 @@ def test_a_damaged_export_is_made_anew(job, tmp_path):
     assert any('is damaged' in text for text in said)
 
 
+@pytest.mark.slow
 def test_an_export_of_other_weights_is_not_taken(job, tmp_path):
     """A file that is whole, but whose numbers are not the network's: the gate notices."""
     sized, said = with_reports(job, tmp_path)
@@ -238,6 +241,7 @@ def test_a_batch_is_run_at_once_where_it_saves_time(monkeypatch, seconds_of_thre
     assert select.worthwhile_batch(engines) == most
 
 
+@pytest.mark.slow
 def test_an_estimator_of_three_cameras_gives_any_number_of_images_their_own_depth(
     tmp_path, monkeypatch
 ):
@@ -268,6 +272,7 @@ def test_what_failed_for_a_size_is_not_built_again_for_every_image(tmp_path, mon
     assert sum('exporting' in text for text in said) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('layout', torch_cuda.LAYOUTS)
 @pytest.mark.parametrize('precision', ['float32', 'bfloat16'])
 def test_a_fused_network_gives_the_same_disparity(job, layout, precision):

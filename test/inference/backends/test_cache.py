@@ -102,6 +102,7 @@ def test_a_fingerprint_is_that_of_the_weights():
     assert cache.fingerprint(first) == cache.fingerprint(second)
 
 
+@pytest.mark.slow
 def test_no_library_starts_to_report_about_its_user(tmp_path):
     """Telemetry begins with an identifier in the home or in the cache folder."""
     code = (

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+from every_network import EVERY_NETWORK
 from torch import Tensor, fx, nn
 
 from mono_depth_ros.evaluation.cost import untrained_network
 from mono_depth_ros.inference.backends.fusing import fuse
 from mono_depth_ros.inference.backends.merging import merge
-from mono_depth_ros.networks import list_networks
 
 SIZE = (64, 64)
 
@@ -134,7 +134,7 @@ def test_a_pointwise_convolution_adds_the_bias_before_it(groups):
     assert module[0].bias is not None  # as it was
 
 
-@pytest.mark.parametrize('name', list_networks())
+@pytest.mark.parametrize('name', EVERY_NETWORK)
 def test_a_merged_network_means_the_same(name):
     network = untrained_network(name, SIZE).deploy().double()
     image = torch.rand(2, 3, *SIZE, dtype=torch.float64)

@@ -180,6 +180,7 @@ def test_calibrated_features_have_the_statistics_of_the_images(network):
     assert first.momentum == next(m for m in untouched if isinstance(m, nn.BatchNorm2d)).momentum
 
 
+@pytest.mark.slow
 def test_calibration_averages_over_all_batches():
     twelve = scenes(12)
 

@@ -173,6 +173,7 @@ def test_synthetic_depth_file_has_as_many_entries_as_the_authors():
     assert len(official_depth()) == 171
 
 
+@pytest.mark.slow
 @both
 def test_imported_weights_predict_what_the_official_forward_pass_does(name, write, out):
     folder = write(name)
@@ -195,6 +196,7 @@ def test_imported_weights_predict_what_the_official_forward_pass_does(name, writ
         assert ours.std() > 0.01  # the comparison sees a picture, not a constant
 
 
+@pytest.mark.slow
 @both
 def test_every_weight_of_our_network_comes_from_the_files(name, write, out):
     def fill(encoder, depth):
@@ -226,6 +228,7 @@ def test_files_may_hold_the_classifier_and_lack_the_batch_counters(write, out):
     import_checkpoint(write('dna_depth_b0', change), out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('change', 'message'),
     [

@@ -44,6 +44,7 @@ def test_synthetic_files_have_as_many_entries_and_values_as_the_authors(layout, 
     assert sum(value.numel() for value in once.values()) == values
 
 
+@pytest.mark.slow
 @every_layout
 def test_imported_weights_predict_what_the_official_forward_pass_does(layout, write, out):
     encode, decode = FORWARD[layout]
@@ -66,6 +67,7 @@ def test_imported_weights_predict_what_the_official_forward_pass_does(layout, wr
     assert levels[0].std() > 0.01  # the comparison sees a picture, not a constant
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('layout', ['ra_depth', 'diffnet'])
 def test_every_weight_of_our_network_comes_from_the_files(layout, write, out):
     def fill(encoder, depth):
@@ -79,6 +81,7 @@ def test_every_weight_of_our_network_comes_from_the_files(layout, write, out):
     assert all((value == 7).all() for value in network.state_dict().values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('layout', 'change', 'message'),
     [
@@ -110,6 +113,7 @@ def test_weight_that_does_not_fit_is_named(layout, change, message, write, out):
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_copies_are_told_by_the_order_of_the_file(write, out):
     def heads_first(encoder, depth):
         layers = list(dict.fromkeys(key.split('.')[1] for key in depth if key.startswith('convs')))

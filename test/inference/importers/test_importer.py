@@ -40,6 +40,7 @@ def test_synthetic_depth_files_have_as_many_entries_as_the_authors(layout, entri
     assert len(official(layout)[1]) == entries
 
 
+@pytest.mark.slow
 @every_layout
 def test_imported_weights_predict_what_the_official_forward_pass_does(layout, write, out):
     encode, decode = FORWARD[layout]
@@ -60,6 +61,7 @@ def test_imported_weights_predict_what_the_official_forward_pass_does(layout, wr
     assert levels[0].std() > 0.01  # the comparison sees a picture, not a constant
 
 
+@pytest.mark.slow
 @every_layout
 def test_every_weight_of_our_network_comes_from_the_files(layout, write, out):
     def fill(encoder, depth):
@@ -73,6 +75,7 @@ def test_every_weight_of_our_network_comes_from_the_files(layout, write, out):
     assert all((value == 7).all() for value in network.state_dict().values())
 
 
+@pytest.mark.slow
 def test_the_layer_before_doubling_is_named_after_its_source(write, out):
     def mark(encoder, depth):
         for key in ('convs.X_21_Conv_0.conv.conv.bias', 'decoder.7.conv.conv.bias'):
@@ -101,6 +104,7 @@ def test_card_says_what_the_folder_says(write, out):
     assert card.license_weights == 'not stated; ask the authors'
 
 
+@pytest.mark.slow
 def test_monodepth2_weights_are_non_commercial_unless_told_otherwise(write, out):
     folder = write('monodepth2')
 
@@ -109,6 +113,7 @@ def test_monodepth2_weights_are_non_commercial_unless_told_otherwise(write, out)
     assert told.license_weights == 'CC-BY-4.0'
 
 
+@pytest.mark.slow
 def test_kitti_brings_its_intrinsics(write, out):
     card = import_checkpoint(write('monodepth2'), out, training_data='kitti')
 
@@ -121,6 +126,7 @@ def use_stereo(encoder, depth):
     encoder['use_stereo'] = True
 
 
+@pytest.mark.slow
 def test_stereo_weights_of_kitti_may_be_metric(write, out):
     card = import_checkpoint(
         write('monodepth2', use_stereo), out, unit='metric', training_data='kitti'
@@ -130,6 +136,7 @@ def test_stereo_weights_of_kitti_may_be_metric(write, out):
     assert card.training_data == 'kitti (with stereo pairs)'
 
 
+@pytest.mark.slow
 def test_stereo_weights_stay_relative_unless_asked(write, out):
     card = import_checkpoint(write('monodepth2', use_stereo), out, training_data='kitti')
 
@@ -165,6 +172,7 @@ def test_unknown_unit_names_the_two(write, out):
         import_checkpoint(write('monodepth2'), out, unit='feet')
 
 
+@pytest.mark.slow
 def test_files_of_old_pytorch_lack_the_batch_counters(write, out):
     def age(encoder, depth):
         for key in [key for key in encoder if key.endswith('num_batches_tracked')]:
@@ -177,6 +185,7 @@ def drop_size(encoder, depth):
     del encoder['height'], encoder['width']
 
 
+@pytest.mark.slow
 def test_folder_without_a_size_needs_one(write, out):
     folder = write('hr_depth', drop_size)
 
@@ -190,6 +199,7 @@ def test_size_against_the_file_is_refused(write, out):
         import_checkpoint(write('hr_depth'), out, input_size=(192, 640))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
@@ -218,6 +228,7 @@ def test_weight_that_does_not_fit_is_named(change, message, write, out):
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_unused_layers_may_be_absent(write, out):
     def prune(encoder, depth):
         for state in (encoder, depth):
@@ -277,6 +288,7 @@ def test_wrong_layout_names_the_differences(write, out):
         import_checkpoint(write('monodepth2'), out, layout='hr_depth')
 
 
+@pytest.mark.slow
 def test_existing_card_is_never_overwritten(write, out):
     folder = write('monodepth2')
     import_checkpoint(folder, out)

@@ -123,6 +123,7 @@ def test_unfolded_convolution_equals_the_grouped_one(kernel_size, stride, paddin
     torch.testing.assert_close(unfolded, grouped, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_an_export_takes_any_batch_size():
     conv = seeded(8, 4, 3, padding=1).eval()
     batch = torch.export.Dim('batch', min=1, max=8)

@@ -167,6 +167,7 @@ def test_pointwise_and_even_kernels_stay_as_they_are():
     assert [type(module) for module in network] == [nn.Conv2d] * 3
 
 
+@pytest.mark.slow
 @unlike_networks
 def test_branches_cost_parameters_while_training_and_nothing_else(name):
     with torch.device('meta'):
@@ -210,6 +211,7 @@ def test_state_dict_carries_the_branches():
         assert torch.equal(twin(image), network(image))
 
 
+@pytest.mark.slow
 def test_merged_copy_fits_the_plain_network():
     network = create_network('monodepth2_resnet18', etm=True, etm_shared_init=False).eval()
     plain = create_network('monodepth2_resnet18').eval()

@@ -30,6 +30,7 @@ def printed(tmp_path_factory):
     return watch(tmp_path_factory.mktemp('run'), io.StringIO())
 
 
+@pytest.mark.slow
 def test_without_a_terminal_there_are_plain_lines(printed):
     recorder, text = printed
 
@@ -75,6 +76,7 @@ def test_the_end_says_what_came_out_and_how_to_run_it(printed):
     assert float(row.split()[2]) == pytest.approx(card.metrics['split_abs_rel_unscaled'], abs=6e-4)
 
 
+@pytest.mark.slow
 def test_lines_come_now_and_then_only_and_the_summary_is_of_all_steps(tmp_path):
     recorder, text = watch(tmp_path, io.StringIO(), seconds=1000)
     timed = [recorder.records[step] for step in (2, 3, 4)]
@@ -84,12 +86,14 @@ def test_lines_come_now_and_then_only_and_the_summary_is_of_all_steps(tmp_path):
     assert f'{rate:.1f} images/s, ' in text
 
 
+@pytest.mark.slow
 def test_relative_depth_has_no_unscaled_figures(tmp_path):
     _, text = watch(tmp_path, io.StringIO(), steps=1, supervision='M', depth_scale=1.0)
 
     assert 'unscaled' not in text and '(depth: relative, no metres)' in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('seconds', [0.0, 1000.0])
 def test_a_terminal_has_a_bar_that_ends_full(tmp_path, seconds):
     _, text = watch(tmp_path, Terminal(), seconds)
@@ -100,6 +104,7 @@ def test_a_terminal_has_a_bar_that_ends_full(tmp_path, seconds):
     assert 'step 1: checkpoint in' in text and 'run it' in text.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_resumed_training_says_after_which_step_it_goes_on(tmp_path):
     train_until_killed(tmp_path)
 
@@ -109,6 +114,7 @@ def test_a_resumed_training_says_after_which_step_it_goes_on(tmp_path):
     assert 'step 2/4' not in text and 'step 3/4' in text
 
 
+@pytest.mark.slow
 def test_the_bars_line_is_left_however_the_training_ends(tmp_path):
     stream = Terminal()
     watcher = ProgressWatcher(stream)

@@ -36,6 +36,7 @@ def reported(tmp_path_factory):
     return killed, read(folder), kept | then.records, then
 
 
+@pytest.mark.slow
 def test_a_killed_training_has_a_report_of_its_last_checkpoint(reported):
     killed = reported[0]
 
@@ -131,6 +132,7 @@ def test_the_page_says_what_to_look_at(reported):
     assert '4 steps show that the training runs, not what it can reach.' in reported[1].words
 
 
+@pytest.mark.slow
 def test_relative_depth_is_told_as_such_and_a_name_cannot_break_the_page(tmp_path):
     config = watched_config(tmp_path, steps=1, supervision='M', name='a<b>&"c', depth_scale=1.0)
 
@@ -144,6 +146,7 @@ def test_relative_depth_is_told_as_such_and_a_name_cannot_break_the_page(tmp_pat
     assert page.row('unscaled') and len(page.row('unscaled')) == len(DepthMetrics._fields)
 
 
+@pytest.mark.slow
 def test_a_training_that_ended_early_says_so_with_what_came_last(tmp_path):
     watcher = ReportWatcher(tmp_path)
     train_until_killed(tmp_path, watcher)

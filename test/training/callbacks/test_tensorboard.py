@@ -36,6 +36,7 @@ def given(watched):
     return kept | then.records
 
 
+@pytest.mark.slow
 def test_scalars_are_those_of_the_steps_and_none_is_doubled(watched):
     events, records = watched[0], given(watched)
 
@@ -90,6 +91,7 @@ def test_pictures_are_those_of_the_step_that_is_named(watched):
             np.testing.assert_array_equal(shown[step], expected)
 
 
+@pytest.mark.slow
 def test_curves_are_means_over_the_time_between_their_points(tmp_path):
     watcher = TensorBoardWatcher(tmp_path, scalar_seconds=1000, picture_seconds=1000)
     given = train_until_killed(tmp_path, watcher).records

@@ -38,6 +38,7 @@ def test_every_paper_has_its_recipe():
     assert set(PAPERS) <= set(list_recipes())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', list_recipes())
 def test_a_recipe_names_networks_that_there_are_and_can_be_trained_with(name):
     teacher = ['--teacher', 'card'] if name.endswith(TAUGHT) else []

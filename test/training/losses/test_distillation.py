@@ -163,6 +163,7 @@ def test_of_several_teachers_the_first_shows_its_features(card, tmp_path):
     assert len(shown.disparities) == 1
 
 
+@pytest.mark.slow
 def test_teachers_of_different_units_are_refused(card, tmp_path):
     relative = replace(card, name='other', depth_unit='relative')
 

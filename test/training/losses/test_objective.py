@@ -116,6 +116,7 @@ def test_auto_masking_can_begin_later():
     assert before.terms['identity'] == pytest.approx(0, abs=1e-4)  # watched all the same
 
 
+@pytest.mark.data
 @pytest.mark.parametrize(
     'drive, least, most', [('static_camera', 0.0, 0.2), ('train_mono', 0.5, 1.0)]
 )

@@ -105,6 +105,7 @@ def test_levels_agree_with_the_scene_and_not_with_what_a_focal_length_makes_of_i
     torch.testing.assert_close(depth, focal / (0.01 + 0.99 * raw), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_graph_of_one_level_is_gone_before_the_next(tmp_path):
     alive = []
     config = replace(STREET, pyramid=PyramidConfig(levels=LEVELS), steps=1, output=str(tmp_path))
@@ -135,6 +136,7 @@ def test_the_graph_of_one_level_is_gone_before_the_next(tmp_path):
     assert together <= 1.01 * max(alive)
 
 
+@pytest.mark.slow
 def test_a_pyramid_trains_and_its_agreement_is_recorded(tmp_path):
     recorder = Recorder()
     config = replace(STREET, pyramid=PyramidConfig(levels=('lr', 'flip')), output=str(tmp_path))
@@ -162,6 +164,7 @@ def test_both_directions_are_compared_and_give_gradients():
     assert all(p.grad.isfinite().all() for p in found.depth.parameters() if p.grad is not None)
 
 
+@pytest.mark.slow
 def test_a_teacher_s_distributions_are_learnt_by_stage_and_the_mask_leaves_far_pixels_out(teacher):
     loss = LossConfig(levels=3, photometric=0.0, smoothness=0.0, apx=1.0)
 
