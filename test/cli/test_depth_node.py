@@ -1,6 +1,7 @@
 """The process of the node: how it ends."""
 
 import pytest
+from domains import next_domain
 
 rclpy = pytest.importorskip('rclpy')
 
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.ros
 @pytest.fixture
 def node():
     context = Context()
-    rclpy.init(context=context, domain_id=57)
+    rclpy.init(context=context, domain_id=next_domain())
     node = Node('ending', context=context)
     yield node
     node.destroy_node()

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from domains import next_domain
 
 from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.cli.replay_bag import describe_report, main, split_ros_arguments
@@ -25,7 +26,7 @@ def bag(tmp_path):
 def test_a_mistake_ends_with_one_line_that_names_the_cure(
     bag, capsys, monkeypatch, arguments, message
 ):
-    monkeypatch.setenv('ROS_DOMAIN_ID', '89')
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(next_domain()))
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
     code = main([argument.format(bag=bag) for argument in arguments])

@@ -9,6 +9,7 @@ pytest.importorskip(
     'launch_ros', reason='launch and launch_ros come with a ROS distribution, they are not on PyPI'
 )
 
+from domains import next_domain
 from launch import LaunchContext
 from launch.actions import SetEnvironmentVariable
 from launch.utilities import perform_substitutions
@@ -16,7 +17,7 @@ from launch_ros.actions import LifecycleNode, Node
 from launching import LaunchProcess, describe, visit, words
 from lifecycle_msgs.srv import GetState
 from rcl_interfaces.srv import GetParameters
-from ros_harness import Probe, next_domain
+from ros_harness import Probe
 
 from mono_depth_ros.ros.node.parameters import SPECS
 

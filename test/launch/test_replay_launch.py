@@ -10,9 +10,10 @@ pytest.importorskip(
     'launch_ros', reason='launch and launch_ros come with a ROS distribution, they are not on PyPI'
 )
 
+from domains import next_domain
 from launch_ros.actions import LifecycleNode, Node
 from launching import LaunchProcess, visit, words
-from ros_harness import ENVIRONMENT, Probe, next_domain
+from ros_harness import ENVIRONMENT, Probe
 from sensor_msgs.msg import Image
 
 from mono_depth_ros.bags.writer import CameraBagWriter

@@ -14,15 +14,8 @@ if importlib.util.find_spec('rclpy') is None:
     def pytest_report_header() -> str:
         return 'test/ros is skipped: rclpy is not installed'
 else:
-    from ros_harness import (
-        DEFAULTS,
-        CameraProcess,
-        NodeProcess,
-        Probe,
-        next_domain,
-        session_domain,
-        write_constant_card,
-    )
+    from domains import next_domain, session_domain
+    from ros_harness import DEFAULTS, CameraProcess, NodeProcess, Probe, write_constant_card
 
 
 def pytest_sessionfinish() -> None:

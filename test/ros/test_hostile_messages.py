@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 import rclpy
+from domains import next_domain
 from hostile_messages import (
     BROKEN_IMAGE,
     compressed_cases,
@@ -16,7 +17,7 @@ from hostile_messages import (
     size_of,
 )
 from live_node import PUBLISHED, LiveNode
-from ros_harness import Probe, camera_info, next_domain, write_constant_card
+from ros_harness import Probe, camera_info, write_constant_card
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from mono_depth_ros.ros.node.camera_stream import MAX_NEWS

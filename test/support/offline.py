@@ -10,8 +10,9 @@ import struct
 import sys
 from pathlib import Path
 
+from domains import next_domain
 from processes import PythonProcess
-from ros_harness import ENVIRONMENT, Probe, next_domain
+from ros_harness import ENVIRONMENT, Probe
 from sensor_msgs.msg import Image
 
 WATCHED_NODE = """

@@ -40,24 +40,6 @@ ENVIRONMENT = {
     **profile_environment(),
 }
 os.environ.update(ENVIRONMENT)
-_domains = itertools.count(1)
-
-
-def next_domain() -> int:
-    """Return a domain id, 1 to 56, that no other test at the same time uses.
-
-    Of two processes that share a run, one has the even ones and one the odd ones.
-    """
-    return (os.getppid() * 7 + next(_domains)) % 28 * 2 + _worker() + 1
-
-
-def session_domain() -> int:
-    """Return the domain id, 59 or 60, of what lives as long as this process's tests."""
-    return 59 + _worker()
-
-
-def _worker() -> int:
-    return int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:]) % 2
 
 
 def camera_info(size: tuple[int, int], **fields: Any) -> CameraInfo:

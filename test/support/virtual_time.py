@@ -9,10 +9,11 @@ class VirtualTime(types.SimpleNamespace):
     Attributes:
         now: seconds on every clock.
         computed: of them, those that the process computed.
+        per_look: seconds that pass whenever somebody looks at a clock.
     """
 
-    def __init__(self):
-        super().__init__(now=0.0, computed=0.0)
+    def __init__(self, per_look=0.0):
+        super().__init__(now=0.0, computed=0.0, per_look=per_look)
 
     def sleep(self, seconds):
         self.now += seconds
@@ -22,6 +23,7 @@ class VirtualTime(types.SimpleNamespace):
         self.computed += seconds
 
     def monotonic(self):
+        self.now += self.per_look
         return self.now
 
     perf_counter = monotonic

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import yaml
 from diagnostic_msgs.msg import DiagnosticArray
+from domains import next_domain
 from processes import PythonProcess
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from ros_harness import ENVIRONMENT, NodeProcess, Probe, camera_info, next_domain
+from ros_harness import ENVIRONMENT, NodeProcess, Probe, camera_info
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from street_bags import (
     CAMERA,

@@ -2,8 +2,9 @@
 
 import pytest
 import rclpy
+from domains import next_domain
 from live_node import PUBLISHED, LiveNode
-from ros_harness import Probe, camera_info, image, next_domain, write_constant_card
+from ros_harness import Probe, camera_info, image, write_constant_card
 from sensor_msgs.msg import Image
 
 SIZE = (48, 96)

@@ -5,10 +5,12 @@ import time
 import pytest
 import rclpy
 import torch
+from domains import next_domain
 from live_node import PUBLISHED, LiveNode
 from rclpy.lifecycle import TransitionCallbackReturn
-from ros_harness import Probe, camera_info, image, next_domain, write_constant_card
+from ros_harness import Probe, camera_info, image, write_constant_card
 from sensor_msgs.msg import Image
+from virtual_time import VirtualTime
 
 SIZE = (48, 96)
 CAMERAS = ('front', 'rear')
@@ -38,7 +40,10 @@ def room():
 
 
 @pytest.fixture
-def live_node(tmp_path):
+def live_node(tmp_path, monkeypatch):
+    # Runs of one image and of two take equally long, so that two at once are worth their while.
+    every_run_takes_a_second = VirtualTime(per_look=1.0)
+    monkeypatch.setattr('mono_depth_ros.inference.backends.select.time', every_run_takes_a_second)
     node = LiveNode(
         write_constant_card(tmp_path, input_size=[32, 64]), next_domain(), cameras=list(CAMERAS)
     )

@@ -6,9 +6,10 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: the ROS tests need it')
 
 import rclpy
+from domains import next_domain
 from rclpy.context import Context
 from rclpy.node import Node
-from ros_harness import ROOT, next_domain
+from ros_harness import ROOT
 
 from mono_depth_ros.ros.node.parameters import (
     SPECS,

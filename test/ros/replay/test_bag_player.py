@@ -1,7 +1,6 @@
 """Bags that are played by one process arrive in another, over real DDS."""
 
 import itertools
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 import rclpy
 from bags import PERIOD, START, K, write_camera_bag, write_ros1_bag
+from domains import next_domain
 from rclpy.context import Context
 from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
@@ -53,8 +53,7 @@ class Listener:
 
 @pytest.fixture
 def domain(monkeypatch):
-    worker = os.environ.get('PYTEST_XDIST_WORKER', 'gw0')
-    monkeypatch.setenv('ROS_DOMAIN_ID', str(70 + int(worker[2:]) % 10))
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(next_domain()))
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
 
