@@ -10,7 +10,6 @@ import threading
 import time
 from array import array
 from collections.abc import Callable
-from dataclasses import replace
 from statistics import median
 
 import cv2
@@ -105,7 +104,7 @@ def _measured(
     declare_parameters(node)
     config = DepthNodeConfig(depth_scale=10.0)
     node.set_parameters([rclpy.parameter.Parameter('depth_scale', value=10.0)])
-    stream = CameraStream(node, '', config, threading.Condition())
+    stream = CameraStream(node, '', lambda: config, threading.Condition())
     K = street_intrinsics(size)
     stream._on_info(camera_info_message(Header(), K, size))
     stream.set_kind('scaled', 10.0)
@@ -124,7 +123,7 @@ def _measured(
     def ours() -> None:
         ready = prepare_frame(stream, Frame(message, time.monotonic()), 0.0)
         (depth,) = estimator.estimate([ready.rgb], [ready.geometry.K_out], 10.0)
-        publish_depth(replace(ready, kind='scaled'), depth, config)
+        publish_depth(ready, depth, 'scaled', config)
         publish_geometry(ready)
 
     floors = floor_runs(stream, image, network, K, outputs)

@@ -55,8 +55,7 @@ def _check_output(output: Path, clips: Sequence[Clip]) -> None:
 def _check_units(predictor: Predictor, chosen: argparse.Namespace) -> None:
     """Refuse before the run what would fail in it."""
     size = predictor.camera.model.size if predictor.camera else predictor.estimator.card.input_size
-    kind, _ = predictor.kind(size)
-    check_formats(chosen.write, kind, predictor.camera is not None)
+    check_formats(chosen.write, predictor.kind(size), predictor.camera is not None)
     if predictor.lacks_metres:
         print(
             'note: without --intrinsics nobody knows the focal length, so the depth is relative '

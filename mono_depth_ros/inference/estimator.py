@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ from mono_depth_ros.geometry.disparity import inverse_depth_line
 from mono_depth_ros.inference import cpu_io, gpu_io
 from mono_depth_ros.inference.backends.base import PRECISIONS, BackendError, EngineJob
 from mono_depth_ros.inference.backends.cache import cache_folder, fingerprint
-from mono_depth_ros.inference.backends.select import Served, candidates, serve, split
+from mono_depth_ros.inference.backends.select import Served, candidates, serve
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.inference.preprocessing import Image, Size, legal_size
@@ -22,6 +22,19 @@ from mono_depth_ros.inference.units import DepthScaling, depth_scaling
 
 Depth = NDArray[np.float32]
 Intrinsics = NDArray[np.float64]
+
+
+class ScaledDepth(NamedTuple):
+    """The depth of one image, and how it got its unit.
+
+    Attributes:
+        depth: (H, W) float32 along the optical axis, of the image's size [m unless relative].
+        scaling: factor, kind and warning.
+    """
+
+    depth: Depth
+    scaling: DepthScaling
+
 
 # Network sizes that keep their engines: cameras have one each, and few robots more cameras.
 MAX_SIZES = 8
@@ -108,6 +121,15 @@ class DepthEstimator:
         Ks: Sequence[Intrinsics | None] | None = None,
         depth_scale: float | None = None,
     ) -> list[Depth]:
+        """Return only the depth of estimate_scaled, which takes the same arguments."""
+        return [found.depth for found in self.estimate_scaled(images, Ks, depth_scale)]
+
+    def estimate_scaled(
+        self,
+        images: Sequence[Image],
+        Ks: Sequence[Intrinsics | None] | None = None,
+        depth_scale: float | None = None,
+    ) -> list[ScaledDepth]:
         """Estimate the depth of images; those of equal network size run as one batch.
 
         Args:
@@ -116,8 +138,7 @@ class DepthEstimator:
             depth_scale: metres per unit of the network's depth; wins over the card's.
 
         Returns:
-            (H, W) float32 depth along the optical axis per image, of its size and in their
-            order; which unit it has says scaling() [m unless relative].
+            Depth and scaling per image, in their order.
 
         Raises:
             ValueError: an image is of another kind, or the unit cannot be found.
@@ -127,10 +148,10 @@ class DepthEstimator:
             raise ValueError(f'{len(images)} images, but {len(intrinsics)} Ks; give one for each.')
         for image in images:
             _check_image(image)
-        lines = [
-            self._inverse_depth_line(self.scaling(K, _size(image), depth_scale).factor)
-            for image, K in zip(images, intrinsics)
+        scalings = [
+            self.scaling(K, _size(image), depth_scale) for image, K in zip(images, intrinsics)
         ]
+        lines = [self._inverse_depth_line(scaling.factor) for scaling in scalings]
         by_size: dict[Size, list[int]] = defaultdict(list)
         for index, image in enumerate(images):
             by_size[self.network_size(_size(image))].append(index)
@@ -138,7 +159,7 @@ class DepthEstimator:
         for size, indices in by_size.items():
             found = self._depths([images[i] for i in indices], [lines[i] for i in indices], size)
             depths.update(zip(indices, found))
-        return [depths[index] for index in range(len(images))]
+        return [ScaledDepth(depths[index], scaling) for index, scaling in enumerate(scalings)]
 
     def _inverse_depth_line(self, factor: float) -> tuple[float, float]:
         """Return offset and slope of 1 / (depth x factor) over disparity."""
@@ -150,11 +171,8 @@ class DepthEstimator:
         self, images: Sequence[Image], lines: Sequence[tuple[float, float]], size: Size
     ) -> list[Depth]:
         """Run images of one network size, in as many runs as their number needs."""
-        served = self._serving(size)
-        engines, most = served.engines, served.most
         depths: list[Depth] = []
-        for count in split(len(images), most, pads=self.device.type == 'cuda'):
-            engine = engines[1 if count == 1 else most]
+        for engine, count in self._serving(size).runs(len(images)):
             part = slice(len(depths), len(depths) + count)
             self._frames.load(images[part], engine.images)
             sizes = [_size(image) for image in images[part]]

@@ -12,7 +12,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader, AnyReaderError
 
@@ -30,8 +29,7 @@ from mono_depth_ros.bags.reader import (
     undefined_types,
 )
 from mono_depth_ros.bags.writer import CameraBagWriter, new_bag
-from mono_depth_ros.geometry.camera import backproject
-from mono_depth_ros.inference.estimator import DepthEstimator
+from mono_depth_ros.inference.estimator import DepthEstimator, ScaledDepth
 from mono_depth_ros.messages.calibration_file import read_calibration_file
 from mono_depth_ros.messages.camera_info import (
     CameraModel,
@@ -39,9 +37,7 @@ from mono_depth_ros.messages.camera_info import (
     image_geometry_for,
     rectify_image,
 )
-from mono_depth_ros.messages.colormap import colorize_depth
-from mono_depth_ros.messages.encodings import encode_depth
-from mono_depth_ros.messages.point_cloud import POINT_FIELDS, pack_cloud
+from mono_depth_ros.messages.point_cloud import POINT_FIELDS
 from mono_depth_ros.outputs.depth_outputs import (
     CLOUD,
     COLOR,
@@ -51,8 +47,12 @@ from mono_depth_ros.outputs.depth_outputs import (
     MIN_DEPTH,
     RECTIFIED,
     RELATIVE,
-    color_range,
-    limit_depth,
+)
+from mono_depth_ros.outputs.rendering import (
+    PACKED_CLOUD,
+    Rendered,
+    render_outputs,
+    render_rectified,
 )
 from mono_depth_ros.stamps import stamp_of
 
@@ -278,8 +278,8 @@ class _Batch:
     def flush(self) -> None:
         """Run the network on the waiting images, and write everything in order."""
         frames = [item for item in self._waiting if isinstance(item, _Frame)]
-        depths = iter(
-            self._estimator.estimate(
+        found = iter(
+            self._estimator.estimate_scaled(
                 [frame.rgb for frame in frames],
                 [frame.geometry.K_out for frame in frames],
                 self._options.depth_scale,
@@ -287,63 +287,45 @@ class _Batch:
         )
         for item in self._waiting:
             if isinstance(item, _Frame):
-                self._write_depth(item, next(depths))
+                self._write_depth(item, next(found))
             else:
                 self._copy(*item)
                 self._report.copied += 1
         self._waiting, self._bytes = [], 0
 
-    def _write_depth(self, frame: _Frame, depth: Depth) -> None:
-        options, size = self._options, (depth.shape[0], depth.shape[1])
-        scaling = self._estimator.scaling(frame.geometry.K_out, size, options.depth_scale)
-        self._report.kinds.add(scaling.kind)
-        self._report.warnings |= {text for text in (scaling.warning, frame.geometry.note) if text}
-        near, far = options.min_depth, options.max_depth
-        depth = limit_depth(depth, scaling.kind, frame.geometry.valid, near, far)
-        if 'depth' in options.outputs and scaling.kind == 'relative':
-            self._image(RELATIVE, frame, '32FC1', depth)
-        elif 'depth' in options.outputs:
-            encoding = options.depth_encoding
-            self._image(DEPTH, frame, encoding, encode_depth(depth, encoding))
-        if 'cloud' in options.outputs and scaling.kind != 'relative':
-            self._cloud(frame, depth)
-        if 'color' in options.outputs:
-            limits = color_range(depth, scaling.kind, near, far)
-            self._image(COLOR, frame, 'bgr8', colorize_depth(depth, options.colormap, *limits))
-        if 'info' in options.outputs:
-            self._writer.write_camera_info(
-                self._counted(INFO),
-                frame.stamp,
-                frame.frame_id,
-                size,
-                frame.geometry.K_out,
-                D=[0.0] * 5,
-                log_time_ns=frame.log_time,
-            )
-        if 'rectified' in options.outputs and frame.geometry.maps is not None:
-            self._image(RECTIFIED, frame, 'rgb8', frame.rgb)
+    def _write_depth(self, frame: _Frame, found: ScaledDepth) -> None:
+        options, kind = self._options, found.scaling.kind
+        self._report.kinds.add(kind)
+        notes = (found.scaling.warning, frame.geometry.note)
+        self._report.warnings |= {text for text in notes if text}
+        wanted = {OUTPUTS[name] for name in options.outputs}
+        if DEPTH in wanted:
+            wanted.add(RELATIVE)
+        arguments = frame.rgb, frame.geometry, wanted
+        for rendered in render_outputs(found.depth, kind, *arguments, options):
+            self._write(rendered, frame)
+        if INFO in wanted:
+            self._write_info(frame)
+        for rendered in render_rectified(*arguments):
+            self._write(rendered, frame)
 
-    def _image(self, output: str, frame: _Frame, encoding: str, pixels: NDArray[Any]) -> None:
-        self._writer.write_image(
-            self._counted(output),
+    def _write(self, rendered: Rendered, frame: _Frame) -> None:
+        output, encoding, pixels = rendered
+        topic, log_time = self._counted(output), frame.log_time
+        header = topic, frame.stamp, frame.frame_id
+        if encoding == PACKED_CLOUD:
+            self._writer.write_cloud(*header, pixels, _CLOUD_NAMES, log_time_ns=log_time)
+        else:
+            self._writer.write_image(*header, encoding, pixels, log_time_ns=log_time)
+
+    def _write_info(self, frame: _Frame) -> None:
+        self._writer.write_camera_info(
+            self._counted(INFO),
             frame.stamp,
             frame.frame_id,
-            encoding,
-            pixels,
-            log_time_ns=frame.log_time,
-        )
-
-    def _cloud(self, frame: _Frame, depth: Depth) -> None:
-        stride = self._options.cloud_stride
-        K = torch.from_numpy(frame.geometry.K_out.astype(np.float32))
-        points = backproject(torch.from_numpy(depth), K, stride).numpy()
-        cloud = pack_cloud(points, frame.rgb[::stride, ::stride])
-        self._writer.write_cloud(
-            self._counted(CLOUD),
-            frame.stamp,
-            frame.frame_id,
-            cloud,
-            _CLOUD_NAMES,
+            (frame.rgb.shape[0], frame.rgb.shape[1]),
+            frame.geometry.K_out,
+            D=[0.0] * 5,
             log_time_ns=frame.log_time,
         )
 

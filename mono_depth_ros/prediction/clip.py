@@ -13,6 +13,7 @@ import cv2
 from tqdm import tqdm
 
 from mono_depth_ros.inference.estimator import DepthEstimator
+from mono_depth_ros.inference.units import DepthScaling
 from mono_depth_ros.messages.calibration_file import (
     check_principal_point,
     geometry_of,
@@ -80,13 +81,13 @@ class Predictor:
         )
         self._depth_scale = 1.0 if self.lacks_metres else chosen.depth_scale
 
-    def kind(self, size: tuple[int, int]) -> tuple[str, str]:
-        """Return the unit of depth for images of a (height, width), and a warning or ''."""
-        if self.lacks_metres:
-            return 'relative', ''
+    def kind(self, size: tuple[int, int]) -> str:
+        """Return the unit of depth for images of a (height, width), before there are any."""
         K = self.camera.geometry.K_out if self.camera else None
-        scaling = self.estimator.scaling(K, size, self._depth_scale)
-        return scaling.kind, scaling.warning or ''
+        return self._kind(self.estimator.scaling(K, size, self._depth_scale))
+
+    def _kind(self, scaling: DepthScaling) -> str:
+        return 'relative' if self.lacks_metres else scaling.kind
 
     def prepare(self, frame: Frame) -> Frame:
         """Rectify an image where its calibration says so, and refuse what does not fit."""
@@ -109,12 +110,13 @@ class Predictor:
         images = [frame.image for frame in frames if frame.image is not None]
         K = self.camera.geometry.K_out if self.camera else None
         valid = self.camera.geometry.valid if self.camera else None
-        depths = self.estimator.estimate(images, [K] * len(images), self._depth_scale)
+        found = self.estimator.estimate_scaled(images, [K] * len(images), self._depth_scale)
         predictions = []
-        for frame, image, depth in zip(frames, images, depths):
-            kind, _ = self.kind((image.shape[0], image.shape[1]))
+        for frame, image, (depth, scaling) in zip(frames, images, found):
+            kind = self._kind(scaling)
             depth = limit_depth(depth, kind, valid, *self._limits)
-            predictions.append(Prediction(frame.stem, image, depth, kind, K))
+            warning = scaling.warning or ''
+            predictions.append(Prediction(frame.stem, image, depth, kind, K, warning))
         return predictions
 
 
@@ -187,7 +189,7 @@ def _write(
     size = prediction.depth.shape[0], prediction.depth.shape[1]
     report.predicted += 1
     report.kinds.add(prediction.kind)
-    report.warnings |= {text for text in (predictor.kind(size)[1],) if text}
+    report.warnings |= {text for text in (prediction.warning,) if text}
     write_arrays(prediction, output, chosen.write)
     report.files.update(form for form in chosen.write if form != 'picture')
     if 'picture' not in chosen.write:

@@ -59,6 +59,7 @@ class Prediction:
         depth: (H, W) float32, invalid pixels marked.
         kind: 'metric', 'scaled' or 'relative'.
         K: (3, 3) intrinsics of the image, None where they are not known.
+        warning: what the user should know of the unit, or ''.
     """
 
     stem: str
@@ -66,6 +67,7 @@ class Prediction:
     depth: Depth
     kind: str
     K: NDArray[np.float64] | None
+    warning: str = ''
 
 
 def write_arrays(prediction: Prediction, folder: Path, formats: Sequence[str]) -> list[Path]:

@@ -130,8 +130,13 @@ def _camera_info(size: tuple[int, int], *k: float) -> CameraInfo:
 
 
 def cloud_message(header: Header, points: Floats, rgb: Pixels) -> PointCloud2:
-    """Build an organised cloud of (H, W, 3) points [m] and (H, W, 3) uint8 RGB colours."""
-    height, width = points.shape[:2]
+    """Build an organised cloud of (H, W, 3) points [m] and (H, W, 3) uint8 RGB colors."""
+    return packed_cloud_message(header, pack_cloud(points, rgb))
+
+
+def packed_cloud_message(header: Header, cloud: Floats) -> PointCloud2:
+    """Build an organised cloud of what pack_cloud returned, (H, W, 4)."""
+    height, width = cloud.shape[:2]
     message = PointCloud2(
         header=header,
         height=height,
@@ -145,7 +150,7 @@ def cloud_message(header: Header, points: Floats, rgb: Pixels) -> PointCloud2:
             for name, offset, datatype, count in POINT_FIELDS
         ],
     )
-    message.data = _byte_array(pack_cloud(points, rgb))
+    message.data = _byte_array(cloud)
     return message
 
 

@@ -34,8 +34,6 @@ class CardEstimate:
 
     def __call__(self, image: NDArray[np.uint8], geometry: ImageGeometry) -> tuple[Depth, str]:
         """Return depth (H, W) of a rectified image (H, W, 3) RGB, and its kind."""
-        K = geometry.K_out
-        [depth] = self._estimator.estimate([image], [K], self._depth_scale)
-        size = (image.shape[0], image.shape[1])
-        kind = self._estimator.scaling(K, size, self._depth_scale).kind
-        return limit_depth(depth, kind, geometry.valid, *self._range), kind
+        [found] = self._estimator.estimate_scaled([image], [geometry.K_out], self._depth_scale)
+        kind = found.scaling.kind
+        return limit_depth(found.depth, kind, geometry.valid, *self._range), kind

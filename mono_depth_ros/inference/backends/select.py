@@ -42,6 +42,11 @@ class Served(NamedTuple):
     engines: dict[int, Engine]
     most: int
 
+    def runs(self, count: int) -> list[tuple[Engine, int]]:
+        """Return the engine of every run that so many images need, and how many it takes."""
+        counts = split(count, self.most, pads=self.engines[self.most].images.is_cuda)
+        return [(self.engines[1 if count == 1 else self.most], count) for count in counts]
+
 
 def candidates(backend: str, device: torch.device, precision: str) -> tuple[str, ...]:
     """Return the backends to try in turn.

@@ -66,9 +66,15 @@ class CameraStream:
     """Hold the connections of one camera; `wake` is notified when a frame waits in the slot."""
 
     def __init__(
-        self, node: LifecycleNode, name: str, config: DepthNodeConfig, wake: threading.Condition
+        self,
+        node: LifecycleNode,
+        name: str,
+        current_config: Callable[[], DepthNodeConfig],
+        wake: threading.Condition,
     ) -> None:
+        config = current_config()
         self.node = node
+        self._current_config = current_config
         self.name = name
         self.prefix = f'{name}/' if name else ''
         self.wake = wake
@@ -153,14 +159,11 @@ class CameraStream:
     @property
     def kind(self) -> str:
         """The unit of the depth: metric, scaled or relative; '' until a frame has shown it."""
-        return self._kind if self._kind_scale == self._depth_scale() else ''
+        return self._kind if self._kind_scale == self._current_config().depth_scale else ''
 
     def set_kind(self, kind: str, depth_scale: float) -> None:
         """Keep the unit that depth has under this `depth_scale` parameter."""
         self._kind, self._kind_scale = kind, depth_scale
-
-    def _depth_scale(self) -> float:
-        return float(self.node.get_parameter('depth_scale').value)
 
     def listened(self) -> set[str]:
         """Return the outputs that somebody subscribes to."""

@@ -54,8 +54,10 @@ class DepthNode(LifecycleNode):
         self._wake = threading.Condition()
         self._speaker = Speaker('node')
         self._refused = declare_parameters(self)
+        self._config: DepthNodeConfig | None = None
         self._answer_wrong_transitions()
         self.add_on_set_parameters_callback(self._check_parameters)
+        self.add_post_set_parameters_callback(self._forget_config)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         # Steady time: under use_sim_time a default timer stands still until /clock comes.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -84,8 +86,17 @@ class DepthNode(LifecycleNode):
 
     @property
     def config(self) -> DepthNodeConfig:
-        """The parameters as they are now."""
-        return read_config(self)
+        """The parameters as they are now, read anew only after a change."""
+        config = self._config
+        if config is None:
+            config = self._config = read_config(self)
+        return config
+
+    def _current_config(self) -> DepthNodeConfig:
+        return self.config
+
+    def _forget_config(self, changes: list[Parameter[Any]]) -> None:
+        self._config = None
 
     def _autostart(self) -> None:
         self._start_timer.cancel()
@@ -164,14 +175,14 @@ class DepthNode(LifecycleNode):
 
     def _connect(self) -> None:
         assert self._estimator is not None
-        config = self.config
-        for name in config.cameras:
-            self._monitors.append(StreamMonitor(CameraStream(self, name, config, self._wake)))
+        for name in self.config.cameras:
+            stream = CameraStream(self, name, self._current_config, self._wake)
+            self._monitors.append(StreamMonitor(stream))
         streams = [monitor.stream for monitor in self._monitors]
         self._worker = DepthWorker(
             streams,
             self._estimator,
-            lambda: self.config,
+            self._current_config,
             self._header_age,
             self._wake,
             self.get_logger(),

@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
 from std_msgs.msg import Header
 
-from mono_depth_ros.inference.estimator import Depth, DepthEstimator
+from mono_depth_ros.inference.estimator import DepthEstimator, ScaledDepth
 from mono_depth_ros.inference.memory import BatchLimit, MemoryExhaustedError
 from mono_depth_ros.inference.units import DepthScaling
 from mono_depth_ros.ros.node.calibration import FrameDroppedError
@@ -85,32 +84,29 @@ class DepthWorker:
         hungry = [ready for ready in prepared if ready.needs_network]
         for ready in plain:
             self._publish(ready, None, config)
-        for ready, depth in zip(hungry, self._estimate(hungry, config)):
-            self._publish(ready, depth, config, batch=len(hungry))
+        for ready, found in zip(hungry, self._estimate(hungry, config)):
+            self._publish(ready, found, config, batch=len(hungry))
 
     def _prepare(
         self, stream: CameraStream, frame: Frame, config: DepthNodeConfig
     ) -> PreparedFrame | None:
         try:
-            ready = prepare_frame(stream, frame, config.max_age)
-            return replace(ready, kind=self._find_unit(ready, config))
+            return prepare_frame(stream, frame, config.max_age)
         except FrameDroppedError as drop:
             self._drop(stream, drop)
         except Exception as error:
             self._fail(stream, error)
         return None
 
-    def _find_unit(self, ready: PreparedFrame, config: DepthNodeConfig) -> str:
-        """Find out in which unit the depth will be, and say so when it is new."""
+    def _note_unit(
+        self, ready: PreparedFrame, scaling: DepthScaling, config: DepthNodeConfig
+    ) -> None:
+        """Keep in which unit a camera's depth is, and log it when it is new."""
         stream = ready.stream
-        scaling = self._estimator.scaling(
-            ready.geometry.K_out, ready.rgb.shape[:2], config.depth_scale or None
-        )
-        if scaling.kind != stream.kind:
-            stream.set_kind(scaling.kind, config.depth_scale)
+        stream.set_kind(scaling.kind, config.depth_scale)
         height, width = ready.rgb.shape[:2]
         if not stream.is_news((width, height, scaling.kind, config.depth_scale)):
-            return scaling.kind
+            return
         rows, columns = self._estimator.network_size((height, width))
         self._logger.info(
             f'{stream.label}: {width}x{height} images, network at '
@@ -118,7 +114,6 @@ class DepthWorker:
         )
         if scaling.warning:
             self._logger.warning(f'{stream.label}: {scaling.warning}')
-        return scaling.kind
 
     def _unit_in_words(self, scaling: DepthScaling, config: DepthNodeConfig) -> str:
         untrained = '' if self._estimator.card.is_trained else 'untrained, '
@@ -130,11 +125,11 @@ class DepthWorker:
         by_hand = ' by hand' if config.depth_scale else ''
         return f'{untrained}{scaling.kind}{by_hand}, factor {scaling.factor:.4g}'
 
-    def _estimate(self, frames: list[PreparedFrame], config: DepthNodeConfig) -> list[Depth]:
+    def _estimate(self, frames: list[PreparedFrame], config: DepthNodeConfig) -> list[ScaledDepth]:
         """Run the network on all frames at once; nothing comes back when it fails."""
 
-        def work(part: Sequence[PreparedFrame]) -> list[Depth]:
-            return self._estimator.estimate(
+        def work(part: Sequence[PreparedFrame]) -> list[ScaledDepth]:
+            return self._estimator.estimate_scaled(
                 [ready.rgb for ready in part],
                 [ready.geometry.K_out for ready in part],
                 config.depth_scale or None,
@@ -152,15 +147,21 @@ class DepthWorker:
             return []
 
     def _publish(
-        self, ready: PreparedFrame, depth: Depth | None, config: DepthNodeConfig, batch: int = 0
+        self,
+        ready: PreparedFrame,
+        found: ScaledDepth | None,
+        config: DepthNodeConfig,
+        batch: int = 0,
     ) -> None:
         if not ready.wanted:  # whoever listened has gone meanwhile
             return
         stream = ready.stream
         try:
             check_age(ready.received, config.max_age)
-            if depth is not None:
-                publish_depth(ready, depth, config)
+            scaling = found.scaling if found else self._scaling(ready, config)
+            self._note_unit(ready, scaling, config)
+            if found:
+                publish_depth(ready, found.depth, scaling.kind, config)
             publish_geometry(ready)
         except FrameDroppedError as drop:
             self._drop(stream, drop)
@@ -171,6 +172,12 @@ class DepthWorker:
             stream.batch = min(batch, self._batches.limit or batch)
             stream.batch_limit = self._batches.limit
             stream.statistics.count_out(ready.received, self._header_age(ready.header))
+
+    def _scaling(self, ready: PreparedFrame, config: DepthNodeConfig) -> DepthScaling:
+        """Return the unit that depth would have where nobody asks for depth itself."""
+        return self._estimator.scaling(
+            ready.geometry.K_out, ready.rgb.shape[:2], config.depth_scale or None
+        )
 
     def _drop(self, stream: CameraStream, drop: FrameDroppedError) -> None:
         stream.statistics.count_drop(drop.cause)

@@ -6,34 +6,23 @@ import time
 from dataclasses import dataclass
 
 import cv2
-import numpy as np
-import torch
 from std_msgs.msg import Header
 
-from mono_depth_ros.geometry.camera import backproject
 from mono_depth_ros.messages.camera_info import ImageGeometry, rectify_image
-from mono_depth_ros.messages.colormap import colorize_depth
-from mono_depth_ros.messages.encodings import (
-    TooLargeError,
-    UnsupportedEncodingError,
-    encode_depth,
-)
-from mono_depth_ros.outputs.depth_outputs import (
-    CLOUD,
-    COLOR,
-    DEPTH,
-    INFO,
-    RECTIFIED,
-    RELATIVE,
-    color_range,
-    limit_depth,
+from mono_depth_ros.messages.encodings import TooLargeError, UnsupportedEncodingError
+from mono_depth_ros.outputs.depth_outputs import CLOUD, COLOR, DEPTH, INFO, RELATIVE
+from mono_depth_ros.outputs.rendering import (
+    PACKED_CLOUD,
+    Rendered,
+    render_outputs,
+    render_rectified,
 )
 from mono_depth_ros.ros.conversions import (
     Floats,
     Pixels,
     camera_info_message,
-    cloud_message,
     image_message,
+    packed_cloud_message,
     rgb_from_message,
 )
 from mono_depth_ros.ros.node.calibration import FrameDroppedError
@@ -45,7 +34,7 @@ NEEDS_NETWORK = {DEPTH, CLOUD, RELATIVE, COLOR}
 
 @dataclass(frozen=True)
 class PreparedFrame:
-    """Hold one undistorted image, what it belongs to, who waits for what, and its depth's unit."""
+    """Hold one undistorted image, what it belongs to, and who waits for what."""
 
     stream: CameraStream
     header: Header
@@ -53,7 +42,6 @@ class PreparedFrame:
     rgb: Pixels
     geometry: ImageGeometry
     wanted: set[str]
-    kind: str = ''
 
     @property
     def needs_network(self) -> bool:
@@ -99,35 +87,24 @@ def _decode(stream: CameraStream, frame: Frame) -> Pixels:
         raise FrameDroppedError('undecodable', f'{topic}: {error}') from error
 
 
-def publish_depth(frame: PreparedFrame, depth: Floats, config: DepthNodeConfig) -> None:
-    """Publish every wanted output of one (H, W) float32 depth map."""
-    stream, header, wanted, kind = frame.stream, frame.header, frame.wanted, frame.kind
-    near, far = config.min_depth, config.max_depth
-    depth = limit_depth(depth, kind, frame.geometry.valid, near, far)
-    if kind == 'relative':
-        if RELATIVE in wanted:
-            stream.publish(RELATIVE, image_message(header, depth, '32FC1'))
-    elif DEPTH in wanted:
-        pixels = encode_depth(depth, config.depth_encoding)
-        stream.publish(DEPTH, image_message(header, pixels, config.depth_encoding))
-    if kind != 'relative' and CLOUD in wanted:
-        stream.publish(CLOUD, _cloud(frame, depth, config.cloud_stride))
-    if COLOR in wanted:
-        colors = colorize_depth(depth, config.colormap, *color_range(depth, kind, near, far))
-        stream.publish(COLOR, image_message(header, colors, 'bgr8'))
+def publish_depth(frame: PreparedFrame, depth: Floats, kind: str, config: DepthNodeConfig) -> None:
+    """Publish every wanted output of one (H, W) float32 depth map of a kind."""
+    for rendered in render_outputs(depth, kind, frame.rgb, frame.geometry, frame.wanted, config):
+        _publish_rendered(frame, rendered)
 
 
 def publish_geometry(frame: PreparedFrame) -> None:
     """Publish what needs no network: the camera_info of the depth, the rectified image."""
-    stream, header = frame.stream, frame.header
     if INFO in frame.wanted:
         K, size = frame.geometry.K_out, frame.rgb.shape[:2]
-        stream.publish(INFO, camera_info_message(header, K, size))
-    if RECTIFIED in frame.wanted and frame.geometry.maps is not None:
-        stream.publish(RECTIFIED, image_message(header, frame.rgb, 'rgb8'))
+        frame.stream.publish(INFO, camera_info_message(frame.header, K, size))
+    for rendered in render_rectified(frame.rgb, frame.geometry, frame.wanted):
+        _publish_rendered(frame, rendered)
 
 
-def _cloud(frame: PreparedFrame, depth: Floats, stride: int) -> object:
-    K = torch.from_numpy(frame.geometry.K_out.astype(np.float32))
-    points = backproject(torch.from_numpy(depth), K, stride)
-    return cloud_message(frame.header, points.numpy(), frame.rgb[::stride, ::stride])
+def _publish_rendered(frame: PreparedFrame, rendered: Rendered) -> None:
+    output, encoding, pixels = rendered
+    if encoding == PACKED_CLOUD:
+        frame.stream.publish(output, packed_cloud_message(frame.header, pixels))
+    else:
+        frame.stream.publish(output, image_message(frame.header, pixels, encoding))
