@@ -47,8 +47,7 @@ MAY_IMPORT = {
         'inference',
         'visualization',
     },
-    # datasets: untrained cards are calibrated on the rendered street.
-    'ros': {'inference', 'outputs', 'geometry', 'messages', 'bags', 'evaluation', 'datasets'},
+    'ros': {'inference', 'outputs', 'geometry', 'messages', 'bags', 'evaluation'},
     'machine': set(),
     'resources': set(),
     'stamps': set(),

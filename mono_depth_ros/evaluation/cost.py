@@ -8,12 +8,10 @@ from typing import NamedTuple
 
 import torch
 
-from mono_depth_ros.datasets.street.raycast import street_images
+from mono_depth_ros.inference.backends.gate import calibration_images
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.networks import DepthNetwork
-
-_CALIBRATION_IMAGES = 2
 
 
 class Latency(NamedTuple):
@@ -42,7 +40,7 @@ def untrained_network(name: str, size: tuple[int, int]) -> DepthNetwork:
     Returns:
         The network on the CPU, in eval mode, not deployed.
     """
-    return load_network(untrained_card(name, size), street_images(_CALIBRATION_IMAGES, size))
+    return load_network(untrained_card(name, size), calibration_images())
 
 
 def untrained_card(name: str, size: tuple[int, int]) -> ModelCard:

@@ -14,6 +14,7 @@ from mono_depth_ros.geometry.disparity import inverse_depth_line
 from mono_depth_ros.inference import cpu_io, gpu_io
 from mono_depth_ros.inference.backends.base import PRECISIONS, BackendError, EngineJob
 from mono_depth_ros.inference.backends.cache import cache_folder, fingerprint
+from mono_depth_ros.inference.backends.gate import calibration_images as package_images
 from mono_depth_ros.inference.backends.select import Served, candidates, serve
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import ModelCard
@@ -51,7 +52,8 @@ class DepthEstimator:
         cameras: how many images usually come at once; engines exist for one and for so many.
         threads: CPU threads for the whole process; None leaves them alone.
         fit: how images are brought to the network's size, see legal_size.
-        calibration_images: RGB images for the batch norms of an untrained card.
+        calibration_images: RGB images that set the batch norms of an untrained card; None
+            takes those that come with the package.
         report: is told what takes time, and which backend serves.
 
     Raises:
@@ -81,6 +83,8 @@ class DepthEstimator:
         if threads is not None:
             _set_threads(threads)
         self._batches = 1, cameras
+        if calibration_images is None and not card.is_trained:
+            calibration_images = package_images()
         self._network = load_network(card, calibration_images).deploy()
         self._fingerprint = fingerprint(self._network)
         self._report = report

@@ -5,16 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from mono_depth_ros.datasets.street.raycast import street_images
 from mono_depth_ros.inference.backends.base import PRECISIONS
 from mono_depth_ros.inference.backends.select import BACKENDS
 from mono_depth_ros.inference.cards.model_card import DEFAULT_CARD, ModelCard, load_card
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.inference.preprocessing import FITS
 from mono_depth_ros.outputs.depth_outputs import MAX_DEPTH, MIN_DEPTH
-
-# Batch norms of an untrained card take their statistics from so many images.
-_CALIBRATION_IMAGES = 8
 
 
 def add_estimator_options(parser: argparse.ArgumentParser) -> None:
@@ -87,16 +83,13 @@ def open_estimator(chosen: argparse.Namespace) -> DepthEstimator:
             f'--min-depth {chosen.min_depth} and --max-depth {chosen.max_depth}: '
             'expected 0 <= min < max.'
         )
-    card = load_card(chosen.model)
-    images = () if card.is_trained else street_images(_CALIBRATION_IMAGES, card.input_size)
     return DepthEstimator(
-        card,
+        load_card(chosen.model),
         device=chosen.device,
         precision=chosen.precision,
         backend=chosen.backend,
         threads=chosen.threads,
         fit=chosen.fit,
-        calibration_images=images,
     )
 
 

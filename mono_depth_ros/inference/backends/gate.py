@@ -54,6 +54,15 @@ def gate_images() -> tuple[Image, ...]:
     return tuple(_read(Path(__file__).with_name(name)) for name in _IMAGES)
 
 
+def calibration_images() -> list[Image]:
+    """Return images to set an untrained network's batch norms by: the gate's, as eight views."""
+    views = []
+    for image in gate_images():
+        middle = image.shape[1] // 2
+        views += [image, image[:, ::-1], image[:, :middle], image[:, middle:]]
+    return [np.ascontiguousarray(view) for view in views]
+
+
 def _read(path: Path) -> Image:
     bgr = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
     assert bgr is not None, f'{path} is damaged: install the package again'

@@ -16,7 +16,6 @@ from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_msgs.msg import Header
 
-from mono_depth_ros.datasets.street.raycast import street_images
 from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.ros.node.camera_stream import CameraStream
@@ -36,7 +35,6 @@ from mono_depth_ros.ros.node.parameters import (
 )
 from mono_depth_ros.ros.node.watchdog import CameraFacts, diagnose
 
-CALIBRATION_IMAGES = 8
 DEFAULT_THREADS = torch.get_num_threads()
 
 
@@ -138,7 +136,6 @@ class DepthNode(LifecycleNode):
         config = self.config
         card = load_card(config.model)
         self.get_logger().info(f"loading '{card.name}' ({card.network}) on {config.device}")
-        images = () if card.is_trained else street_images(CALIBRATION_IMAGES, card.input_size)
         estimator = DepthEstimator(
             card,
             device=config.device,
@@ -147,7 +144,6 @@ class DepthNode(LifecycleNode):
             cameras=len(config.cameras),
             threads=config.threads or DEFAULT_THREADS,
             fit=config.fit,
-            calibration_images=images,
             report=self._report,
         )
         estimator.warm_up([card.input_size])  # out of memory in here must not keep the rest
