@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / 'mono_depth_ros'
-COMMON = {'machine', 'resources', 'stamps'}
+COMMON = {'machine', 'resources', 'stamps', 'suggest'}
 MAY_IMPORT = {
     'networks': set(),
     'geometry': set(),
@@ -51,6 +51,7 @@ MAY_IMPORT = {
     'machine': set(),
     'resources': set(),
     'stamps': set(),
+    'suggest': set(),
 }
 EVERYTHING = {*MAY_IMPORT, 'demo'}
 MAY_IMPORT |= {'demo': set(MAY_IMPORT), 'cli': EVERYTHING}

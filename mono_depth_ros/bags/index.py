@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from mono_depth_ros.bags.reader import (
 )
 from mono_depth_ros.messages.camera_info import CameraModel, camera_model
 from mono_depth_ros.stamps import NANOSECONDS, stamp_of
+from mono_depth_ros.suggest import did_you_mean
 
 Matrix = NDArray[np.float64]
 Stamps = NDArray[np.int64]
@@ -101,8 +101,7 @@ def choose_image_topic(reader: AnyReader, wanted: str | None) -> str:
     counts = image_topics(reader)
     listed = ', '.join(sorted(counts)) or 'no image topic'
     if wanted is not None and wanted not in counts:
-        near = get_close_matches(wanted, counts, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ''
+        hint = did_you_mean(wanted, counts)
         raise ValueError(f"'{wanted}' is not an image topic of the bag.{hint} It holds: {listed}.")
     if wanted is None and len(counts) != 1:
         cure = 'Choose one (image_topic, --image).' if counts else 'Record the camera.'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from rosbags.interfaces import Connection
 from rosbags.typesys import Stores, get_typestore
 
 from mono_depth_ros.messages.encodings import decode_compressed, decode_image
+from mono_depth_ros.suggest import did_you_mean
 
 STORAGE_SUFFIXES = ('.mcap', '.db3')
 EXPECTED = 'a ROS 1 file (.bag), a ROS 2 folder with metadata.yaml, or a single .mcap or .db3 file'
@@ -76,8 +76,7 @@ def select_connections(reader: AnyReader, topics: Sequence[str]) -> list[Connect
     recorded = sorted(reader.topics)
     for topic in topics:
         if topic not in recorded:
-            near = get_close_matches(topic, recorded, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ''
+            hint = did_you_mean(topic, recorded)
             raise ValueError(
                 f"Topic '{topic}' is not in the bag.{hint} It holds: {', '.join(recorded)}."
             )

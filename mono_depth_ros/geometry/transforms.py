@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mono_depth_ros.geometry.rotations import inverse_rigid, matrix_from_quaternion, rigid
 from mono_depth_ros.stamps import NANOSECONDS, stamp_ns
+from mono_depth_ros.suggest import did_you_mean
 
 Matrix = NDArray[np.float64]
 
@@ -245,8 +245,7 @@ class TransformTree:
                 f"Frame '{frame}' is not known: there is no /tf_static. "
                 'Record it, or give the transform in an extrinsics file.'
             )
-        near = get_close_matches(frame, known, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ''
+        hint = did_you_mean(frame, known)
         raise TransformUnknownError(
             f"Frame '{frame}' is not known.{hint} Known: {', '.join(known)}. Record "
             '/tf_static, or give the transform in an extrinsics file.'

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mono_depth_ros.networks.encoders import Encoder, fbnetv3_encoder, resnet18_encoder
-from mono_depth_ros.networks.registry import did_you_mean
+from mono_depth_ros.suggest import did_you_mean
 
 MIN_EXTENT = 64
 # Fresh weights predict next to no motion, from where training finds its way.

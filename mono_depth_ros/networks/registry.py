@@ -3,11 +3,11 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from mono_depth_ros.networks.base import DepthNetwork
 from mono_depth_ros.networks.layers.reparam import add_branches
+from mono_depth_ros.suggest import did_you_mean
 
 Builder = TypeVar('Builder', bound=Callable[..., DepthNetwork])
 
@@ -103,12 +103,6 @@ def list_networks() -> list[str]:
 def network_info(name: str) -> NetworkInfo:
     """Return paper, input size and options of a network."""
     return _lookup(name).info
-
-
-def did_you_mean(word: str, known: list[str]) -> str:
-    """Return the sentence that names the nearest known word, or nothing where none is near."""
-    near = get_close_matches(word, known, n=1)
-    return f" Did you mean '{near[0]}'?" if near else ''
 
 
 def _lookup(name: str) -> _Entry:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import yaml
 
 from mono_depth_ros.evaluation.metrics import DepthMetrics
 from mono_depth_ros.networks import list_networks
+from mono_depth_ros.suggest import did_you_mean
 
 DATA_SETS = ('kitti_eigen', 'kitti_improved', 'kitti_validation', 'ddad')
 SUPERVISIONS = ('M', 'MS', 'S', 'T')
@@ -259,8 +259,7 @@ def _check_keys(entries: Any, known: tuple[str, ...], required: tuple[str, ...])
 def _check_known(what: str, word: Any, known: Any) -> None:
     if isinstance(word, str) and word in known:
         return
-    near = get_close_matches(str(word), known, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else ''
+    hint = did_you_mean(str(word), known)
     raise ValueError(f"unknown {what} '{word}'.{hint} Known: {', '.join(known)}.")
 
 

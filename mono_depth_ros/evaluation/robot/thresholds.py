@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from mono_depth_ros.evaluation.robot.result import BagResult
+from mono_depth_ros.suggest import did_you_mean
 
 # Which way is better.
 LOWER = (
@@ -39,8 +39,7 @@ class Threshold:
     def __post_init__(self) -> None:
         """Refuse a name that is none."""
         if self.name not in NAMES:
-            near = get_close_matches(self.name, NAMES, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ''
+            hint = did_you_mean(self.name, NAMES)
             raise ValueError(
                 f"Threshold '{self.name}' is not known.{hint} Expected one of: {', '.join(NAMES)}."
             )

@@ -3,7 +3,6 @@
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import yaml
 
 from mono_depth_ros.inference.cards.card_fields import KINDS, REQUIRED
 from mono_depth_ros.resources import share_file
+from mono_depth_ros.suggest import did_you_mean
 
 Matrix3 = tuple[tuple[float, float, float], ...]
 
@@ -119,8 +119,7 @@ def _find_card(name_or_path: str | Path) -> Path:
     if path.is_file():
         return path
     if is_name:
-        near = get_close_matches(path.name, list_cards(), n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ''
+        hint = did_you_mean(path.name, list_cards())
         raise ValueError(
             f"Unknown model card '{name_or_path}'.{hint} Available: {', '.join(list_cards())}. "
             'A path to a .yaml card, or to a folder with one card, will do too.'
@@ -175,8 +174,7 @@ def _card_of(entries: dict[str, Any], path: Path) -> ModelCard:
 
 def _check_key(key: str, path: Path) -> None:
     if key not in KINDS:
-        near = get_close_matches(key, KINDS, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ''
+        hint = did_you_mean(key, KINDS)
         raise ValueError(f"{path}: unknown key '{key}'.{hint} Known keys: {', '.join(KINDS)}.")
 
 

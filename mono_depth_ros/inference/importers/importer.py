@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from mono_depth_ros.inference.importers.layouts import (
 )
 from mono_depth_ros.networks import DepthNetwork, create_network
 from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
+from mono_depth_ros.suggest import did_you_mean
 
 MIN_DEPTH, MAX_DEPTH = 0.1, 100.0
 # Stereo training on KITTI calls its baseline of 0.54 m 0.1 units.
@@ -136,8 +136,7 @@ def _layout_of(
 ) -> OfficialLayout:
     if layout != 'auto':
         if layout not in LAYOUTS:
-            near = get_close_matches(layout, LAYOUTS, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ''
+            hint = did_you_mean(layout, LAYOUTS)
             raise ValueError(
                 f"Unknown layout '{layout}'.{hint} Available: auto, {', '.join(LAYOUTS)}."
             )

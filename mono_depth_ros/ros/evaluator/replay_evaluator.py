@@ -6,7 +6,6 @@ import json
 import math
 import time
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -43,6 +42,7 @@ from mono_depth_ros.ros.node.diagnostics import diagnostic_array, status_name
 from mono_depth_ros.ros.node.limits import Level
 from mono_depth_ros.ros.replay.message_types import import_message
 from mono_depth_ros.stamps import NANOSECONDS, stamp_of
+from mono_depth_ros.suggest import did_you_mean
 
 TF_TYPE = 'tf2_msgs/msg/TFMessage'
 # Clouds and images that may wait while one is compared.
@@ -354,8 +354,7 @@ class ReplayEvaluator(Node):
                 for name, kinds in self.get_topic_names_and_types()
                 if set(REFERENCE_TYPES) & set(kinds) and name != topic
             )
-            near = get_close_matches(topic, known, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ''
+            hint = did_you_mean(topic, known)
             return (
                 f"no publisher on '{topic}'.{hint} There are: {', '.join(known) or 'none'} "
                 f'({nothing})'

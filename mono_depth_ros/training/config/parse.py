@@ -10,8 +10,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 import yaml
 from jsonargparse import ArgumentParser, Namespace
 
-from mono_depth_ros.networks.registry import did_you_mean
 from mono_depth_ros.resources import share_file
+from mono_depth_ros.suggest import did_you_mean
 from mono_depth_ros.training.config.schema import OtherData, TrainConfig
 
 
