@@ -6,21 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import ConcatDataset
 
-from mono_depth_ros.datasets.bag.data import RosbagData
-from mono_depth_ros.datasets.bag.options import BagOptions
-from mono_depth_ros.datasets.cityscapes import Cityscapes
-from mono_depth_ros.datasets.ddad import Ddad
-from mono_depth_ros.datasets.image_sequence import ImageSequence
-from mono_depth_ros.datasets.kitti.raw import KittiRaw
+from mono_depth_ros.datasets.registry import DataRequest, joined, open_dataset
 from mono_depth_ros.datasets.sample import TrainingData
-from mono_depth_ros.datasets.street.data import StreetData
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import load_card
 from mono_depth_ros.networks import DepthNetwork, create_network
@@ -32,9 +24,6 @@ from mono_depth_ros.training.data.augmentation import resize
 from mono_depth_ros.training.losses.distillation import Imitation, Teacher, Teachers
 from mono_depth_ros.training.losses.objective import Objective
 from mono_depth_ros.training.pretrained import find_imagenet_weights, load_encoder_weights
-
-Offsets = tuple[int, ...]
-Options = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -110,7 +99,7 @@ def open_data(config: TrainConfig) -> TrainingData:
         )
         for other in config.also
     )
-    return _joined([_open_one(config), *(_open_one(other) for other in others)])
+    return joined([_open_one(config), *(_open_one(other) for other in others)])
 
 
 def _read_all(data: TrainingData) -> None:
@@ -120,107 +109,20 @@ def _read_all(data: TrainingData) -> None:
             pass
 
 
-def _joined(parts: list[TrainingData]) -> TrainingData:
-    return parts[0] if len(parts) == 1 else ConcatDataset(parts)  # type: ignore[arg-type]
-
-
 def _open_one(config: TrainConfig) -> TrainingData:
     if not config.root and config.data != 'street':
         raise ValueError(f"root is empty; expected where the data '{config.data}' are: --root.")
-    stereo = config.supervision in ('S', 'MS')
-    offsets = config.reading.offsets if config.supervision in ('M', 'MS') else ()
-    options = config.reading.options
-    try:
-        return _OPENERS[config.data](config, offsets, stereo, options)
-    except TypeError as error:
-        raise ValueError(
-            f"reading.options {options} do not fit data '{config.data}': {error}."
-        ) from error
-
-
-def _open_kitti(
-    config: TrainConfig, offsets: Offsets, stereo: bool, options: Options
-) -> TrainingData:
-    def read(splits: str, offsets: Offsets, stereo: bool) -> KittiRaw:
-        paths = [path.strip() for path in splits.split(',')]
-        return KittiRaw(
-            config.root,
-            paths,
-            offsets,
-            stereo,
-            config.loss.hints > 0,
-            config.reading.keep,
-            **options,
-        )
-
-    parts: list[TrainingData] = []
-    if config.split:
-        parts.append(read(config.split, offsets, stereo))
-    if config.stereo_split:
-        parts.append(read(config.stereo_split, (), True))
-    if not parts:
-        raise ValueError(
-            "kitti_raw needs a 'split' (or 'stereo_split') file; prepare_split makes "
-            'one from the drives under root.'
-        )
-    return _joined(parts)
-
-
-def _open_rosbag(
-    config: TrainConfig, offsets: Offsets, stereo: bool, options: Options
-) -> TrainingData:
-    if stereo and 'stereo_topic' not in options:
-        raise ValueError(
-            f'supervision {config.supervision} needs the other camera: give '
-            '--reading.options.stereo_topic, or use supervision M.'
-        )
-    return RosbagData(config.root, config.split or None, BagOptions(offsets=offsets, **options))
-
-
-def _open_images(
-    config: TrainConfig, offsets: Offsets, stereo: bool, options: Options
-) -> TrainingData:
-    _refuse_stereo(config, stereo)
-    return ImageSequence(config.root, offsets=offsets, **options)
-
-
-def _open_cityscapes(
-    config: TrainConfig, offsets: Offsets, stereo: bool, options: Options
-) -> TrainingData:
-    split: Options = {'split': config.split} if config.split else {}
-    return Cityscapes(config.root, offsets=offsets, stereo=stereo, **split, **options)
-
-
-def _open_ddad(
-    config: TrainConfig, offsets: Offsets, stereo: bool, options: Options
-) -> TrainingData:
-    _refuse_stereo(config, stereo)
-    split: Options = {'split': config.split} if config.split else {}
-    return Ddad(config.root, offsets=offsets, **split, **options)
-
-
-def _open_street(
-    config: TrainConfig, offsets: Offsets, stereo: bool, options: Options
-) -> TrainingData:
-    return StreetData(config.input_size, offsets, stereo, hints=config.loss.hints > 0, **options)
-
-
-def _refuse_stereo(config: TrainConfig, stereo: bool) -> None:
-    if stereo:
-        raise ValueError(
-            f"data '{config.data}' has no stereo partners, but supervision is "
-            f'{config.supervision}; use M.'
-        )
-
-
-_OPENERS = {
-    'kitti_raw': _open_kitti,
-    'rosbag': _open_rosbag,
-    'image_sequence': _open_images,
-    'cityscapes': _open_cityscapes,
-    'ddad': _open_ddad,
-    'street': _open_street,
-}
+    request = DataRequest(
+        root=config.root,
+        split=config.split,
+        stereo_split=config.stereo_split,
+        size=config.input_size,
+        offsets=config.reading.offsets if config.supervision in ('M', 'MS') else (),
+        stereo=config.supervision in ('S', 'MS'),
+        hints=config.loss.hints > 0,
+        keep=config.reading.keep,
+    )
+    return open_dataset(config.data, request, config.reading.options)
 
 
 def _depth_network(config: TrainConfig) -> DepthNetwork:

@@ -127,7 +127,7 @@ def test_more_data_come_after_the_first_each_with_its_own_options(kitti):
         'street 3 frame 1',
         'street 3 frame 2',
     ]
-    with pytest.raises(ValueError, match=r"'keep': True.*do not fit"):
+    with pytest.raises(ValueError, match="'kitti_raw' has no option 'keep'"):
         open_data(replace(kitti, also=[again]))
 
 
@@ -180,20 +180,35 @@ def test_branches_share_the_weights_of_a_card(card):
         ({'network_options': {'blok_drop': 0.1}}, 'blok_drop'),
         (
             {'reading': DataConfig(options={'frame': 2})},
-            r"reading\.options {'frame': 2} do not fit data 'street'",
+            r"'street' has no option 'frame'\. Did you mean 'frames'\? Available: frames, seed",
         ),
         ({'encoder_weights': 'package'}, r"no installed package has .* 'small_depth'"),
         ({'batch_size': 0}, 'batch_size is 0'),
         ({'data': 'kitti_raw'}, "root is empty; expected where the data 'kitti_raw' are"),
-        ({'data': 'kitti_raw', 'root': '.'}, "kitti_raw needs a 'split'"),
-        ({'data': 'ddad', 'root': '.', 'supervision': 'S'}, "'ddad' has no stereo partners"),
-        ({'data': 'image_sequence', 'root': '.', 'supervision': 'MS'}, 'no stereo partners'),
-        ({'data': 'rosbag', 'root': '.', 'supervision': 'S'}, r'--reading\.options\.stereo_topic'),
     ],
 )
 def test_what_cannot_be_built_is_named(changes, message):
     with pytest.raises(ValueError, match=message):
         assemble(replace(STREET, **changes))
+
+
+@pytest.mark.parametrize(
+    'data, supervision, message',
+    [
+        ('kitti_raw', 'M', "kitti_raw needs a 'split'"),
+        ('ddad', 'S', "'ddad' has no stereo partners"),
+        ('image_sequence', 'MS', 'no stereo partners'),
+        ('image_sequence', 'M', r'--reading\.options\.intrinsics, a YAML file'),
+        ('rosbag', 'S', r'--reading\.options\.stereo_topic'),
+    ],
+)
+def test_what_a_data_set_lacks_is_named(data, supervision, message):
+    config = replace(
+        STREET, data=data, root='.', supervision=supervision, reading=DataConfig(workers=0)
+    )
+
+    with pytest.raises(ValueError, match=message):
+        assemble(config)
 
 
 def test_a_drive_without_partners_is_no_stereo(kitti):
