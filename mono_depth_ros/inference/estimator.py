@@ -67,7 +67,7 @@ class DepthEstimator:
         *,
         device: str = 'cpu',
         precision: str = 'float32',
-        backend: str = 'torch',
+        backend: str = 'auto',
         cameras: int = 1,
         threads: int | None = None,
         fit: str = 'keep_aspect',

@@ -60,8 +60,8 @@ def add_engine_options(add: Callable[..., object]) -> None:
     add(
         '--backend',
         choices=('auto', *BACKENDS),
-        default='torch',
-        help='what runs the network; auto: the fastest that proves its numbers (default: torch)',
+        default='auto',
+        help='what runs the network; auto: the fastest that proves its numbers (default: auto)',
     )
     add('--threads', type=int, metavar='N', help="CPU threads (default: PyTorch's choice)")
     add(

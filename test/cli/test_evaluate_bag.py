@@ -28,6 +28,8 @@ def run(folder, *arguments, reference=LIDAR):
             reference,
             '--threads',
             '1',
+            '--backend',
+            'torch',
             *arguments,
         ]
     )

@@ -73,7 +73,8 @@ def pixels(message):
 
 
 def predict(bag, output, card, *options):
-    return main([str(bag), str(output), '--model', str(card), '--threads', '1', *options])
+    engine = ['--threads', '1', '--backend', 'torch']
+    return main([str(bag), str(output), '--model', str(card), *engine, *options])
 
 
 @pytest.mark.slow
@@ -105,7 +106,7 @@ def test_depth_is_the_estimators_with_the_nodes_rules(tmp_path, cards):
     assert predict(bag, tmp_path / 'out', cards / 'scaled.yaml', *options) == 0
 
     found = {topic: message for topic, _, _, message in contents(tmp_path / 'out')}
-    estimator = DepthEstimator(load_card(cards / 'scaled.yaml'), threads=1)
+    estimator = DepthEstimator(load_card(cards / 'scaled.yaml'), threads=1, backend='torch')
     [expected] = estimator.estimate([wall(0, SIZE)], [K])
     expected[expected < 50], beyond = np.nan, expected > 60
     expected[beyond] = np.inf

@@ -57,13 +57,12 @@ def write_calibration(path, size=SIZE, D=()):
 
 def predict(card, inputs, output, *options):
     paths = [str(path) for path in (inputs if isinstance(inputs, list) else [inputs])]
-    return main(
-        [*paths, '--output', str(output), '--model', str(card), '--threads', '1', *options]
-    )
+    engine = ['--threads', '1', '--backend', 'torch']
+    return main([*paths, '--output', str(output), '--model', str(card), *engine, *options])
 
 
 def expected_depth(card, image, scale=None):
-    estimator = DepthEstimator(load_card(card), threads=1)
+    estimator = DepthEstimator(load_card(card), threads=1, backend='torch')
     [depth] = estimator.estimate([image[..., ::-1].copy()], [K], scale)
     return depth
 

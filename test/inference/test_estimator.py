@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,14 @@ from cards import UNTRAINED
 from torch.nn.functional import interpolate
 
 from mono_depth_ros.geometry.disparity import disparity_to_depth
+from mono_depth_ros.inference.backends.select import AUTO
 from mono_depth_ros.inference.cards.checkpoint import load_network, save_weights
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.inference.preprocessing import to_network_input
+
+# PyTorch itself: no export, no tolerance.
+estimator_of = partial(DepthEstimator, backend='torch')
 
 # Disparity 1/2 everywhere: 1 / (0.01 + 9.99 / 2).
 CONSTANT_DEPTH = 1 / 5.005
@@ -24,7 +29,7 @@ def scene(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 @pytest.fixture(scope='module')
 def estimator():
-    return DepthEstimator(UNTRAINED, calibration_images=[scene(64, 96)])
+    return estimator_of(UNTRAINED, calibration_images=[scene(64, 96)])
 
 
 def card_with_heads(folder: Path, factor: float) -> ModelCard:
@@ -54,7 +59,7 @@ def camera(fy: float) -> np.ndarray:
 
 @pytest.mark.slow
 def test_constant_disparity_gives_the_closed_form_depth_at_image_size(constant_card):
-    estimator = DepthEstimator(constant_card)
+    estimator = estimator_of(constant_card)
 
     (depth,) = estimator.estimate([scene(75, 111)], depth_scale=2.0)
 
@@ -64,7 +69,7 @@ def test_constant_disparity_gives_the_closed_form_depth_at_image_size(constant_c
 
 
 def test_metric_depth_follows_each_cameras_own_focal_length(constant_card):
-    estimator = DepthEstimator(constant_card)
+    estimator = estimator_of(constant_card)
 
     Ks = [camera(100.0), camera(200.0)]
     same, double = estimator.estimate([scene(64, 96)] * 2, Ks)
@@ -77,7 +82,7 @@ def test_metric_depth_follows_each_cameras_own_focal_length(constant_card):
 
 def test_a_metric_card_refuses_images_without_intrinsics(constant_card):
     with pytest.raises(ValueError, match="needs the camera's intrinsics K"):
-        DepthEstimator(constant_card).estimate([scene(64, 96)])
+        estimator_of(constant_card).estimate([scene(64, 96)])
 
 
 def test_a_relative_card_gives_relative_depth(estimator):
@@ -105,7 +110,7 @@ def test_disparity_is_resized_before_it_is_inverted(tmp_path):
     network = load_network(card)
     disparity = network(to_network_input([image], (64, 96)))
 
-    (depth,) = DepthEstimator(card).estimate([image])
+    (depth,) = estimator_of(card).estimate([image])
 
     def resized(values: torch.Tensor) -> torch.Tensor:
         return interpolate(values, (128, 192), mode='bilinear', align_corners=False)
@@ -119,8 +124,8 @@ def test_disparity_is_resized_before_it_is_inverted(tmp_path):
 @pytest.mark.slow
 def test_stretch_and_keep_aspect_choose_the_network_size():
     images = [scene(64, 96)]
-    stretching = DepthEstimator(UNTRAINED, fit='stretch', calibration_images=images)
-    keeping = DepthEstimator(UNTRAINED, fit='keep_aspect', calibration_images=images)
+    stretching = estimator_of(UNTRAINED, fit='stretch', calibration_images=images)
+    keeping = estimator_of(UNTRAINED, fit='keep_aspect', calibration_images=images)
 
     assert stretching.network_size((120, 80)) == (64, 96)
     assert keeping.network_size((120, 80)) == (96, 64)
@@ -137,7 +142,7 @@ def test_estimates_do_not_share_memory_and_may_be_changed(estimator):
 @pytest.mark.slow
 def test_a_camera_of_ever_new_sizes_keeps_the_engines_of_the_last_ones(constant_card, monkeypatch):
     monkeypatch.setattr('mono_depth_ros.inference.estimator.MAX_SIZES', 3)
-    estimator = DepthEstimator(constant_card)
+    estimator = estimator_of(constant_card)
     sizes = [(64, 96), (96, 96), (64, 192), (192, 64)]
     for size in sizes:
         estimator.estimate([scene(*size)], [camera(100.0)])
@@ -153,7 +158,7 @@ def test_no_images_give_no_estimates(estimator):
 
 
 def test_bfloat16_stays_near_single_precision(estimator):
-    half = DepthEstimator(UNTRAINED, precision='bfloat16', calibration_images=[scene(64, 96)])
+    half = estimator_of(UNTRAINED, precision='bfloat16', calibration_images=[scene(64, 96)])
 
     (full,), (halved,) = (each.estimate([scene(64, 96)]) for each in (estimator, half))
 
@@ -169,7 +174,7 @@ def test_warming_up_accepts_camera_sizes(estimator):
 def test_threads_are_those_asked_for():
     before = torch.get_num_threads()
     try:
-        DepthEstimator(UNTRAINED, threads=1, calibration_images=[scene(64, 96)])
+        estimator_of(UNTRAINED, threads=1, calibration_images=[scene(64, 96)])
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
@@ -207,22 +212,34 @@ def test_intrinsics_must_be_given_for_every_image(estimator):
 )
 def test_a_choice_that_does_not_exist_is_refused(choice, message):
     with pytest.raises(ValueError, match=message):
-        DepthEstimator(UNTRAINED, calibration_images=[scene(64, 96)], **choice)
+        estimator_of(UNTRAINED, calibration_images=[scene(64, 96)], **choice)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='tells what happens without a GPU')
 def test_the_cpu_never_takes_the_place_of_a_gpu():
     with pytest.raises(ValueError, match=r'finds no CUDA GPU.*or ask for device cpu'):
-        DepthEstimator(UNTRAINED, device='cuda', calibration_images=[scene(64, 96)])
+        estimator_of(UNTRAINED, device='cuda', calibration_images=[scene(64, 96)])
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize('precision', ['float32', 'float16', 'bfloat16'])
 def test_a_gpu_agrees_with_the_cpu(estimator, precision):
-    on_gpu = DepthEstimator(
+    on_gpu = estimator_of(
         UNTRAINED, device='cuda', precision=precision, calibration_images=[scene(64, 96)]
     )
 
     (expected,), (found,) = (each.estimate([scene(64, 96)]) for each in (estimator, on_gpu))
 
     assert abs(np.median(found / expected) - 1) < 0.05
+
+
+@pytest.mark.slow
+def test_by_default_the_fastest_backend_that_proves_itself_serves(constant_card):
+    estimator = DepthEstimator(constant_card)
+    image = scene(64, 96)
+
+    (depth,) = estimator.estimate([image], depth_scale=2.0)
+
+    served = estimator.served()
+    assert served.backend in AUTO['cpu'] and not served.figure.problem('float32')
+    np.testing.assert_allclose(depth, 2 * CONSTANT_DEPTH, rtol=1e-3)

@@ -37,6 +37,8 @@ def test_a_bag_gets_the_bytes_that_the_node_publishes(tmp_path, configured):
                 str(tmp_path / 'card.yaml'),
                 '--threads',
                 '1',
+                '--backend',
+                'torch',
                 *options,
             ]
         )
