@@ -35,7 +35,7 @@ help:
 setup: $(READY)
 
 # pip cannot mend what a kill left of a package: an environment that was not finished is made anew.
-$(READY): requirements.txt requirements-train.txt setup.py Makefile
+$(READY): requirements.txt requirements-report.txt requirements-train.txt setup.py Makefile
 	@'$(PYTHON)' -c 'import sys; sys.stdout.write("ok")' 2>/dev/null | grep -q ok || \
 	  { echo "PYTHON=$(PYTHON) does not run: apt install python3 (3.10 or newer), or PYTHON=/path/to/python3." >&2; exit 1; }
 	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

@@ -24,8 +24,11 @@ EXECUTABLES = [
 # As in package.xml, where rosdep reads the rest of the dependencies. Beside the real setup.py:
 # colcon build --symlink-install runs a link to it elsewhere.
 HERE = Path(__file__).resolve().parent
-REQUIREMENTS = (HERE / 'requirements.txt').read_text().split()
-TRAINING = (HERE / 'requirements-train.txt').read_text().split()
+
+
+def requirements(kind: str = '') -> list[str]:
+    lines = (HERE / f'requirements{kind}.txt').read_text().splitlines()
+    return [line for line in lines if not line.startswith('-r ')]
 
 
 def ros_wheels(distribution: str) -> list[str]:
@@ -73,10 +76,11 @@ setup(
         (f'share/{PACKAGE}/config/train', glob('config/train/*')),
         (f'share/{PACKAGE}/models', glob('models/*')),
     ],
-    install_requires=REQUIREMENTS,
+    install_requires=requirements(),
     extras_require={
         'fast': ['openvino>=2024.4'],
-        'train': TRAINING,
+        'report': requirements('-report'),
+        'train': requirements('-train') + requirements('-report'),
         'test': ['pytest<10', 'pytest-timeout>=2.2', 'colcon-common-extensions', 'onnx>=1.16'],
         # Pinned: another ruff or mdformat may lay out differently.
         'lint': [

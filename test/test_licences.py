@@ -20,8 +20,10 @@ COPYLEFT = re.compile(r'\b(A|L)?GPL|General Public Licen', re.IGNORECASE)
 
 
 def requirements(*files: str) -> list[str]:
-    lines = [line for file in files for line in (ROOT / file).read_text(encoding='utf-8').split()]
-    return [re.split(r'[<>=!~\[;]', line)[0] for line in lines]
+    lines = [
+        line for file in files for line in (ROOT / file).read_text(encoding='utf-8').splitlines()
+    ]
+    return [re.split(r'[<>=!~\[;]', line)[0] for line in lines if not line.startswith('-r ')]
 
 
 def table() -> dict[str, set[str]]:
@@ -72,7 +74,7 @@ def drawn_in(names: list[str]) -> dict[str, Distribution]:
 
 
 def test_every_requirement_has_a_row():
-    required = requirements('requirements.txt', 'requirements-train.txt')
+    required = requirements(*(path.name for path in ROOT.glob('requirements*.txt')))
 
     assert [name for name in required if name not in table()] == []
 

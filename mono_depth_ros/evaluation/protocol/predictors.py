@@ -22,7 +22,6 @@ from mono_depth_ros.evaluation.protocol.evaluate import (
 )
 from mono_depth_ros.evaluation.protocol.kitti import KittiFrames
 from mono_depth_ros.evaluation.protocol.kitti_ground_truth import read_depth
-from mono_depth_ros.evaluation.protocol.lanczos import lanczos_resize
 from mono_depth_ros.evaluation.protocol.samples import Frames
 from mono_depth_ros.geometry.disparity import disparity_to_depth
 from mono_depth_ros.inference.cards.checkpoint import load_network
@@ -60,6 +59,16 @@ def network_predictor(
         return list(1 / disparity_to_depth(disparity, min_depth, max_depth))
 
     return Predictor(lambda image: lanczos_resize(image, input_size), run)
+
+
+def lanczos_resize(image: Image, size: Size) -> Image:
+    """Resize (H, W, 3) uint8 to (height, width), as the code behind the papers' figures did.
+
+    OpenCV's INTER_LANCZOS4 is no substitute: it aliases where it shrinks.
+    """
+    from PIL.Image import Resampling, fromarray
+
+    return np.asarray(fromarray(image).resize(size[::-1], Resampling.LANCZOS))
 
 
 def card_predictor(card: ModelCard, frames: Frames, device: str = 'cpu') -> Predictor:

@@ -11,9 +11,9 @@ from torch import nn
 
 from mono_depth_ros.datasets.splits import SplitEntry, read_split
 from mono_depth_ros.evaluation.protocol.kitti import evaluate_kitti
-from mono_depth_ros.evaluation.protocol.lanczos import lanczos_resize
 from mono_depth_ros.evaluation.protocol.predictors import (
     evaluate_card,
+    lanczos_resize,
     network_predictor,
     row_prior,
 )
@@ -82,6 +82,16 @@ def test_network_sees_lanczos_stretched_rgb_and_gives_inverse_depth():
     red = lanczos_resize(picture(), (32, 64))[..., 0] / 255
     assert first == pytest.approx(0.01 + 9.99 * red, rel=1e-5)
     assert second.shape == (32, 64)
+
+
+def test_shrinking_averages_stripes_away_instead_of_aliasing():
+    stripes = np.zeros((8, 64, 3), np.uint8)
+    stripes[:, ::2] = 200
+
+    resized = lanczos_resize(stripes, (8, 16))
+
+    assert resized.shape == (8, 16, 3)
+    assert np.abs(resized[:, 3:-3].astype(int) - 100).max() <= 3
 
 
 def test_network_predicts_in_eval_mode_and_stays_as_it_is():
