@@ -23,7 +23,6 @@ from mono_depth_ros.evaluation.protocol.evaluate import (
     Skipped,
     evaluate_frames,
 )
-from mono_depth_ros.evaluation.protocol.journal import Journal
 from mono_depth_ros.evaluation.protocol.kitti import SPLITS as KITTI_SPLITS
 from mono_depth_ros.evaluation.protocol.kitti import KittiFrames, open_split
 from mono_depth_ros.evaluation.protocol.kitti_ground_truth import GROUND_TRUTHS
@@ -75,6 +74,7 @@ def main(args: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(args)
     try:
         task = _task(chosen)
+        _prepare_folder(task.folder, _overwrites(chosen))
         predict = card_predictor(task.card, task.frames, chosen.device)
         result = _evaluate(task, predict, chosen)
         print(_text(task, result))
@@ -83,7 +83,7 @@ def main(args: Sequence[str] | None = None) -> int:
         print(f'evaluate_depth: error: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print('evaluate_depth: interrupted; the same command goes on here', file=sys.stderr)
+        print('evaluate_depth: interrupted; nothing was written', file=sys.stderr)
         return 130
     return 0
 
@@ -92,8 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='evaluate_depth',
         description='Compare the depth of a model card with true depth by the protocol of the '
-        'field, and write metrics.json, frames.csv and report.html. An evaluation that was '
-        'interrupted goes on where it was. docs/evaluation.md says what the figures mean.',
+        'field, and write metrics.json, frames.csv and report.html. '
+        'docs/evaluation.md says what the figures mean.',
     )
     add = parser.add_argument
     add('--model', required=True, metavar='CARD', help='name or path of a model card')
@@ -168,7 +168,8 @@ def _add_running(add: Callable[..., object]) -> None:
         metavar='FOLDER',
         help='gets the results (default: evaluation/CARD_SPLIT_GROUND-TRUTH)',
     )
-    add('--afresh', action='store_true', help='throw away what --output holds already')
+    add('--overwrite', action='store_true', help='replace the results that --output holds already')
+    add('--afresh', action='store_true', help=argparse.SUPPRESS)
 
 
 def _task(chosen: Arguments) -> _Task:
@@ -204,6 +205,27 @@ def _task(chosen: Arguments) -> _Task:
         else printed_for(load_published(), card.network, data_set, card.input_size)
     )
     return _Task(card, factor, frames, split, papers, ways, subject, folder.expanduser())
+
+
+def _overwrites(chosen: Arguments) -> bool:
+    if chosen.afresh:
+        print(
+            'evaluate_depth: warning: --afresh is called --overwrite now; the next release knows '
+            'the new name alone.',
+            file=sys.stderr,
+        )
+    return bool(chosen.overwrite or chosen.afresh)
+
+
+def _prepare_folder(folder: Path, overwrite: bool) -> None:
+    """Make the folder of the results before the long run; refuse one that holds something."""
+    held = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    if held and not overwrite:
+        raise ValueError(
+            f"Folder '{folder}' holds '{held[0]}' and {len(held) - 1} more; expected a new or an "
+            'empty folder. Choose another one (--output), or replace its results (--overwrite).'
+        )
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _subject(card: ModelCard, frames: Frames, split: str, chosen: Arguments) -> dict[str, Any]:
@@ -245,24 +267,14 @@ def _open_frames(chosen: Arguments) -> tuple[Frames, str]:
 
 
 def _evaluate(task: _Task, predict: Predictor, chosen: Arguments) -> EvaluationResult:
-    journal = Journal(task.folder, task.subject, chosen.afresh)
-    total = len(task.frames.names)
-    known = sum(name in journal.results for name in task.frames.names)
-    if known:
-        print(
-            f'{task.folder}: {known} of {total} frames are known from before (--afresh '
-            'evaluates all again)'
-        )
     skipped = 0
-    with tqdm(total=total, initial=known, unit='image', disable=None) as bar:
+    with tqdm(total=len(task.frames.names), unit='image', disable=None) as bar:
 
         def on_image(result: ImageResult | Skipped) -> None:
             nonlocal skipped
             if isinstance(result, Skipped):
                 skipped += 1
                 bar.set_postfix_str(f'{skipped} skipped', refresh=False)
-            else:
-                journal.add(result)
             bar.update()
 
         return evaluate_frames(
@@ -273,7 +285,6 @@ def _evaluate(task: _Task, predict: Predictor, chosen: Arguments) -> EvaluationR
             batch_size=chosen.batch_size,
             workers=chosen.workers,
             skip_broken=chosen.skip_broken,
-            known=journal.results,
             on_image=on_image,
         )
 

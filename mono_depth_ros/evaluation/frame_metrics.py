@@ -33,7 +33,6 @@ LIMITS: Range = (1e-3, 80.0)  # [m]
 # A boundary is where depth changes by this factor along a row, within this share of the width.
 BOUNDARY_RATIO = 1.25
 BOUNDARY_REACH = 1 / 128
-WAYS = ('median_scaled', 'unscaled')
 
 _NOTHING = DepthMetrics(*[math.nan] * len(DepthMetrics._fields))
 

@@ -60,7 +60,7 @@ def test_relative_depth_has_no_unscaled_row(root, capsys):
 def test_card_with_metres_has_both_rows_or_its_own_alone(root, capsys):
     assert run(root, 'scaled.yaml') == 0
     both = capsys.readouterr().out
-    assert run(root, 'scaled.yaml', '--no-median-scaling') == 0
+    assert run(root, 'scaled.yaml', '--no-median-scaling', '--overwrite') == 0
     alone = capsys.readouterr().out
 
     assert 'median-scaled' in both and 'unscaled' in both
@@ -89,27 +89,28 @@ def test_files_hold_what_is_printed_and_every_image(root, capsys):
 
 
 @pytest.mark.slow
-def test_an_interrupted_evaluation_goes_on_and_ends_the_same(root, capsys):
-    one_by_one = '--batch-size', '1'  # what shares a batch may differ in the last digits
-    assert run(root, 'scaled.yaml', *one_by_one) == 0
-    whole = metrics(root)
-    journal = root / 'out' / 'frames.jsonl'
-    lines = journal.read_text().splitlines(keepends=True)
-    journal.write_text(''.join(lines[:2]) + lines[2][:50])  # as a kill leaves it
+def test_a_folder_that_holds_something_is_refused_before_the_work_or_overwritten(root, capsys):
+    assert run(root, 'scaled.yaml') == 0
+    (root / 'out' / 'notes.txt').write_text('mine')
+    before = metrics(root)
+    capsys.readouterr()
 
-    assert run(root, 'scaled.yaml', *one_by_one) == 0
-
-    assert '1 of 3 frames are known from before' in capsys.readouterr().out
-    assert metrics(root) == whole and journal.read_text() == ''.join(lines)
+    assert run(root, 'scaled.yaml', '--flip') == 1
+    captured = capsys.readouterr()
+    assert "out' holds 'frames.csv' and 3 more; expected a new or an empty folder" in captured.err
+    assert '--overwrite' in captured.err and not captured.out and metrics(root) == before
+    assert run(root, 'scaled.yaml', '--flip', '--overwrite') == 0
+    assert metrics(root)['subject']['flip post-processing'] is True
+    assert (root / 'out' / 'notes.txt').read_text() == 'mine'
 
 
 @pytest.mark.slow
-def test_the_folder_of_another_evaluation_is_refused_or_begun_afresh(root, capsys):
+def test_the_old_name_of_overwrite_works_with_a_warning(root, capsys):
     assert run(root, 'scaled.yaml') == 0
 
-    assert run(root, 'scaled.yaml', '--flip') == 1
-    assert 'flip post-processing False there and True now' in capsys.readouterr().err
     assert run(root, 'scaled.yaml', '--flip', '--afresh') == 0
+
+    assert '--afresh is called --overwrite now' in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -137,9 +138,9 @@ def test_metres_of_a_relative_card_are_refused(root, capsys):
 
 @pytest.mark.slow
 def test_a_fixed_scale_takes_the_place_of_the_card_s(root, capsys):
-    assert run(root, 'relative.yaml', '--depth-scale', '5.4', '--afresh') == 0
+    assert run(root, 'relative.yaml', '--depth-scale', '5.4', '--overwrite') == 0
     given = metrics(root)
-    assert run(root, 'scaled.yaml', '--afresh') == 0
+    assert run(root, 'scaled.yaml', '--overwrite') == 0
 
     assert given['unscaled'] == metrics(root)['unscaled']
     assert given['subject']['depth_scale'] == 5.4

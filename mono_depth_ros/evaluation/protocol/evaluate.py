@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -143,7 +143,6 @@ def evaluate_frames(
     batch_size: int = 2,
     workers: int | None = None,
     skip_broken: bool = False,
-    known: Mapping[str, ImageResult] | None = None,
     on_image: Callable[[ImageResult | Skipped], None] | None = None,
 ) -> EvaluationResult:
     """Evaluate predictions on frames.
@@ -160,8 +159,7 @@ def evaluate_frames(
         batch_size: images per call of predict.
         workers: threads; None for one per thread of PyTorch, eight at most.
         skip_broken: count frames that cannot be read instead of ending with their error.
-        known: results of an earlier, interrupted evaluation by name; these frames are not read.
-        on_image: gets every new result, or what was skipped, as it comes and in order.
+        on_image: gets every result, or what was skipped, as it comes and in order.
 
     Raises:
         OSError: something of a frame is missing.
@@ -171,29 +169,24 @@ def evaluate_frames(
     for name, value in (('batch_size', batch_size), ('workers', workers)):
         if value < 1:
             raise ValueError(f'{name} is {value}; expected 1 or more.')
-    found: dict[int, ImageResult] = {}
-    skipped: dict[int, Skipped] = {}
-    earlier = known or {}
-    for index, name in enumerate(frames.names):
-        if name in earlier:
-            found[index] = earlier[name]
+    found: list[ImageResult] = []
+    skipped: list[Skipped] = []
     steps = _Steps(frames, predict, depth_factor, flip, skip_broken)
-    todo = [index for index in range(len(frames.names)) if index not in found]
-    batches = [todo[start : start + batch_size] for start in range(0, len(todo), batch_size)]
+    count = len(frames.names)
+    batches = [
+        range(start, min(start + batch_size, count)) for start in range(0, count, batch_size)
+    ]
     with _workers(workers) as pool:
-        results = chain.from_iterable(_map_ahead(pool, steps, batches, workers))
-        for result, index in zip(results, todo):
+        for result in chain.from_iterable(_map_ahead(pool, steps, batches, workers)):
             if isinstance(result, Skipped):
-                skipped[index] = result
+                skipped.append(result)
             else:
-                found[index] = result
+                found.append(result)
             if on_image is not None:
                 on_image(result)
     if not found:
         raise ValueError(f'All {len(skipped)} frames were skipped. The first: {skipped[0].reason}')
-    return EvaluationResult(
-        frames.rules, tuple(found[index] for index in sorted(found)), tuple(skipped.values())
-    )
+    return EvaluationResult(frames.rules, tuple(found), tuple(skipped))
 
 
 def compare(

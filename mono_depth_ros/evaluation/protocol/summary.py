@@ -10,7 +10,6 @@ from typing import Any
 
 from mono_depth_ros.evaluation.frame_metrics import FrameMetrics
 from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
-from mono_depth_ros.evaluation.protocol.journal import plain
 from mono_depth_ros.evaluation.protocol.published import PublishedResult
 
 # The figures in the papers' order, and what they are called there.
@@ -86,7 +85,7 @@ def as_json(result: EvaluationResult, ways: Sequence[str]) -> dict[str, Any]:
         'missing': sum(image.comparison.missing for image in result.images),
         'scale': result.scale,
         'scale_spread': result.scale_spread,
-        **{way: plain(result.mean(way)) for way in ways},
+        **{way: _plain(result.mean(way)) for way in ways},
         'per_frame': [
             {
                 'name': image.name,
@@ -94,7 +93,7 @@ def as_json(result: EvaluationResult, ways: Sequence[str]) -> dict[str, Any]:
                 'missing': image.comparison.missing,
                 'scale': image.scale,
             }
-            | {way: plain(getattr(image.comparison, way)) for way in ways}
+            | {way: _plain(getattr(image.comparison, way)) for way in ways}
             for image in result.images
         ],
     }
@@ -121,6 +120,23 @@ def as_csv(result: EvaluationResult, ways: Sequence[str]) -> str:
             writer.writeheader()
         writer.writerow(row)
     return file.getvalue()
+
+
+def _plain(metrics: FrameMetrics) -> dict[str, Any]:
+    """Return figures as values of JSON, None where there is none."""
+    return {
+        **_numbers(metrics.errors._asdict()),
+        **_numbers({'silog': metrics.silog, 'boundary_f1': metrics.boundary_f1}),
+        'ranges': [
+            {'range': [part.nearest, part.farthest], 'pixels': part.pixels, 'frames': part.frames}
+            | _numbers(part.errors._asdict())
+            for part in metrics.ranges
+        ],
+    }
+
+
+def _numbers(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 def _text(value: float, decimals: int) -> str:

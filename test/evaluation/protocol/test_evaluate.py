@@ -112,7 +112,7 @@ def test_threads_share_those_of_pytorch():
 
 
 def test_an_evaluation_s_end_waits_for_its_threads():
-    """Ctrl-C or an error leaves no thread behind that writes to a journal."""
+    """Ctrl-C or an error leaves no thread behind."""
     before = threading.active_count()
 
     with pytest.raises(FileNotFoundError):
@@ -157,21 +157,6 @@ def test_a_wrong_prediction_is_never_skipped():
 def test_nothing_but_broken_frames_is_an_error():
     with pytest.raises(ValueError, match=r'All 2 frames were skipped.*frame 0 is not there'):
         evaluate_frames(Scenes(2, broken=(0, 1)), perfect, skip_broken=True)
-
-
-def test_known_frames_are_not_read_again_and_keep_their_place():
-    whole = evaluate_frames(Scenes(), perfect)
-    scenes, seen = Scenes(), []
-
-    resumed = evaluate_frames(
-        scenes,
-        perfect,
-        on_image=seen.append,
-        known={image.name: image for image in whole.images[1:4]},
-    )
-
-    assert resumed == whole and sorted(scenes.read_order) == [0, 4, 5, 6]
-    assert [image.name for image in seen] == ['frame 0', 'frame 4', 'frame 5', 'frame 6']
 
 
 def test_the_mean_has_ranges_with_counts():
