@@ -13,6 +13,7 @@ SPELLINGS = {
     r'mit-cmu': 'MIT-CMU',
     r'hpnd|historical permission': 'HPND',
     r'\bmit\b(?!-cmu)': 'MIT',
+    r'psf|python software foundation': 'PSF-2.0',
     r'mpl-2|mozilla': 'MPL-2.0',
     r'\b3-clause bsd|bsd-3|\bbsd\b(?!-[02])': 'BSD-3-Clause',
 }

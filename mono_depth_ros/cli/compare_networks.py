@@ -28,6 +28,7 @@ from mono_depth_ros.inference.cards.model_card import ModelCard, list_cards, loa
 from mono_depth_ros.machine import processor_name
 from mono_depth_ros.networks import list_networks, network_info
 from mono_depth_ros.visualization.comparison_plot import Mark, Panel, draw_plot
+from mono_depth_ros.visualization.libraries import require_report_libraries
 
 TABLES = ('.csv', '.yaml')
 PLOT = '.svg'
@@ -64,7 +65,7 @@ def main(args: Sequence[str] | None = None) -> int:
         if chosen.plot is not None:
             chosen.plot.write_text(_plot(lines, chosen), encoding='utf-8')
             print(f'{chosen.plot}: accuracy over latency')
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         print(f'compare_networks: error: {error}', file=sys.stderr)
         return 1
     return 0
@@ -127,6 +128,8 @@ def _check(chosen: argparse.Namespace) -> None:
             raise ValueError(f'{option} is {value}; expected 1 or more.')
     if chosen.plot is not None and not chosen.latency:
         raise ValueError('--plot draws accuracy over latency. Leave out --no-latency.')
+    if chosen.plot is not None:
+        require_report_libraries()
     for name in chosen.names:
         network_info(name)
 

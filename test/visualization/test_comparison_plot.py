@@ -1,13 +1,14 @@
 """Circles stand where their values are, and names can be read."""
 
 import math
+import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 
 from mono_depth_ros.visualization.comparison_plot import WIDTH, Mark, Panel, draw_plot
 
-SVG = '{http://www.w3.org/2000/svg}'
+SVG, HREF = '{http://www.w3.org/2000/svg}', '{http://www.w3.org/1999/xlink}href'
 FAST, MIDDLE, SLOW = (
     Mark('fast', 50, 0.12, 4.0),
     Mark('mid', 100, 0.11, 1.0),
@@ -20,19 +21,22 @@ def draw(*panels):
 
 
 def circles(svg):
-    """Return the circles of networks by name: class, x, y and radius."""
-    return {
-        circle.find(f'{SVG}title').text.partition(':')[0]: (
-            circle.get('class'),
-            *(float(circle.get(key)) for key in ('cx', 'cy', 'r')),
-        )
-        for circle in svg.findall(f'{SVG}circle')
-        if circle.find(f'{SVG}title') is not None
-    }
+    """Return the circles of networks by name: color, x, y and radius."""
+    shapes = {path.get('id'): path.get('d') for path in svg.iter(f'{SVG}path')}
+    found = {}
+    for group in svg.iter(f'{SVG}g'):
+        title = group.find(f'{SVG}title')
+        if title is not None:
+            use = group.find(f'.//{SVG}use')
+            color = re.search(r'fill: ([^;]+)', use.get('style'))[1]
+            radius = max(map(float, re.findall(r'[\d.]+', shapes[use.get(HREF)[1:]])))
+            x, y = float(use.get('x')), float(use.get('y'))
+            found[title.text.partition(':')[0]] = color, x, y, radius
+    return found
 
 
 def texts(svg):
-    return {text.text: text for text in svg.findall(f'{SVG}text')}
+    return {text.text: text for text in svg.iter(f'{SVG}text')}
 
 
 def test_latency_is_logarithmic_along_and_accuracy_linear_up():
@@ -54,7 +58,9 @@ def test_labels_of_the_axis_stand_at_their_values():
     svg = draw(Panel('', [FAST, MIDDLE, SLOW]))
 
     assert float(texts(svg)['100'].get('x')) == pytest.approx(circles(svg)['mid'][1], abs=0.2)
-    assert float(texts(svg)['0.11'].get('y')) - 4 == pytest.approx(circles(svg)['mid'][2], abs=0.2)
+    assert float(texts(svg)['0.11'].get('y')) - 4.9 == pytest.approx(
+        circles(svg)['mid'][2], abs=0.2
+    )
 
 
 def test_panels_share_latency_but_not_accuracy():
@@ -97,3 +103,20 @@ def test_a_single_circle_and_names_with_signs_can_be_drawn():
 def test_nothing_cannot_be_drawn():
     with pytest.raises(ValueError, match='no network has both latency and accuracy'):
         draw_plot([Panel('', [])], 'latency [ms]')
+
+
+def test_the_same_marks_are_the_same_file():
+    panel = Panel('', [FAST, MIDDLE, SLOW])
+
+    first, second = (draw_plot([panel], 'latency [ms]') for _ in range(2))
+
+    assert first == second and 'date' not in first
+
+
+def test_names_are_text_and_colors_are_those_of_light_and_dark_pages():
+    drawing = draw_plot([Panel('', [FAST])], 'latency [ms]')
+
+    assert '>fast</text>' in drawing and 'prefers-color-scheme: dark' in drawing
+    assert set(re.findall('(?<=: )#[0-9a-f]{6}', drawing)) == set(
+        re.findall('(?<=--)(?:ink|dim|line|sheet|s0|s1): (#[0-9a-f]{6})', drawing)
+    )
