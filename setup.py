@@ -67,6 +67,7 @@ setup(
     package_data={
         f'{PACKAGE}.evaluation.protocol': ['published.yaml'],
         f'{PACKAGE}.inference.backends': ['*.jpg'],
+        f'{PACKAGE}.visualization': ['templates/*'],
     },
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),

@@ -43,6 +43,7 @@ from mono_depth_ros.evaluation.protocol.summary import (
 )
 from mono_depth_ros.evaluation.report.page import Report, show_frames, worst_and_best, write_page
 from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
+from mono_depth_ros.visualization.libraries import require_report_libraries
 
 Arguments = argparse.Namespace
 
@@ -73,13 +74,14 @@ def main(args: Sequence[str] | None = None) -> int:
     """Evaluate one card; return the exit code."""
     chosen = _parser().parse_args(args)
     try:
+        require_report_libraries()
         task = _task(chosen)
         _prepare_folder(task.folder, _overwrites(chosen))
         predict = card_predictor(task.card, task.frames, chosen.device)
         result = _evaluate(task, predict, chosen)
         print(_text(task, result))
         _write(task, result, predict, chosen.flip)
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         print(f'evaluate_depth: error: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:

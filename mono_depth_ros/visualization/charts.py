@@ -1,16 +1,23 @@
-"""Curves as SVG, coloured by the page that they stand in (classes s0, s1, …)."""
+"""Curves and bars of a page."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from html import escape
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mono_depth_ros.visualization.svg import COLORS, draw_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # In units of the drawing; narrow, so that its letters stay readable on a phone.
 WIDTH, HEIGHT = 480, 230
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 16, 10, 26
-_TICKS = 5
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 10, 26
+_TICKS, _STEPS = 5, (1, 2, 5, 10)
 # A noisy curve of so many points is drawn pale, with its moving average over it.
 _MANY = 40
 _SMOOTHED_SHARE = 0.05
@@ -36,49 +43,47 @@ class Curve(NamedTuple):
         return [(float(x), y) for x, y in zip(self.steps, self.values) if math.isfinite(y)]
 
 
-class _Axes(NamedTuple):
-    """The values at the edges of the drawing."""
+class Chart(NamedTuple):
+    """A drawing for a page.
 
-    left: float
-    right: float
-    low: float
-    high: float
+    Attributes:
+        title: as text.
+        svg: the drawing, an element of HTML.
+        legend: (name, last value) of the curves, in the order of their colors.
+    """
 
-    def x(self, value: float) -> float:
-        share = (value - self.left) / (self.right - self.left)
-        return _LEFT + share * (WIDTH - _LEFT - _RIGHT)
-
-    def y(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low)
-        return HEIGHT - _BOTTOM - share * (HEIGHT - _TOP - _BOTTOM)
+    title: str
+    svg: str
+    legend: Sequence[tuple[str, str]] = ()
 
 
-def draw_chart(title: str, curves: Sequence[Curve]) -> str:
+def draw_chart(title: str, curves: Sequence[Curve]) -> Chart | None:
     """Draw curves over steps, with a legend that gives each one's last value.
 
     Returns:
-        An HTML figure; '' if no curve has a point.
+        The chart; None if no curve has a point.
     """
     drawn = [curve for curve in curves if curve.finite()]
     if not drawn:
-        return ''
-    axes = _axes([point for curve in drawn for point in curve.finite()])
-    lines = ''.join(_line(curve, axes, number) for number, curve in enumerate(drawn))
-    legend = ' '.join(
-        f'<span><i class="s{number}"></i>{escape(curve.name)} '
-        f'<b>{short(curve.finite()[-1][1])}</b></span>'
-        for number, curve in enumerate(drawn)
-    )
-    return (
-        f'<figure class="chart"><figcaption>{escape(title)}</figcaption>'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)} over steps">'
-        f'{_grid(axes)}{lines}</svg><div class="legend">{legend}</div></figure>\n'
-    )
+        return None
+
+    def draw(figure: Figure) -> None:
+        from matplotlib.ticker import MaxNLocator
+
+        axes = _add_axes(figure)
+        axes.margins(x=0, y=0.05)
+        for number, curve in enumerate(drawn):
+            _plot(axes, curve, COLORS[f's{number % 2}'])
+        axes.xaxis.set_major_locator(MaxNLocator(_TICKS, steps=_STEPS, integer=True))
+        axes.xaxis.set_major_formatter(lambda value, _: _count(value))
+
+    legend = [(curve.name, short(curve.finite()[-1][1])) for curve in drawn]
+    return Chart(title, draw_svg((WIDTH, HEIGHT), f'{title} over steps', draw), legend)
 
 
 def draw_bars(
     title: str, names: Sequence[str], values: Sequence[float], is_count: bool = False
-) -> str:
+) -> Chart | None:
     """Draw one bar per value, with the value over it.
 
     Args:
@@ -88,36 +93,35 @@ def draw_bars(
         is_count: whether the values are whole numbers.
 
     Returns:
-        An HTML figure; '' if there is no bar to draw.
+        The chart; None if there is no bar to draw.
     """
     heights = [value if math.isfinite(value) else 0.0 for value in values]
     if not any(heights):
-        return ''
-    axes = _Axes(0, len(heights), 0, 1.1 * max(heights))
-    bars = ''.join(
-        _bar(axes, place, name, value, is_count)
-        for place, (name, value) in enumerate(zip(names, heights))
-    )
-    return (
-        f'<figure class="chart"><figcaption>{escape(title)}</figcaption>'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
-        f'{_levels(axes)}{bars}</svg></figure>\n'
-    )
+        return None
+
+    def draw(figure: Figure) -> None:
+        axes = _add_axes(figure)
+        axes.grid(visible=False, axis='x')
+        axes.set_ylim(0, 1.1 * max(heights))
+        bars = axes.bar(range(len(heights)), heights, 0.76, color=COLORS['s0'])
+        axes.set_xticks(range(len(heights)), names)
+        labels = [_height(value, is_count) for value in heights]
+        axes.bar_label(bars, labels, padding=2, color=COLORS['dim'])
+
+    return Chart(title, draw_svg((WIDTH, HEIGHT), title, draw))
 
 
-def draw_histogram(title: str, values: Sequence[float], bins: int = 12) -> str:
+def draw_histogram(title: str, values: Sequence[float], bins: int = 12) -> Chart | None:
     """Draw how often values occur; those outside the 1st and 99th percentile in the end bins."""
-    finite = sorted(value for value in values if math.isfinite(value))
-    if not finite:
-        return ''
-    low, high = (finite[round(share * (len(finite) - 1))] for share in (0.01, 0.99))
-    width = (high - low) / bins or abs(low) / bins or 1.0
-    counts = [0] * bins
-    for value in finite:
-        counts[min(bins - 1, max(0, int((value - low) / width)))] += 1
-    middles = [low + (place + 0.5) * width for place in range(bins)]
+    finite = np.array([value for value in values if math.isfinite(value)])
+    if not finite.size:
+        return None
+    low, high = np.percentile(finite, (1, 99), method='nearest')
+    high = high if high > low else low + (abs(low) or bins)
+    counts, edges = np.histogram(finite.clip(low, high), bins, (low, high))
+    middles = (edges[:-1] + edges[1:]) / 2
     names = ['' if place % 2 else f'{middle:.3g}' for place, middle in enumerate(middles)]
-    return draw_bars(title, names, counts, is_count=True)
+    return draw_bars(title, names, counts.tolist(), is_count=True)
 
 
 def short(value: float) -> str:
@@ -125,84 +129,47 @@ def short(value: float) -> str:
     return f'{value:.4g}'
 
 
-def round_ticks(low: float, high: float) -> list[float]:
-    """Return about five round numbers between two."""
-    rough = (high - low) / _TICKS
-    magnitude = 10.0 ** math.floor(math.log10(rough))
-    step = next(m * magnitude for m in (1, 2, 5, 10) if m * magnitude >= rough * (1 - 1e-9))
-    first = math.ceil(low / step - 1e-9)
-    last = math.floor(high / step + 1e-9)
-    return [number * step for number in range(first, last + 1)]
+def _add_axes(figure: Figure) -> Axes:
+    width, height = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
+    axes = figure.add_axes((_LEFT / WIDTH, _BOTTOM / HEIGHT, width / WIDTH, height / HEIGHT))
+    axes.locator_params(nbins=_TICKS, steps=_STEPS)
+    axes.yaxis.set_major_formatter(lambda value, _: _number(value))
+    return axes
 
 
-def _axes(points: Sequence[tuple[float, float]]) -> _Axes:
-    steps, values = zip(*points)
-    low, high = min(values), max(values)
-    margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
-    right = max(steps)
-    return _Axes(min(*steps, right - 1), right, low - margin, high + margin)
+def _plot(axes: Axes, curve: Curve, color: str) -> None:
+    x, y = zip(*curve.finite())
+    if len(x) == 1:
+        axes.plot(x, y, 'o', color=color, markersize=8)
+    elif curve.is_noisy and len(x) >= _MANY:
+        axes.plot(x, y, color=color, alpha=0.3, linewidth=1)
+        axes.plot(x, _smoothed(np.array(y)), color=color)
+    else:
+        axes.plot(x, y, color=color)
 
 
-def _bar(axes: _Axes, place: int, name: str, value: float, is_count: bool) -> str:
-    left, right, top = axes.x(place + 0.12), axes.x(place + 0.88), axes.y(value)
-    middle = (left + right) / 2
-    number = (f'{value:.0f}' if is_count else f'{value:.3g}') if value else ''
-    return (
-        f'<rect class="s0" x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" '
-        f'height="{axes.y(0) - top:.1f}"/>'
-        f'<text class="along" x="{middle:.1f}" y="{top - 4:.1f}">{number}</text>'
-        f'<text class="along" x="{middle:.1f}" y="{HEIGHT - 8}">{escape(name)}</text>'
+def _smoothed(values: np.ndarray) -> np.ndarray:
+    """Average every one of (N,) values with its neighbors, those of one side at the ends."""
+    reach = max(1, round(len(values) * _SMOOTHED_SHARE / 2))
+    window = np.ones(2 * reach + 1)
+    sums, counts = (
+        np.convolve(terms, window)[reach : len(values) + reach]
+        for terms in (values, np.ones(len(values)))
     )
+    return np.asarray(sums / counts)
 
 
-def _grid(axes: _Axes) -> str:
-    parts = [_levels(axes)]
-    for value in round_ticks(axes.left, axes.right):
-        if value == int(value):
-            parts.append(
-                f'<text class="along" x="{axes.x(value):.1f}" y="{HEIGHT - 8}">'
-                f'{_count(int(value))}</text>'
-            )
-    return ''.join(parts)
+def _height(value: float, is_count: bool) -> str:
+    if not value:
+        return ''
+    return f'{value:.0f}' if is_count else f'{value:.3g}'
 
 
-def _levels(axes: _Axes) -> str:
-    parts = []
-    for value in round_ticks(axes.low, axes.high):
-        y = axes.y(value)
-        parts.append(
-            f'<path class="rule" d="M{_LEFT} {y:.1f}H{WIDTH - _RIGHT}"/>'
-            f'<text class="up" x="{_LEFT - 6}" y="{y + 4:.1f}">{value:.6g}</text>'
-        )
-    return ''.join(parts)
+def _number(value: float) -> str:
+    if 0 < abs(value) < 1e-3:
+        return np.format_float_scientific(value, precision=2, trim='-', exp_digits=1)
+    return f'{value:.6g}'
 
 
-def _line(curve: Curve, axes: _Axes, number: int) -> str:
-    points = curve.finite()
-    if len(points) == 1:
-        ((x, y),) = points
-        return f'<circle class="s{number}" cx="{axes.x(x):.1f}" cy="{axes.y(y):.1f}" r="4"/>'
-    if not curve.is_noisy or len(points) < _MANY:
-        return _polyline(points, axes, f's{number}')
-    return _polyline(points, axes, f's{number} pale') + _polyline(
-        _smoothed(points), axes, f's{number}'
-    )
-
-
-def _polyline(points: Sequence[tuple[float, float]], axes: _Axes, style: str) -> str:
-    places = ' '.join(f'{axes.x(x):.1f},{axes.y(y):.1f}' for x, y in points)
-    return f'<polyline class="{style}" points="{places}"/>'
-
-
-def _smoothed(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Average every point with its neighbours, those of one side at the ends."""
-    reach = max(1, round(len(points) * _SMOOTHED_SHARE / 2))
-    smoothed = []
-    for index, (x, _) in enumerate(points):
-        near = [y for _, y in points[max(0, index - reach) : index + reach + 1]]
-        smoothed.append((x, math.fsum(near) / len(near)))
-    return smoothed
-
-
-def _count(value: int) -> str:
-    return f'{value / 1000:g}k' if value >= 1000 else str(value)
+def _count(value: float) -> str:
+    return f'{value / 1000:g}k' if value >= 1000 else f'{value:g}'

@@ -1,5 +1,6 @@
 import csv
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -146,6 +147,16 @@ def test_a_fixed_scale_takes_the_place_of_the_card_s(root, capsys):
     assert given['subject']['depth_scale'] == 5.4
     assert run(root, 'scaled.yaml', '--depth-scale', '-1') == 1
     assert '--depth-scale is -1.0; expected metres' in capsys.readouterr().err
+
+
+def test_a_missing_library_is_one_line_before_the_work(root, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, 'jinja2', None)
+
+    assert run(root, 'relative.yaml') == 1
+
+    error = capsys.readouterr().err
+    assert error.startswith('evaluate_depth: error: jinja2 not found') and '[report]' in error
+    assert not (root / 'out').exists()
 
 
 def test_missing_depth_is_one_line_and_an_exit_code(root, capsys):

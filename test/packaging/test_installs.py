@@ -20,6 +20,7 @@ from installation import (
 pytestmark = pytest.mark.slow
 
 PACKAGE = 'mono_depth_ros'
+KINDS = {'.py', '.yaml', '.jpg', '.html', '.css'}
 EXECUTABLES = [
     'bag_to_kitti',
     'compare_networks',
@@ -134,10 +135,11 @@ def test_pip_install_brings_every_module_and_data_file(installed):
     (package,) = installed.glob(f'lib/python*/site-packages/{PACKAGE}')
 
     def contents(folder):
-        files = (path for path in folder.rglob('*') if path.suffix in {'.py', '.yaml', '.jpg'})
+        files = (path for path in folder.rglob('*') if path.suffix in KINDS)
         return {path.relative_to(folder): path.read_bytes() for path in files}
 
     expected = contents(ROOT / PACKAGE)
+    assert {path.suffix for path in expected} == KINDS
     assert Path('evaluation/protocol/published.yaml') in expected
     assert contents(package) == expected
 

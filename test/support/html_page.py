@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import cv2
 import numpy as np
 
-WITHOUT_END = {'meta', 'img', 'path', 'polyline', 'circle', 'rect'}
+WITHOUT_END = {'meta', 'img'}
 
 
 class Page(HTMLParser):
@@ -21,6 +21,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attributes):
         values = dict(attributes)
         assert tag not in ('script', 'link', 'iframe') and 'href' not in values
+        assert values.get('xlink:href', '#').startswith('#')
         if tag == 'img':
             kind, _, data = values['src'].partition(',')
             assert kind in ('data:image/png;base64', 'data:image/jpeg;base64')
@@ -40,7 +41,7 @@ class Page(HTMLParser):
     def handle_data(self, data):
         if 'style' in self.open or not data.strip():
             return
-        self.words.append(data.strip())
+        self.words.append(' '.join(data.split()))
         if 'tr' in self.open:
             self.rows[-1].append(data.strip())
 

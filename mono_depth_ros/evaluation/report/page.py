@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,15 @@ from mono_depth_ros.evaluation.protocol.published import PublishedResult
 from mono_depth_ros.evaluation.protocol.samples import Frames
 from mono_depth_ros.evaluation.protocol.summary import published_row, range_rows, row_of
 from mono_depth_ros.evaluation.report.pictures import FULL_ERROR, Picture, draw_frame
-from mono_depth_ros.visualization import page
-from mono_depth_ros.visualization.charts import Curve, draw_bars, draw_chart, draw_histogram
+from mono_depth_ros.visualization.charts import (
+    Chart,
+    Curve,
+    draw_bars,
+    draw_chart,
+    draw_histogram,
+    short,
+)
+from mono_depth_ros.visualization.page import render_page
 
 SHOWN = 3
 _CAPTIONS = {
@@ -71,22 +77,31 @@ class Report:
 
 
 def write_page(report: Report) -> str:
-    """Return the whole page."""
-    return page.write_html(
-        f'{report.name}: evaluation',
-        [
-            page.head(report.name, report.state),
-            _tiles(report),
-            page.advice(report.advice),
-            _figures(report),
-            _ranges(report),
-            _scale(report.result),
-            _course(report),
-            _frames('The worst frames', report.worst, report.ways[0]),
-            _frames('The best frames', report.best, report.ways[0]),
-            _skipped(report.result),
-            page.section('What was evaluated', page.table(report.subject)),
-        ],
+    """Return the whole page.
+
+    Raises:
+        ModuleNotFoundError: see require_report_libraries.
+    """
+    result, first = report.result, report.ways[0]
+    means = {way: result.mean(way) for way in report.ways}
+    papers = {label: published_row(row) for label, row in report.papers.items()}
+    return render_page(
+        'evaluation.html',
+        name=report.name,
+        state=report.state,
+        tiles=_tiles(result, first),
+        advice=report.advice,
+        figures={_TITLES[way]: row_of(mean) for way, mean in means.items()} | papers,
+        ranges={_TITLES[way]: range_rows(mean) for way, mean in means.items()},
+        range_charts=_range_charts(result, first),
+        scale=short(result.scale),
+        scale_spread=f'{result.scale_spread:.1%}',
+        scale_charts=_scale_charts(result),
+        error_charts=_error_charts(report),
+        worst=_captioned(report.worst, first),
+        best=_captioned(report.best, first),
+        skipped={skip.name: skip.reason for skip in result.skipped},
+        subject=report.subject,
     )
 
 
@@ -134,99 +149,61 @@ def show_frames(
     return drawn
 
 
-def _tiles(report: Report) -> str:
-    result = report.result
-    metrics = result.mean(report.ways[0]).errors
-    way = _TITLES[report.ways[0]]
-    return page.tiles(
-        [
-            ('Frames', f'{len(result.images)}'),
-            (f'AbsRel, {way}', f'{metrics.abs_rel:.3f}'),
-            ('RMSE', f'{metrics.rmse:.2f} m'),
-            ('Ratio below 1.25', f'{metrics.a1:.1%}'),
-            ('True / predicted depth', f'{result.scale:.4g}'),
-            ('Its spread', f'{result.scale_spread:.1%}'),
-        ]
-    )
+def _tiles(result: EvaluationResult, way: str) -> list[tuple[str, str]]:
+    metrics = result.mean(way).errors
+    return [
+        ('Frames', f'{len(result.images)}'),
+        (f'AbsRel, {_TITLES[way]}', f'{metrics.abs_rel:.3f}'),
+        ('RMSE', f'{metrics.rmse:.2f} m'),
+        ('Ratio below 1.25', f'{metrics.a1:.1%}'),
+        ('True / predicted depth', short(result.scale)),
+        ('Its spread', f'{result.scale_spread:.1%}'),
+    ]
 
 
-def _figures(report: Report) -> str:
-    rows = {_TITLES[way]: row_of(report.result.mean(way)) for way in report.ways}
-    rows |= {label: published_row(row) for label, row in report.papers.items()}
-    return page.section(
-        'Figures',
-        page.figure_table(rows) + '<p>Means over frames. Lower is '
-        'better up to RMSElog and for SILog, higher for the shares d&lt;1.25 and '
-        'for the F1 score of depth edges.</p>',
-    )
-
-
-def _ranges(report: Report) -> str:
-    means = {way: report.result.mean(way) for way in report.ways}
-    tables = ''.join(
-        f'<p>{_TITLES[way]}:</p>{page.figure_table(range_rows(mean))}'
-        for way, mean in means.items()
-    )
-    parts = means[report.ways[0]].ranges
+def _range_charts(result: EvaluationResult, way: str) -> list[Chart | None]:
+    parts = result.mean(way).ranges
     names = [part.name for part in parts]
-    charts = [
-        draw_bars(
-            f'AbsRel by true depth, {_TITLES[report.ways[0]]}',
-            names,
-            [part.errors.abs_rel for part in parts],
-        ),
-        draw_bars(
-            'Share of the compared pixels by true depth',
-            names,
-            [part.pixels / max(1, sum(other.pixels for other in parts)) for part in parts],
-        ),
+    errors = [part.errors.abs_rel for part in parts]
+    pixels = [part.pixels for part in parts]
+    shares = [count / max(1, sum(pixels)) for count in pixels]
+    return [
+        draw_bars(f'AbsRel by true depth, {_TITLES[way]}', names, errors),
+        draw_bars('Share of the compared pixels by true depth', names, shares),
     ]
-    return page.section('By range of true depth', tables + page.grid(charts))
 
 
-def _scale(result: EvaluationResult) -> str:
+def _scale_charts(result: EvaluationResult) -> list[Chart | None]:
     scales = [image.scale for image in result.images]
-    note = (
-        f'True over predicted median depth: median {result.scale:.4g}, spread (standard '
-        f'deviation over median) {result.scale_spread:.1%}. 1 is perfect metres; the spread '
-        'is what any one fixed scale still gets wrong.'
-    )
-    steps = list(range(1, len(scales) + 1))
-    charts = [
+    curve = Curve('scale', range(1, len(scales) + 1), scales, is_noisy=True)
+    return [
         draw_histogram('Frames by true / predicted median depth', scales),
-        draw_chart(
-            'True / predicted median depth, frame by frame',
-            [Curve('scale', steps, scales, is_noisy=True)],
-        ),
+        draw_chart('True / predicted median depth, frame by frame', [curve]),
     ]
-    return page.section('Scale', f'<p>{escape(note)}</p>{page.grid(charts)}')
 
 
-def _course(report: Report) -> str:
-    images, steps = report.result.images, list(range(1, len(report.result.images) + 1))
+def _error_charts(report: Report) -> list[Chart | None]:
+    images, first = report.result.images, report.ways[0]
+    steps = range(1, len(images) + 1)
     errors = {way: [getattr(image, way).abs_rel for image in images] for way in report.ways}
     curves = [Curve(_TITLES[way], steps, values, is_noisy=True) for way, values in errors.items()]
-    charts = [
-        draw_histogram(f'Frames by AbsRel, {_TITLES[report.ways[0]]}', errors[report.ways[0]]),
+    return [
+        draw_histogram(f'Frames by AbsRel, {_TITLES[first]}', errors[first]),
         draw_chart('AbsRel, frame by frame', curves),
     ]
-    return page.section('Frame by frame', page.grid(charts))
 
 
-def _frames(title: str, shown: Sequence[ShownFrame], way: str) -> str:
-    if not shown:
-        return ''
-    return page.section(
-        title,
-        ''.join(
-            f'<h3>{escape(_line(frame.result, way))}</h3>'
-            + page.grid(
-                page.picture(picture, _CAPTIONS[name], 'jpeg')
-                for name, picture in frame.pictures.items()
-            )
-            for frame in shown
-        ),
-    )
+def _captioned(
+    shown: Sequence[ShownFrame], way: str
+) -> list[tuple[str, list[tuple[str, Picture]]]]:
+    """Return every frame's figures in a line, and its pictures with their captions."""
+    return [
+        (
+            _line(frame.result, way),
+            [(_CAPTIONS[name], picture) for name, picture in frame.pictures.items()],
+        )
+        for frame in shown
+    ]
 
 
 def _line(result: ImageResult, way: str) -> str:
@@ -234,13 +211,4 @@ def _line(result: ImageResult, way: str) -> str:
     return (
         f'{result.name}: AbsRel {metrics.abs_rel:.3f}, RMSE {metrics.rmse:.2f} m, '
         f'scale {result.scale:.4g}'
-    )
-
-
-def _skipped(result: EvaluationResult) -> str:
-    if not result.skipped:
-        return ''
-    return page.section(
-        f'{len(result.skipped)} frames were skipped',
-        page.table({skip.name: skip.reason for skip in result.skipped}),
     )

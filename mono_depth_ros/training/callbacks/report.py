@@ -18,8 +18,12 @@ from mono_depth_ros.training.callbacks.step_means import StepGatherer
 from mono_depth_ros.training.config.checks import is_metric
 from mono_depth_ros.training.config.schema import TrainConfig
 from mono_depth_ros.training.losses.objective import Panels
+from mono_depth_ros.visualization.libraries import require_report_libraries
 
 FILE_NAME = 'report.html'
+
+# On import, as with every other library that training needs: train_depth says what installs it.
+require_report_libraries()
 
 
 class ReportWatcher(Watcher):

@@ -6,7 +6,6 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from html import escape
 from statistics import median
 from typing import Any
 
@@ -16,8 +15,8 @@ from mono_depth_ros.training.callbacks.history import HeldOutErrors, Validation
 from mono_depth_ros.training.callbacks.pictures import Picture
 from mono_depth_ros.training.callbacks.step_means import Span, join_spans
 from mono_depth_ros.training.config.schema import TrainConfig
-from mono_depth_ros.visualization import page
-from mono_depth_ros.visualization.charts import Curve, draw_chart, short
+from mono_depth_ros.visualization.charts import Chart, Curve, draw_chart, short
+from mono_depth_ros.visualization.page import render_page
 
 _CAPTIONS = {
     'target': 'Target',
@@ -64,23 +63,28 @@ class Report:
 
 
 def write_page(report: Report) -> str:
-    """Return the whole page."""
-    name = report.config.name or report.config.network
-    state = f'Training {report.state}: step {report.step} of {report.steps}, on {report.hardware}'
-    return page.write_html(
-        f'{name}: training report',
-        [
-            page.head(name, state),
-            _tiles(report),
-            page.advice(report.advice),
-            _curves(report.spans),
-            _validation(report),
-            _held_out(report.held_out),
-            _pictures(report.pictures),
-            _card(report.card),
-            _data(report),
-            _config(report.config),
-        ],
+    """Return the whole page.
+
+    Raises:
+        ModuleNotFoundError: see require_report_libraries.
+    """
+    chosen, usual = _chosen_and_usual(report.config)
+    return render_page(
+        'training.html',
+        name=report.config.name or report.config.network,
+        state=f'Training {report.state}: step {report.step} of {report.steps}, '
+        f'on {report.hardware}',
+        tiles=_tiles(report),
+        advice=report.advice,
+        course=_course(report.spans),
+        validation=_validation(report),
+        metric=report.metric,
+        held_out=_held_out(report.held_out),
+        pictures=[(_CAPTIONS[name], picture) for name, picture in report.pictures.items()],
+        card=_card(report.card),
+        data=_data(report),
+        chosen=chosen,
+        usual=usual,
     )
 
 
@@ -113,13 +117,13 @@ def duration(seconds: float) -> str:
     return f'{whole // 3600} h {whole % 3600 // 60} min'
 
 
-def _tiles(report: Report) -> str:
+def _tiles(report: Report) -> list[tuple[str, str]]:
     tiles = [('Steps', f'{report.step}'), *_speed(report.spans)]
     if report.validations:
         metrics = report.validations[-1].median_scaled
         tiles.append(('AbsRel, median-scaled', f'{metrics.abs_rel:.3f}'))
     tiles.append(('Depth', 'metric' if report.metric else 'relative'))
-    return page.tiles(tiles)
+    return tiles
 
 
 def _speed(spans: Sequence[Span]) -> list[tuple[str, str]]:
@@ -135,7 +139,9 @@ def _speed(spans: Sequence[Span]) -> list[tuple[str, str]]:
     ]
 
 
-def _curves(spans: Sequence[Span]) -> str:
+def _course(spans: Sequence[Span]) -> list[Chart | None]:
+    if not spans:
+        return []
     steps = [span.step for span in spans]
 
     def curve(name: str, values: Iterable[float]) -> Curve:
@@ -146,7 +152,7 @@ def _curves(spans: Sequence[Span]) -> str:
         for name in dict.fromkeys(name for span in spans for name in span.terms)
     }
     errors = [terms.pop(name) for name in ('reprojection', 'identity') if name in terms]
-    charts = [
+    return [
         draw_chart('Loss', [curve('loss', [span.loss for span in spans])]),
         draw_chart('Error of warped sources, and of sources as they are', errors),
         *(draw_chart(f'Term: {name}', [term]) for name, term in terms.items()),
@@ -159,45 +165,38 @@ def _curves(spans: Sequence[Span]) -> str:
             'Learning rate', [Curve('rate', steps, [span.learning_rate for span in spans])]
         ),
     ]
-    return page.section('Course', page.grid(charts)) if spans else ''
 
 
-def _validation(report: Report) -> str:
+def _validation(report: Report) -> dict[str, Any] | None:
     validations = report.validations
     if not validations:
-        return ''
+        return None
     last = validations[-1]
     best = min(validations, key=lambda v: v.median_scaled.abs_rel)
     rows = {'median-scaled': last.median_scaled, 'unscaled': last.unscaled}
     if best.step != last.step:
         rows[f'best, step {best.step}, median-scaled'] = best.median_scaled
-    table = page.figure_table({name: metrics._asdict() for name, metrics in rows.items()})
-    unit = '' if report.metric else ' Depth is relative: the unscaled row means nothing.'
-    note = (
-        f'{last.images} images against {last.ground_truth} depth after step {last.step}; '
-        f'true over predicted median depth is {last.scale:.4g}.{unit}'
-    )
-    charts = page.grid(_metric_chart(report, name) for name in ('abs_rel', 'rmse', 'a1'))
-    return page.section('Validation', f'{table}<p>{escape(note)}</p>{charts}')
+    return {
+        'last': last,
+        'scale': short(last.scale),
+        'rows': {name: metrics._asdict() for name, metrics in rows.items()},
+        'charts': [_metric_chart(report, name) for name in ('abs_rel', 'rmse', 'a1')],
+    }
 
 
-def _held_out(errors: Sequence[HeldOutErrors]) -> str:
+def _held_out(errors: Sequence[HeldOutErrors]) -> dict[str, Any] | None:
     if not errors:
-        return ''
-    steps, last = [error.step for error in errors], errors[-1]
+        return None
+    steps = [error.step for error in errors]
     curves = [
         Curve('reprojection', steps, [error.reprojection for error in errors]),
         Curve('identity', steps, [error.identity for error in errors]),
     ]
     chart = draw_chart('Held-out images: warped sources, and sources as they are', curves)
-    note = (
-        f'After step {last.step}: reprojection {last.reprojection:.4f}, identity '
-        f'{last.identity:.4f}.'
-    )
-    return page.section('Held-out images', f'<p>{note}</p>{page.grid([chart])}')
+    return {'last': errors[-1], 'chart': chart}
 
 
-def _metric_chart(report: Report, name: str) -> str:
+def _metric_chart(report: Report, name: str) -> Chart | None:
     """Draw a metric over steps; unscaled where the unit makes it mean something."""
     kinds = ('median_scaled', 'unscaled') if report.metric else ('median_scaled',)
     validations = report.validations
@@ -213,16 +212,9 @@ def _metric_chart(report: Report, name: str) -> str:
     return draw_chart(f'Validation: {name}', curves)
 
 
-def _pictures(pictures: Mapping[str, Picture]) -> str:
-    if not pictures:
-        return ''
-    figures = [page.picture(picture, _CAPTIONS[name]) for name, picture in pictures.items()]
-    return page.section('A sample of the last step', page.grid(figures))
-
-
-def _card(card: ModelCard | None) -> str:
+def _card(card: ModelCard | None) -> dict[str, Any] | None:
     if card is None:
-        return ''
+        return None
     size = f'{card.input_size[0]} x {card.input_size[1]}'
     kind = 'metric' if card.depth_unit == 'metric' else 'relative: it has no metres'
     rows = {
@@ -238,16 +230,14 @@ def _card(card: ModelCard | None) -> str:
         'licence of the weights': card.license_weights,
         'sha256': card.sha256,
     }
-    shown = {name: value for name, value in rows.items() if value is not None}
-    metrics = metric_rows(card)
-    measured = f'<p>What it reaches as stored:</p>{page.figure_table(metrics)}' if metrics else ''
-    return page.section(
-        'The model card',
-        f'{page.table(shown)}{measured}<p>Run it:</p><pre>{escape(launch_command(card))}</pre>',
-    )
+    return {
+        'rows': {name: value for name, value in rows.items() if value is not None},
+        'metrics': metric_rows(card),
+        'command': launch_command(card),
+    }
 
 
-def _data(report: Report) -> str:
+def _data(report: Report) -> dict[str, Any]:
     config = report.config
     world = config.devices * config.num_nodes
     batch = config.batch_size * config.accumulate * world
@@ -267,20 +257,15 @@ def _data(report: Report) -> str:
         }[config.supervision],
         'validated on': config.validation_split,
     }
-    shown = {name: value for name, value in rows.items() if value != ''}
-    return page.section('Data', page.table(shown))
+    return {name: value for name, value in rows.items() if value != ''}
 
 
-def _config(config: TrainConfig) -> str:
-    usual = _flat(asdict(TrainConfig()))
+def _chosen_and_usual(config: TrainConfig) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the values that are not the default, and those that are."""
+    defaults = _flat(asdict(TrainConfig()))
     values = _flat(asdict(config))
-    chosen = {name: value for name, value in values.items() if value != usual.get(name)}
-    rest = {name: value for name, value in values.items() if name not in chosen}
-    return page.section(
-        'Configuration',
-        f'{page.table(chosen)}<details><summary>{len(rest)} values are the default'
-        f'</summary>{page.table(rest)}</details>',
-    )
+    chosen = {name: value for name, value in values.items() if value != defaults.get(name)}
+    return chosen, {name: value for name, value in values.items() if name not in chosen}
 
 
 def _flat(values: Mapping[str, Any], above: str = '') -> dict[str, Any]:

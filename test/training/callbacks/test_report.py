@@ -64,8 +64,9 @@ def test_the_loss_curve_has_a_point_for_every_step_in_proportion(reported, tmp_p
     source = (reported[3].card.path.parents[1] / FILE_NAME).read_text()
     losses = [record.loss for record in reported[2].values()]
 
-    line = re.search(r'Loss over steps.*?points="([^"]*)"', source)[1]
-    heights = [float(pair.split(',')[1]) for pair in line.split()]
+    chart = source[source.index('Loss over steps') :]
+    line = re.search(r'd="([^"]*)"[^>]*stroke: var\(--s0\)', chart)[1]
+    heights = [float(y) for y in re.findall(r'[ML] [\d.]+ ([\d.]+)', line)]
 
     assert len(heights) == STEPS
     low, high = np.argmin(losses), np.argmax(losses)
