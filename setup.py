@@ -81,6 +81,7 @@ setup(
     extras_require={
         'fast': ['openvino>=2024.4'],
         'report': requirements('-report'),
+        'video': ['av>=12'],
         'train': requirements('-train') + requirements('-report'),
         'test': ['pytest<10', 'pytest-timeout>=2.2', 'colcon-common-extensions', 'onnx>=1.16'],
         # Pinned: another ruff or mdformat may lay out differently.

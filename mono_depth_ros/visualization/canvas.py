@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.messages.colormap import colorize_depth
+from mono_depth_ros.visualization.video import Video, create_video
 
 Picture = NDArray[np.uint8]
 
@@ -135,7 +136,7 @@ class Film:
 
     def __init__(self, path: Path, rate: float) -> None:
         self._path, self._rate = path, rate
-        self._writer: cv2.VideoWriter | None = None
+        self._video: Video | None = None
 
     def __enter__(self) -> Film:
         return self
@@ -146,19 +147,12 @@ class Film:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._writer is not None:
-            self._writer.release()
+        if self._video is not None:
+            self._video.release()
 
     def write(self, picture: Picture) -> None:
         """Add a BGR picture."""
-        if self._writer is None:
-            size = picture.shape[1], picture.shape[0]
-            # Every OpenCV wheel carries this codec; H.264 is in none.
-            codec = cv2.VideoWriter.fourcc(*'mp4v')
-            self._writer = cv2.VideoWriter(str(self._path), codec, self._rate, size)
-            if not self._writer.isOpened():
-                raise ValueError(
-                    f"'{self._path}' cannot be written: the folder is missing or "
-                    'read-only, or this OpenCV has no mp4v codec.'
-                )
-        self._writer.write(picture)
+        if self._video is None:
+            size = picture.shape[0], picture.shape[1]
+            self._video = create_video(self._path, self._rate, size)
+        self._video.write(picture)
