@@ -37,7 +37,7 @@ from mono_depth_ros.messages.encodings import decode_depth
 from mono_depth_ros.outputs.depth_outputs import CLOUD, DEPTH, INFO
 from mono_depth_ros.outputs.depth_outputs import RELATIVE as RELATIVE_TOPIC
 from mono_depth_ros.ros.conversions import header_stamp, model_from_message
-from mono_depth_ros.ros.evaluator.parameters import declare_evaluator_parameters
+from mono_depth_ros.ros.evaluator.declaration import declare_evaluator_parameters
 from mono_depth_ros.ros.node.diagnostics import diagnostic_array, status_name
 from mono_depth_ros.ros.node.limits import Level
 from mono_depth_ros.ros.replay.message_types import import_message
