@@ -4,17 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-COLORMAPS = {
-    'turbo': cv2.COLORMAP_TURBO,
-    'magma': cv2.COLORMAP_MAGMA,
-    'inferno': cv2.COLORMAP_INFERNO,
-    'plasma': cv2.COLORMAP_PLASMA,
-    'viridis': cv2.COLORMAP_VIRIDIS,
-    'cividis': cv2.COLORMAP_CIVIDIS,
-    'jet': cv2.COLORMAP_JET,
-    'bone': cv2.COLORMAP_BONE,
-}
-_SAMPLES = 40_000
+from mono_depth_ros.messages.color_scale import COLORMAPS
 
 
 def colorize_depth(
@@ -45,19 +35,6 @@ def colorize_depth(
     np.subtract(np.float32(np.log(max_depth)), nearness, out=nearness)
     nearness *= np.float32(255 / np.log(max_depth / min_depth))
     np.clip(np.rint(nearness, out=nearness), 0, 255, out=nearness)
-    colors = cv2.applyColorMap(nearness.astype(np.uint8), COLORMAPS[colormap])
+    code = getattr(cv2, f'COLORMAP_{colormap.upper()}')
+    colors = cv2.applyColorMap(nearness.astype(np.uint8), code)
     return np.asarray(cv2.bitwise_and(colors, colors, mask=known.view(np.uint8)), np.uint8)
-
-
-def robust_range(depth: NDArray[np.float32]) -> tuple[float, float]:
-    """Return the 2nd and 98th percentile of the finite depth, a range for `colorize_depth`.
-
-    The range of a wall is widened to 5 %; without any depth it is (1, 2), which colours nothing.
-    """
-    stride = max(1, round((depth.size / _SAMPLES) ** 0.5))
-    some = depth[::stride, ::stride]
-    some = some[np.isfinite(some) & (some > 0)]
-    if some.size == 0:
-        return 1.0, 2.0
-    low, high = np.percentile(some, (2, 98)).tolist()
-    return low, max(high, 1.05 * low)

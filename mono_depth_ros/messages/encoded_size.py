@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+# Above 8192x4096 and every camera that a robot carries; a decoder takes a few bytes for each.
+MAX_PIXELS = 36_000_000
+
 _JPEG, _PNG = b'\xff\xd8', b'\x89PNG\r\n\x1a\n'
 _JPEG_END, _JPEG_SCAN, _PNG_END = b'\xff\xd9', b'\xff\xda', b'IEND'
 # Start of frame, of every coding: 0xC0 to 0xCF without tables (C4), extensions (C8), (CC).

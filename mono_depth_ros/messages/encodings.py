@@ -7,14 +7,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.messages.encoded_size import read_encoded_size
+from mono_depth_ros.messages.encoded_size import MAX_PIXELS, read_encoded_size
 
 Pixels = NDArray[np.uint8]
 Buffer = Any  # whatever np.frombuffer reads: bytes, array('B'), memoryview, a uint8 array
 
 
-# Above 8192x4096 and every camera that a robot carries; a decoder takes a few bytes for each.
-MAX_PIXELS = 36_000_000
 _MAX_SCANS = 64  # of a progressive JPEG, each of which costs as much as a whole image
 
 

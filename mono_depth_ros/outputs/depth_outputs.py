@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.messages.colormap import robust_range
+from mono_depth_ros.messages.color_scale import robust_range
 
 DEPTH, INFO, CLOUD = 'depth/image_rect', 'depth/camera_info', 'points'
 RELATIVE, COLOR, RECTIFIED = 'depth_relative/image', 'depth/color', 'image_rect'

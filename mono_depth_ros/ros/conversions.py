@@ -15,8 +15,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, Poi
 from std_msgs.msg import Header
 
 from mono_depth_ros.messages.camera_info import CameraModel, camera_model, image_size
+from mono_depth_ros.messages.encoded_size import MAX_PIXELS
 from mono_depth_ros.messages.encodings import (
-    MAX_PIXELS,
     SUPPORTED_ENCODINGS,
     UnsupportedEncodingError,
     decode_compressed,

@@ -2,7 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mono_depth_ros.messages.colormap import COLORMAPS, colorize_depth, robust_range
+from mono_depth_ros.messages.color_scale import COLORMAPS, robust_range
+from mono_depth_ros.messages.colormap import colorize_depth
 
 TURBO = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_TURBO)[:, 0]
 

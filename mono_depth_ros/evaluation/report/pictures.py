@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.evaluation.protocol.samples import Frame, Image
-from mono_depth_ros.messages.colormap import colorize_depth, robust_range
+from mono_depth_ros.messages.color_scale import robust_range
+from mono_depth_ros.messages.colormap import colorize_depth
 
 # Wide enough for two beside each other on the page.
 WIDTH = 620
