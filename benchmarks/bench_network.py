@@ -26,7 +26,8 @@ from common.timing import overhead, side_by_side
 from mono_depth_ros.evaluation.cost import untrained_network
 from mono_depth_ros.inference.backends.base import Engine, EngineJob
 from mono_depth_ros.inference.backends.cache import fingerprint
-from mono_depth_ros.inference.backends.select import BACKENDS, check, serve
+from mono_depth_ros.inference.backends.select import check, serve
+from mono_depth_ros.inference.engine_options import BACKENDS
 from mono_depth_ros.networks import DepthNetwork, list_networks
 from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / 'mono_depth_ros'
-COMMON = {'machine', 'resources', 'stamps', 'suggest'}
+COMMON = {'arguments', 'machine', 'resources', 'stamps', 'suggest'}
 MAY_IMPORT = {
     'networks': set(),
     'geometry': set(),
@@ -48,6 +48,7 @@ MAY_IMPORT = {
         'visualization',
     },
     'ros': {'inference', 'outputs', 'geometry', 'messages', 'bags', 'evaluation'},
+    'arguments': set(),
     'machine': set(),
     'resources': set(),
     'stamps': set(),
@@ -61,11 +62,11 @@ SIBLINGS = {
     'inference': {
         'cards': {'preprocessing'},
         'importers': {'cards'},
-        'backends': {'preprocessing'},
+        'backends': {'preprocessing', 'engine_options'},
     },
     'datasets': {
         'kitti': {'sample', 'splits', 'image_files', 'stereo_hints', 'visual_odometry'},
-        'bag': {'sample', 'splits', 'static_frames'},
+        'bag': {'sample', 'splits', 'static_frames', 'motion_limit'},
         'street': {'sample', 'stereo_hints'},
     },
     'evaluation': {

@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mono_depth_ros.inference.engine_options import FITS
+
 Image = NDArray[np.uint8]
 Size = tuple[int, int]
 
-FITS = ('keep_aspect', 'stretch')
 SIZE_MULTIPLE = 32
 # Decoders mirror their coarsest map at its border, which takes two pixels each way.
 _LEAST_STEPS = 2

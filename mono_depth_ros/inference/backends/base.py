@@ -8,15 +8,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from mono_depth_ros.inference.engine_options import PRECISION_NAMES
 from mono_depth_ros.networks import DepthNetwork
 
 Size = tuple[int, int]
 
-PRECISIONS = {
-    'float32': torch.float32,
-    'float16': torch.float16,
-    'bfloat16': torch.bfloat16,
-}
+PRECISIONS: dict[str, torch.dtype] = {name: getattr(torch, name) for name in PRECISION_NAMES}
 
 
 class BackendError(ValueError):

@@ -20,8 +20,8 @@ from mono_depth_ros.inference.backends.gate import (
     worst,
 )
 from mono_depth_ros.inference.backends.torch_cpu import TorchCpuEngine
+from mono_depth_ros.inference.engine_options import BACKENDS
 
-BACKENDS = ('torch', 'onnxruntime', 'openvino', 'tensorrt')
 # Fastest first, see docs/performance.md. TensorRT, not verified, serves who asks for it by name.
 _TIMED_RUNS = 3
 AUTO = {'cpu': ('openvino', 'onnxruntime', 'torch'), 'cuda': ('torch', 'onnxruntime')}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from mono_depth_ros.inference.importers.layouts import (
     may_be_missing,
     twin_of,
 )
+from mono_depth_ros.inference.importers.options import ImportOptions
 from mono_depth_ros.networks import DepthNetwork, create_network
 from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
 from mono_depth_ros.suggest import did_you_mean
@@ -26,30 +27,6 @@ KITTI_STEREO_SCALE = 5.4
 # fx / width, fy / height, cx / width, cy / height, as these projects train on KITTI.
 KITTI_INTRINSICS = (0.58, 1.92, 0.5, 0.5)
 SETTINGS = ('height', 'width', 'use_stereo')
-
-
-class ImportOptions(NamedTuple):
-    """What a checkpoint folder does not say of itself.
-
-    Attributes:
-        layout: a key of LAYOUTS, or 'auto' to tell it from the names of the weights.
-        name: of the card; the folder's by default.
-        input_size: (height, width), for folders whose encoder.pth lacks it.
-        unit: 'relative', or 'metric' for weights that know metres.
-        depth_scale: metres per unit of depth; stereo weights of KITTI have 5.4 by default.
-        training_data: 'kitti' (adds KITTI's intrinsics), or any other words for the card.
-        training_intrinsics: fx, fy, cx, cy of the training images at input_size [px].
-        license_weights: the licence of the weights; the layout's by default.
-    """
-
-    layout: str = 'auto'
-    name: str | None = None
-    input_size: tuple[int, int] | None = None
-    unit: str = 'relative'
-    depth_scale: float | None = None
-    training_data: str | None = None
-    training_intrinsics: tuple[float, float, float, float] | None = None
-    license_weights: str | None = None
 
 
 def import_checkpoint(

@@ -10,9 +10,14 @@ from typing import Any, get_args, get_origin, get_type_hints
 import yaml
 from jsonargparse import ArgumentParser, Namespace
 
+from mono_depth_ros.arguments import respell
 from mono_depth_ros.resources import share_file
 from mono_depth_ros.suggest import did_you_mean
 from mono_depth_ros.training.config.schema import OtherData, TrainConfig
+
+
+class UnknownOptionError(ValueError):
+    """The command line holds an option that there is not."""
 
 
 def list_recipes() -> list[str]:
@@ -27,12 +32,14 @@ def parse_config(arguments: Sequence[str]) -> TrainConfig:
         arguments: e.g. ['--recipe', 'small_depth', '--root', 'kitti', '--loss.levels', '1'].
 
     Raises:
-        ValueError: an option or a recipe's key is unknown, or a value is of the wrong type.
+        UnknownOptionError: there is no such option.
+        ValueError: a recipe's key is unknown, or a value is of the wrong type.
         FileNotFoundError: the recipe does not exist.
         SystemExit: after --help.
     """
-    parser = _parser()
     _check_options(arguments)
+    arguments = respell(arguments, _field_of)
+    parser = _parser()
     recipe = _option(arguments, '--recipe')
     base = _read_recipe(recipe) if recipe else {}
     try:
@@ -154,11 +161,17 @@ def _check_options(arguments: Sequence[str]) -> None:
     known = [f'--{name}' for name in ('help', 'recipe', *_names(TrainConfig))]
     for argument in arguments:
         option = argument.partition('=')[0]
-        if option.startswith('--') and option not in known and not _is_entry(option):
-            raise ValueError(
+        spelt = _field_of(option)
+        if option.startswith('--') and spelt not in known and not _is_entry(spelt):
+            raise UnknownOptionError(
                 f"Unknown option '{option}'.{did_you_mean(option, known)} "
                 'train_depth --help lists all of them.'
             )
+
+
+def _field_of(option: str) -> str:
+    """Return an option, `--` included, with `_` for `-`, as the fields of TrainConfig have it."""
+    return f'--{option[2:].replace("-", "_")}'
 
 
 def _is_entry(option: str) -> bool:
