@@ -30,8 +30,9 @@ from mono_depth_ros.inference.cards.model_card import load_card
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.ros.conversions import camera_info_message, image_message
 from mono_depth_ros.ros.node.camera_stream import CLOUD, DEPTH, INFO, CameraStream, Frame
+from mono_depth_ros.ros.node.declaration import declare_parameters
 from mono_depth_ros.ros.node.frame_processing import prepare_frame, publish_depth, publish_geometry
-from mono_depth_ros.ros.node.parameters import DepthNodeConfig, declare_parameters
+from mono_depth_ros.ros.node.parameters import DepthNodeConfig
 
 TOPICS = {DEPTH: Image, INFO: CameraInfo, CLOUD: PointCloud2}
 ROUNDS, WARM, PERIOD_S = 60, 5, 1 / 60

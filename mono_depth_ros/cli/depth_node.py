@@ -7,7 +7,10 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Any
+
+from mono_depth_ros.cli.ros_arguments import parse_node_arguments
 
 # Waiting OpenMP threads would spin on the cores that others need; read when torch is imported.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
@@ -17,10 +20,12 @@ os.environ.setdefault('OPENCV_LOG_LEVEL', 'ERROR')
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def main(args: list[str] | None = None) -> None:
+def main(args: Sequence[str] | None = None) -> None:
     """Spin the node until it is interrupted."""
     faulthandler.enable()  # a crash in native code says where it was
     _on_signals(lambda *_: os._exit(0))  # importing torch takes seconds and has nothing to tidy
+    given = list(sys.argv[1:] if args is None else args)
+    _check_arguments(given)
     import rclpy
     from rclpy.executors import ExternalShutdownException
 
@@ -30,7 +35,7 @@ def main(args: list[str] | None = None) -> None:
     _on_signals(signal.default_int_handler)
     node = None
     try:
-        rclpy.init(args=args)
+        rclpy.init(args=given)
         node = DepthNode()
         spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):
@@ -42,6 +47,19 @@ def main(args: list[str] | None = None) -> None:
         rclpy.try_shutdown()
         node = None
         gc.collect()  # rclpy holds the middleware, and so its shared memory, in circles
+
+
+def _check_arguments(args: Sequence[str]) -> None:
+    from mono_depth_ros.ros.node.parameters import described_parameters
+
+    parse_node_arguments(
+        args,
+        'depth_node',
+        'Turn camera images into depth images and point clouds. ROS parameters set everything; '
+        'here\nthey are with their defaults. See config/depth.yaml and '
+        'docs/topics_and_parameters.md.',
+        described_parameters(),
+    )
 
 
 def spin(node: Any) -> None:
@@ -65,4 +83,4 @@ def _on_signals(handler: Any) -> None:
 
 
 if __name__ == '__main__':
-    main(sys.argv)
+    main()

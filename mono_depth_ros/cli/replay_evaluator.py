@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from typing import Any
-
-import rclpy
-from rclpy.executors import ExternalShutdownException
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from mono_depth_ros.cli.depth_node import SIGNALS, spin
 from mono_depth_ros.cli.evaluate_bag import FAILED, NOT_MEASURED, PASSED
-from mono_depth_ros.ros.evaluator.replay_evaluator import ReplayEvaluator
+from mono_depth_ros.cli.ros_arguments import parse_node_arguments
+from mono_depth_ros.ros.evaluator.parameters import PARAMETERS
+
+if TYPE_CHECKING:
+    from mono_depth_ros.ros.evaluator.replay_evaluator import ReplayEvaluator
 
 
-def main(args: list[str] | None = None) -> int:
+def main(args: Sequence[str] | None = None) -> int:
     """Spin the node until it is interrupted; return the exit code that evaluate_bag has."""
+    given = list(sys.argv[1:] if args is None else args)
+    parse_node_arguments(
+        given,
+        'replay_evaluator',
+        'Compare the depth that depth_node publishes with a reference topic. ROS '
+        'parameters\nset everything; here they are with their defaults. See '
+        'docs/evaluation_on_a_robot.md.',
+        ((name, repr(default), text) for name, (default, text) in PARAMETERS.items()),
+    )
+    return _run(given)
+
+
+def _run(args: list[str]) -> int:
+    _on_signals(lambda *_: os._exit(NOT_MEASURED))  # importing takes seconds, and leaves nothing
+    import rclpy
+    from rclpy.executors import ExternalShutdownException
+
+    from mono_depth_ros.ros.evaluator.replay_evaluator import ReplayEvaluator
+
     _on_signals(signal.default_int_handler)
     node = None
     try:
@@ -51,4 +73,4 @@ def _on_signals(handler: Any) -> None:
 
 
 if __name__ == '__main__':
-    sys.exit(main(sys.argv))
+    sys.exit(main())

@@ -27,7 +27,7 @@ def watch(event, arguments):
 
 sys.addaudithook(watch)
 from mono_depth_ros.cli.depth_node import main
-main(sys.argv)
+main()
 """
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 

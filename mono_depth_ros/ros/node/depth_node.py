@@ -19,6 +19,7 @@ from std_msgs.msg import Header
 from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.ros.node.camera_stream import CameraStream
+from mono_depth_ros.ros.node.declaration import declare_parameters, read_config
 from mono_depth_ros.ros.node.depth_worker import DepthWorker
 from mono_depth_ros.ros.node.diagnostics import (
     Speaker,
@@ -27,12 +28,7 @@ from mono_depth_ros.ros.node.diagnostics import (
     diagnostic_array,
     node_status,
 )
-from mono_depth_ros.ros.node.parameters import (
-    SPECS,
-    DepthNodeConfig,
-    declare_parameters,
-    read_config,
-)
+from mono_depth_ros.ros.node.parameters import SPECS, DepthNodeConfig
 from mono_depth_ros.ros.node.watchdog import CameraFacts, diagnose
 
 DEFAULT_THREADS = torch.get_num_threads()

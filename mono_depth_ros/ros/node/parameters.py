@@ -9,14 +9,10 @@ from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
-from rclpy.node import Node
-from rclpy.parameter import Parameter
-
 from mono_depth_ros.inference.cards.model_card import DEFAULT_CARD
-from mono_depth_ros.messages.colormap import COLORMAPS
-from mono_depth_ros.messages.encodings import MAX_PIXELS
+from mono_depth_ros.inference.engine_options import BACKENDS, FITS, PRECISION_NAMES
+from mono_depth_ros.messages.color_scale import COLORMAPS
+from mono_depth_ros.messages.encoded_size import MAX_PIXELS
 from mono_depth_ros.outputs.depth_outputs import MAX_DEPTH, MIN_DEPTH
 
 Value = str | bool | int | float | tuple[str, ...]
@@ -57,13 +53,13 @@ class DepthNodeConfig:
     precision: str = parameter(
         'float32',
         'Number format of the network; its head stays in float32. float16 needs CUDA.',
-        choices=('float32', 'float16', 'bfloat16'),
+        choices=PRECISION_NAMES,
     )
     backend: str = parameter(
         'auto',
         'What runs the network. auto: the fastest that is installed and whose depth is '
         "PyTorch's; it never lowers precision. A backend by name serves, or configure fails.",
-        choices=('auto', 'torch', 'onnxruntime', 'openvino', 'tensorrt'),
+        choices=('auto', *BACKENDS),
     )
     threads: int = parameter(
         0,
@@ -91,7 +87,7 @@ class DepthNodeConfig:
         'keep_aspect',
         "keep_aspect: the legal network size nearest the camera's aspect ratio at "
         "the card's pixel count; stretch: the card's input size (the KITTI protocol).",
-        choices=('keep_aspect', 'stretch'),
+        choices=FITS,
     )
     image_transport: str = parameter(
         'raw',
@@ -245,66 +241,16 @@ def value_problem(name: str, value: Any) -> str:
     return ''
 
 
-def descriptor(name: str) -> ParameterDescriptor:
-    """Build the ROS descriptor of a parameter: description, range, choices."""
-    spec = SPECS[name]
-    message = ParameterDescriptor(name=name, description=spec.metadata['description'])
-    if spec.metadata['choices']:
-        message.additional_constraints = f'One of: {", ".join(spec.metadata["choices"])}.'
-    elif not spec.metadata['while_running']:
-        message.additional_constraints = 'Applied at the next configure.'
-    if spec.metadata['bounds'] is None:
-        return message
-    low, high = spec.metadata['bounds']
-    if isinstance(spec.default, float):
-        message.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
-    else:
-        message.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
-    return message
-
-
-def declare_parameters(node: Node) -> dict[str, str]:
-    """Declare every parameter; return those whose given value was refused, with the reason.
-
-    A refused value leaves the default declared, so that the node lives on and can be corrected
-    by `ros2 param set`; the caller must not configure while a refusal stands.
-    """
-    refused = {}
+def described_parameters() -> Iterator[tuple[str, str, str]]:
+    """Yield the name of each parameter, its default as YAML has it, and what it means."""
     for name, spec in SPECS.items():
-        default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
-        try:
-            given = node.declare_parameter(name, default, descriptor(name))
-        except (InvalidParameterTypeException, InvalidParameterValueException) as error:
-            refused[name] = f'{name}: {error}.{_type_hint(spec.default)}'
-            node.declare_parameter(name, default, descriptor(name), ignore_override=True)
-            continue
-        if given.type_ == Parameter.Type.NOT_SET:  # an empty list, or nothing after the colon
-            refused[name] = f'{name}: the given value is empty.{_type_hint(spec.default)}'
-            node.set_parameters([Parameter(name, value=default)])
-    return refused
-
-
-def _type_hint(default: Any) -> str:
-    hints = {
-        float: ' Write a number with a decimal point, such as 80.0.',
-        int: ' Write a whole number.',
-        bool: ' Write true or false.',
-        tuple: " Write a list of strings, such as ['front', 'rear'].",
-        str: " Write a string, in quotes where it looks like a number: '1'.",
-    }
-    return hints[type(default)]
-
-
-def read_config(node: Node, changes: list[Parameter[Any]] | None = None) -> DepthNodeConfig:
-    """Read the parameters (with `changes` laid over them) into a checked config.
-
-    Raises:
-        ValueError: a value, or a combination of values, that the node cannot run with.
-    """
-    values = {name: node.get_parameter(name).value for name in SPECS}
-    values |= {change.name: change.value for change in changes or () if change.name in SPECS}
-    values['cameras'] = tuple(values['cameras'])
-    return DepthNodeConfig(**values)
+        text = spec.metadata['description']
+        if spec.metadata['choices']:
+            text += f' One of: {", ".join(spec.metadata["choices"])}.'
+        if spec.metadata['bounds']:
+            low, high = spec.metadata['bounds']
+            text += f' Range: {low:g} to {high:g}.'
+        yield name, _yaml_value(spec.default), text
 
 
 def depth_yaml() -> str:
@@ -317,15 +263,9 @@ def depth_yaml() -> str:
         '/**:',
         '  ros__parameters:',
     ]
-    for name, spec in SPECS.items():
-        text = spec.metadata['description']
-        if spec.metadata['choices']:
-            text += f' One of: {", ".join(spec.metadata["choices"])}.'
-        if spec.metadata['bounds']:
-            low, high = spec.metadata['bounds']
-            text += f' Range: {low:g} to {high:g}.'
+    for name, default, text in described_parameters():
         lines += textwrap.wrap(text, 94, initial_indent='    # ', subsequent_indent='    # ')
-        lines.append(f'    {name}: {_yaml_value(spec.default)}')
+        lines.append(f'    {name}: {default}')
     return '\n'.join(lines) + '\n'
 
 

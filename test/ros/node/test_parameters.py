@@ -11,14 +11,8 @@ from rclpy.context import Context
 from rclpy.node import Node
 from ros_harness import ROOT
 
-from mono_depth_ros.ros.node.parameters import (
-    SPECS,
-    DepthNodeConfig,
-    declare_parameters,
-    depth_yaml,
-    descriptor,
-    read_config,
-)
+from mono_depth_ros.ros.node.declaration import declare_parameters, descriptor, read_config
+from mono_depth_ros.ros.node.parameters import SPECS, DepthNodeConfig, depth_yaml
 
 
 def test_the_yaml_file_says_what_the_code_says():
