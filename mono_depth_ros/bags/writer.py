@@ -23,14 +23,14 @@ from rosbags.interfaces import (
     QosReliability,
     QosTime,
 )
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import Writer
 from rosbags.typesys import Stores, get_typestore
 
+from mono_depth_ros.bags.storages import STORAGES
 from mono_depth_ros.geometry.rotations import quaternion_from_matrix
 from mono_depth_ros.messages.point_cloud import FLOAT32
 from mono_depth_ros.stamps import NANOSECONDS
 
-STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 STATIC_TOPIC = '/tf_static'
 
 _FOREVER = QosTime(2147483647, 4294967295)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rosbags.highlevel import AnyReaderError
-from tqdm import tqdm
-
-from mono_depth_ros.datasets.kitti.from_bag import FORMS, KittiLayoutOptions, write_kitti
+from mono_depth_ros.arguments import ArgumentParser
+from mono_depth_ros.datasets.kitti.options import FILE_FORMS, KittiLayoutOptions
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Write one bag; return the exit code."""
     chosen = _parser().parse_args(args)
+    from rosbags.highlevel import AnyReaderError
+    from tqdm import tqdm
+
+    from mono_depth_ros.datasets.kitti.from_bag import write_kitti
+
     bag, root = Path(chosen.bag).expanduser(), Path(chosen.output).expanduser()
     try:
         options = KittiLayoutOptions(
@@ -64,8 +66,8 @@ def _by_number(pairs: Sequence[str]) -> dict[int, str]:
     return found
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
         prog='bag_to_kitti',
         description='Write the cameras and the lidar of a bag (ROS 1 or ROS 2) in the layout of '
         'KITTI raw: images rectified, timestamps.txt, velodyne_points, calib_*.txt '
@@ -99,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         '--images',
-        choices=FORMS,
+        choices=FILE_FORMS,
         default=KittiLayoutOptions.images,
         help='keep: raw images as png, compressed ones as they are; or all of one form',
     )

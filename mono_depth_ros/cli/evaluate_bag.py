@@ -8,19 +8,18 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
-from mono_depth_ros.evaluation.robot.card_estimate import CardEstimate
-from mono_depth_ros.evaluation.robot.from_bag import BagSource, evaluate_bag
+from mono_depth_ros.arguments import ArgumentParser
 from mono_depth_ros.evaluation.robot.options import EvaluationOptions
-from mono_depth_ros.evaluation.robot.result import BagResult, FrameRecord
 from mono_depth_ros.evaluation.robot.thresholds import NAMES, Threshold, Verdict, judge
 from mono_depth_ros.inference.cards.model_card import DEFAULT_CARD, ModelCard
-from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.outputs.depth_outputs import MAX_DEPTH, MIN_DEPTH
 from mono_depth_ros.prediction.options import add_engine_options, open_estimator
+
+if TYPE_CHECKING:
+    from mono_depth_ros.evaluation.robot.result import BagResult, FrameRecord
+    from mono_depth_ros.inference.estimator import DepthEstimator
 
 PASSED, NOT_MEASURED, FAILED = 0, 1, 3
 
@@ -46,8 +45,8 @@ def main(args: Sequence[str] | None = None) -> int:
     return PASSED if verdict.passed or not _thresholds(chosen) else FAILED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
         prog='evaluate_bag',
         description='Compare the depth of a model card with what another sensor of the robot '
         'measured, in a ROS 1 or ROS 2 bag (docs/evaluation_on_a_robot.md).',
@@ -80,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_bag(parser: argparse.ArgumentParser) -> None:
+def _add_bag(parser: ArgumentParser) -> None:
     add = parser.add_argument_group('bag').add_argument
     add('--image', metavar='TOPIC', help='Image or CompressedImage (default: the only one)')
     add('--camera-info', metavar='TOPIC', help='default: camera_info beside the images')
@@ -98,7 +97,7 @@ def _add_bag(parser: argparse.ArgumentParser) -> None:
     add('--duration', type=float, metavar='S', help='bag seconds to evaluate')
 
 
-def _add_comparison(parser: argparse.ArgumentParser) -> None:
+def _add_comparison(parser: ArgumentParser) -> None:
     add = parser.add_argument_group('comparison').add_argument
     defaults = EvaluationOptions('wall:1')
     add(
@@ -137,7 +136,7 @@ def _add_comparison(parser: argparse.ArgumentParser) -> None:
     add('--reference-frame', default='', metavar='FRAME', help='in place of the recorded one')
 
 
-def _add_model(parser: argparse.ArgumentParser) -> None:
+def _add_model(parser: ArgumentParser) -> None:
     add = parser.add_argument_group('model').add_argument
     add('--depth-scale', type=float, metavar='X', help='metres per unit of depth, wins over card')
     add_engine_options(add)
@@ -165,6 +164,11 @@ def _evaluate(
     chosen: argparse.Namespace,
     frames: list[FrameRecord],
 ) -> BagResult:
+    from tqdm import tqdm
+
+    from mono_depth_ros.evaluation.robot.card_estimate import CardEstimate
+    from mono_depth_ros.evaluation.robot.from_bag import BagSource, evaluate_bag
+
     source = BagSource(
         chosen.image,
         chosen.camera_info,

@@ -8,42 +8,22 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tqdm import tqdm
-
-from mono_depth_ros.datasets.ddad import SPLITS as DDAD_SPLITS
-from mono_depth_ros.evaluation.protocol.ddad import DdadFrames
-from mono_depth_ros.evaluation.protocol.evaluate import (
-    MOST_WORKERS,
-    DepthFactor,
-    EvaluationResult,
-    ImageResult,
-    Predictor,
-    Skipped,
-    evaluate_frames,
-)
-from mono_depth_ros.evaluation.protocol.kitti import SPLITS as KITTI_SPLITS
-from mono_depth_ros.evaluation.protocol.kitti import KittiFrames, open_split
-from mono_depth_ros.evaluation.protocol.kitti_ground_truth import GROUND_TRUTHS
-from mono_depth_ros.evaluation.protocol.predictors import card_factor, card_predictor
-from mono_depth_ros.evaluation.protocol.published import (
-    PublishedResult,
-    load_published,
-    printed_for,
-)
-from mono_depth_ros.evaluation.protocol.samples import Frames
-from mono_depth_ros.evaluation.protocol.summary import (
-    as_csv,
-    as_json,
-    published_row,
-    range_rows,
-    row_of,
-    table,
-)
-from mono_depth_ros.evaluation.report.page import Report, show_frames, worst_and_best, write_page
+from mono_depth_ros.arguments import ArgumentParser
+from mono_depth_ros.datasets.known_splits import DDAD_SPLITS
+from mono_depth_ros.evaluation.protocol.options import GROUND_TRUTHS, KITTI_SPLITS, MOST_WORKERS
 from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
 from mono_depth_ros.visualization.libraries import require_report_libraries
+
+if TYPE_CHECKING:
+    from mono_depth_ros.evaluation.protocol.evaluate import (
+        DepthFactor,
+        EvaluationResult,
+        Predictor,
+    )
+    from mono_depth_ros.evaluation.protocol.published import PublishedResult
+    from mono_depth_ros.evaluation.protocol.samples import Frames
 
 Arguments = argparse.Namespace
 
@@ -77,6 +57,8 @@ def main(args: Sequence[str] | None = None) -> int:
         require_report_libraries()
         task = _task(chosen)
         _prepare_folder(task.folder, _overwrites(chosen))
+        from mono_depth_ros.evaluation.protocol.predictors import card_predictor
+
         predict = card_predictor(task.card, task.frames, chosen.device)
         result = _evaluate(task, predict, chosen)
         print(_text(task, result))
@@ -90,8 +72,8 @@ def main(args: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
         prog='evaluate_depth',
         description='Compare the depth of a model card with true depth by the protocol of the '
         'field, and write metrics.json, frames.csv and report.html. '
@@ -191,6 +173,9 @@ def _task(chosen: Arguments) -> _Task:
             f'{card.source}: relative depth without depth_scale has no metres to compare. Leave '
             'out --no-median-scaling, or give a measured --depth-scale.'
         )
+    from mono_depth_ros.evaluation.protocol.predictors import card_factor
+    from mono_depth_ros.evaluation.protocol.published import load_published, printed_for
+
     frames, split = _open_frames(chosen)
     ways = (
         *(['median_scaled'] if chosen.median_scaling else []),
@@ -261,7 +246,11 @@ def _open_frames(chosen: Arguments) -> tuple[Frames, str]:
                 f"--ground-truth {chosen.ground_truth} is KITTI's; DDAD has its lidar. Leave it "
                 'out.'
             )
+        from mono_depth_ros.evaluation.protocol.ddad import DdadFrames
+
         return DdadFrames(chosen.ddad, chosen.cameras, chosen.split), chosen.split
+    from mono_depth_ros.evaluation.protocol.kitti import KittiFrames, open_split
+
     path, entries = open_split(chosen.kitti, chosen.split)
     usual = KITTI_SPLITS[chosen.split][1] if chosen.split in KITTI_SPLITS else 'lidar'
     frames = KittiFrames(chosen.kitti, entries, chosen.ground_truth or usual)
@@ -269,6 +258,10 @@ def _open_frames(chosen: Arguments) -> tuple[Frames, str]:
 
 
 def _evaluate(task: _Task, predict: Predictor, chosen: Arguments) -> EvaluationResult:
+    from tqdm import tqdm
+
+    from mono_depth_ros.evaluation.protocol.evaluate import ImageResult, Skipped, evaluate_frames
+
     skipped = 0
     with tqdm(total=len(task.frames.names), unit='image', disable=None) as bar:
 
@@ -292,6 +285,8 @@ def _evaluate(task: _Task, predict: Predictor, chosen: Arguments) -> EvaluationR
 
 
 def _text(task: _Task, result: EvaluationResult) -> str:
+    from mono_depth_ros.evaluation.protocol.summary import published_row, range_rows, row_of, table
+
     means = {way.replace('_', '-'): result.mean(way) for way in task.ways}
     title, mean = next(iter(means.items()))
     rows = {name: row_of(value) for name, value in means.items()}
@@ -343,6 +338,14 @@ def _advice(task: _Task, result: EvaluationResult) -> list[str]:
 
 def _write(task: _Task, result: EvaluationResult, predict: Predictor, flip: bool) -> None:
     """Write the results; the pictures last, for which some frames are predicted again."""
+    from mono_depth_ros.evaluation.protocol.summary import as_csv, as_json
+    from mono_depth_ros.evaluation.report.page import (
+        Report,
+        show_frames,
+        worst_and_best,
+        write_page,
+    )
+
     subject, way = task.subject, task.ways[0]
     content = {'subject': subject, **as_json(result, task.ways)}
     (task.folder / JSON_NAME).write_text(

@@ -8,10 +8,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
-from tqdm import tqdm
-
-from mono_depth_ros.datasets.kitti.poses import POSES, find_drive_poses
-from mono_depth_ros.datasets.split_making import find_drives
+from mono_depth_ros.arguments import ArgumentParser
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -26,6 +23,11 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _run(chosen: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from mono_depth_ros.datasets.kitti.poses import POSES, find_drive_poses
+    from mono_depth_ros.datasets.split_making import find_drives
+
     root = Path(chosen.root).expanduser()
     drives = find_drives(root)
     wanted = [drive for drive in drives if any(fnmatch(drive, pattern) for pattern in chosen.only)]
@@ -51,8 +53,8 @@ def _run(chosen: argparse.Namespace) -> None:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
         prog='find_poses',
         description='Find how the camera moved in drives laid out as KITTI raw (bag_to_kitti '
         'makes them of bags), by tracking corners from each image to the next, and write it as '

@@ -1,16 +1,18 @@
 """The executable `import_checkpoint`: an authors' folder becomes a model card with weights."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 
-from mono_depth_ros.inference.importers.importer import ImportOptions, import_checkpoint
+from mono_depth_ros.arguments import ArgumentParser
 from mono_depth_ros.inference.importers.layouts import LAYOUTS
+from mono_depth_ros.inference.importers.options import ImportOptions
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Import one folder; return the exit code."""
     chosen = vars(_parser().parse_args(args))
+    from mono_depth_ros.inference.importers.importer import import_checkpoint
+
     try:
         card = import_checkpoint(**chosen)
     except (OSError, ValueError) as error:
@@ -23,9 +25,9 @@ def main(args: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> ArgumentParser:
     default = ImportOptions()
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog='import_checkpoint',
         description='Turn a folder with encoder.pth and depth.pth, as Monodepth2 and its '
         'successors publish them, into a model card and a safetensors file. Nothing is '

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
-from mono_depth_ros.bags.writer import STORAGES
-from mono_depth_ros.datasets.kitti.to_bag import IMAGE_FORMS, KittiBagOptions, write_drive
+from mono_depth_ros.arguments import ArgumentParser
+from mono_depth_ros.bags.storages import STORAGES
+from mono_depth_ros.datasets.kitti.options import IMAGE_FORMS, KittiBagOptions
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Write one drive; return the exit code."""
     chosen = _parser().parse_args(args)
+    from tqdm import tqdm
+
+    from mono_depth_ros.datasets.kitti.to_bag import write_drive
+
     drive, output = Path(chosen.drive).expanduser(), Path(chosen.output).expanduser()
     try:
         options = KittiBagOptions(chosen.cameras, chosen.images, chosen.rate, chosen.storage)
@@ -43,8 +45,8 @@ def main(args: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
         prog='kitti_to_bag',
         description='Write one drive of KITTI raw as a bag: rectified images, camera_info, '
         'velodyne_points, tf, tf_static, and imu, gps and odom where the drive has oxts '

@@ -6,29 +6,27 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tqdm import tqdm
+from mono_depth_ros.arguments import ArgumentParser
+from mono_depth_ros.messages.color_scale import COLORMAPS
+from mono_depth_ros.prediction.bag_options import DEFAULT_OUTPUTS, OUTPUTS, BagDepthOptions
+from mono_depth_ros.prediction.options import add_estimator_options, describe, open_estimator
 
-from mono_depth_ros.messages.colormap import COLORMAPS
-from mono_depth_ros.prediction.bag import (
-    DEFAULT_OUTPUTS,
-    OUTPUTS,
-    BagDepthOptions,
-    BagDepthReport,
-    add_depth,
-)
-from mono_depth_ros.prediction.options import (
-    add_estimator_options,
-    describe,
-    open_estimator,
-)
+if TYPE_CHECKING:
+    from mono_depth_ros.prediction.bag import BagDepthReport
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Add depth to one bag; return the exit code."""
     chosen = _parser().parse_args(args)
     try:
-        options, estimator = _options(chosen), open_estimator(chosen)
+        options = _options(chosen)
+        from tqdm import tqdm
+
+        from mono_depth_ros.prediction.bag import add_depth
+
+        estimator = open_estimator(chosen)
         with tqdm(desc='Writing', unit=' messages', disable=None) as bar:
 
             def advance(done: int, total: int) -> None:
@@ -90,8 +88,8 @@ def _options(chosen: argparse.Namespace) -> BagDepthOptions:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
         prog='predict_bag',
         description='Copy a bag (ROS 1 or ROS 2) to a ROS 2 mcap and add what depth_node would '
         'publish for one camera: every message and stamp is kept (docs/bags_and_files.md).',
@@ -123,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar='N',
         help='every n-th pixel of every n-th row becomes a point',
     )
-    add('--colormap', choices=tuple(COLORMAPS), default=BagDepthOptions.colormap)
+    add('--colormap', choices=COLORMAPS, default=BagDepthOptions.colormap)
     add_estimator_options(parser)
     return parser
 

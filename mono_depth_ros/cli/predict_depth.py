@@ -6,14 +6,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
-from tqdm import tqdm
 
-from mono_depth_ros.prediction.clip import Predictor, Report, predict_clip
-from mono_depth_ros.prediction.files import FORMATS, check_formats
-from mono_depth_ros.prediction.media import Clip, find_clips
+from mono_depth_ros.arguments import ArgumentParser
+from mono_depth_ros.prediction.formats import FORMATS, check_formats
 from mono_depth_ros.prediction.options import add_estimator_options, describe
+
+if TYPE_CHECKING:
+    from mono_depth_ros.prediction.clip import Predictor, Report
+    from mono_depth_ros.prediction.media import Clip
 
 _NOTES = 5
 
@@ -21,6 +24,11 @@ _NOTES = 5
 def main(args: Sequence[str] | None = None) -> int:
     """Predict the depth of everything named; return the exit code."""
     chosen = _parser().parse_args(args)
+    from tqdm import tqdm
+
+    from mono_depth_ros.prediction.clip import Predictor, Report, predict_clip
+    from mono_depth_ros.prediction.media import find_clips
+
     report = Report()
     try:
         inputs = [Path(path).expanduser() for path in chosen.inputs]
@@ -110,8 +118,8 @@ def _write_description(
     path.write_text(text, encoding='utf-8')
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
         prog='predict_depth',
         description='Predict the depth of images, folders of images and videos, and write it as '
         'pictures or as numbers (docs/bags_and_files.md).',

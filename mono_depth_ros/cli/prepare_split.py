@@ -7,21 +7,16 @@ import sys
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
+from mono_depth_ros.arguments import ArgumentParser
 from mono_depth_ros.datasets.bag.options import BagOptions
 from mono_depth_ros.datasets.known_splits import KNOWN_SPLITS, check_known_split
-from mono_depth_ros.datasets.split_making import (
-    Chosen,
-    choose_bag,
-    choose_kitti,
-    find_bags,
-    find_drives,
-    part,
-)
+from mono_depth_ros.datasets.motion_limit import MIN_MOTION
 from mono_depth_ros.datasets.splits import SplitEntry, read_split, write_split
-from mono_depth_ros.datasets.static_frames import MIN_MOTION
+
+if TYPE_CHECKING:
+    from mono_depth_ros.datasets.split_making import Chosen
 
 Arguments = argparse.Namespace
 
@@ -38,6 +33,8 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _run_kitti(chosen: Arguments) -> None:
+    from mono_depth_ros.datasets.split_making import choose_kitti, find_drives
+
     root, offsets = Path(chosen.root).expanduser(), tuple(chosen.offsets)
 
     def choose(drive: str) -> Chosen:
@@ -65,6 +62,8 @@ def _run_bags(chosen: Arguments) -> None:
         stereo_info_topic=chosen.stereo_info_topic,
         stamps=chosen.stamps,
     )
+    from mono_depth_ros.datasets.split_making import choose_bag, find_bags
+
     _write(chosen, find_bags(root), lambda name: choose_bag(root, name, options))
     print(
         f"train with: train_depth --data rosbag --root '{root}' --split "
@@ -82,6 +81,10 @@ def _run_check(chosen: Arguments) -> None:
 
 def _write(chosen: Arguments, names: Sequence[str], choose: Callable[[str], Chosen]) -> None:
     """Choose the targets of each drive or bag, report, and write the two files."""
+    from tqdm import tqdm
+
+    from mono_depth_ros.datasets.split_making import part
+
     left_out = _folders(chosen.leave_out)
     wanted = [
         name
@@ -118,8 +121,8 @@ def _write_part(path: Path, entries: Sequence[SplitEntry]) -> None:
         )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
         prog='prepare_split',
         description="Write train.txt and val.txt: lines 'folder index side' of frames that have "
         'all their neighbours and show a moving camera. The same input gives the same files.',
@@ -134,7 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
+def _add_common(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add('--output', default='.', metavar='FOLDER', help='gets train.txt and val.txt')
     add('--only', nargs='+', default=['*'], metavar='PATTERN', help='take these recordings only')
@@ -165,7 +168,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_kitti(parser: argparse.ArgumentParser) -> None:
+def _add_kitti(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add('root', help='holds the folders of the recording days (2011_09_26, …)')
     _add_common(parser)
@@ -174,7 +177,7 @@ def _add_kitti(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run_kitti)
 
 
-def _add_bags(parser: argparse.ArgumentParser) -> None:
+def _add_bags(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add('root', help='a folder that holds bags')
     _add_common(parser)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import rclpy
-from tqdm import tqdm
+from mono_depth_ros.arguments import ArgumentParser
+from mono_depth_ros.cli.ros_arguments import split_ros_arguments
+from mono_depth_ros.ros.replay.options import PlayOptions
 
-from mono_depth_ros.bags.reader import open_bag
-from mono_depth_ros.ros.replay.bag_player import BagPlayer, PlayOptions, PlayReport
+if TYPE_CHECKING:
+    from mono_depth_ros.ros.replay.bag_player import BagPlayer, PlayReport
 
 INTERRUPTED = 130
 DEFAULT_CLOCK_HZ = 100.0
@@ -41,15 +42,6 @@ def main(args: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def split_ros_arguments(args: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Split a command line into the program's arguments and ROS's (`--ros-args … --`)."""
-    if '--ros-args' not in args:
-        return list(args), []
-    first = args.index('--ros-args')
-    last = args.index('--', first) + 1 if '--' in args[first:] else len(args)
-    return [*args[:first], *args[last:]], list(args[first:last])
-
-
 def _remap_arguments(rules: Sequence[str]) -> list[str]:
     for rule in rules:
         if not all(rule.partition(':=')):
@@ -57,8 +49,8 @@ def _remap_arguments(rules: Sequence[str]) -> list[str]:
     return ['--ros-args', *(word for rule in rules for word in ('-r', rule)), '--']
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
         prog='replay_bag',
         description='Play a ROS 1 bag or a ROS 2 bag (sqlite3, mcap) with the recorded QoS.',
         epilog='Standard ROS arguments follow --ros-args, e.g. --ros-args -r __ns:=/robot.',
@@ -106,6 +98,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _replay(bag: str, options: PlayOptions, ros_arguments: Sequence[str]) -> int:
+    import rclpy
+
+    from mono_depth_ros.bags.reader import open_bag
+    from mono_depth_ros.ros.replay.bag_player import BagPlayer
+
     with open_bag(bag) as reader:
         rclpy.init(args=list(ros_arguments))
         node = rclpy.create_node('replay_bag', start_parameter_services=False)
@@ -128,6 +125,8 @@ def _replay(bag: str, options: PlayOptions, ros_arguments: Sequence[str]) -> int
 
 
 def _play_with_bar(player: BagPlayer) -> None:
+    from tqdm import tqdm
+
     # disable=None: no bar where nobody watches, such as in a log file.
     with tqdm(
         total=player.duration,

@@ -8,8 +8,13 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mono_depth_ros.machine import keep_freed_memory
+
+if TYPE_CHECKING:
+    from mono_depth_ros.training.callbacks.base import Watcher
+    from mono_depth_ros.training.config.schema import TrainConfig
 
 # OpenMP's threads wait for each other this long before they sleep, some ten microseconds: enough
 # for the next layer (not to wait at all costs a third), too short to take cores from the readers.
@@ -18,25 +23,30 @@ os.environ.setdefault('GOMP_SPINCOUNT', '10000')
 
 def main(args: Sequence[str] | None = None) -> int:
     """Train one network; return the exit code."""
+    try:
+        from mono_depth_ros.training.config.parse import UnknownOptionError, parse_config
+    except ModuleNotFoundError as error:
+        return _refuse_without(error)
+    try:
+        config = parse_config(sys.argv[1:] if args is None else args)
+    except (OSError, ValueError) as error:
+        print(f'train_depth: error: {error}', file=sys.stderr)
+        return 2 if isinstance(error, UnknownOptionError) else 1
+    return _run(config)
+
+
+def _run(config: TrainConfig) -> int:
     keep_freed_memory()
     try:
-        from mono_depth_ros.training.callbacks.base import Watcher
         from mono_depth_ros.training.callbacks.progress import ProgressWatcher
         from mono_depth_ros.training.callbacks.report import ReportWatcher
         from mono_depth_ros.training.callbacks.tensorboard import TensorBoardWatcher
-        from mono_depth_ros.training.config.parse import parse_config
         from mono_depth_ros.training.train import TrainingDiverged, train
     except ModuleNotFoundError as error:
-        print(
-            f'train_depth: error: {error.name} is not installed; training needs more packages '
-            "than the node: pip install -r requirements-train.txt, or the extra '[train]'.",
-            file=sys.stderr,
-        )
-        return 1
+        return _refuse_without(error)
     stopped = _stopped_by_signals()
     watchers: list[Watcher] = []
     try:
-        config = parse_config(sys.argv[1:] if args is None else args)
         folder = Path(config.output)
         watchers = [ProgressWatcher(), TensorBoardWatcher(folder), ReportWatcher(folder)]
         train(config, watchers, stopped.is_set)
@@ -50,6 +60,15 @@ def main(args: Sequence[str] | None = None) -> int:
         print('train_depth: stopped; the same command with --resume true goes on from here')
         return 130
     return 0
+
+
+def _refuse_without(error: ModuleNotFoundError) -> int:
+    print(
+        f'train_depth: error: {error.name} is not installed; training needs more packages '
+        "than the node: pip install -r requirements-train.txt, or the extra '[train]'.",
+        file=sys.stderr,
+    )
+    return 1
 
 
 def _stopped_by_signals() -> threading.Event:

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.json_files import expecting, read_json
+from mono_depth_ros.datasets.known_splits import DDAD_SPLITS
 from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
 from mono_depth_ros.geometry.rotations import matrix_from_quaternion, rigid
 from mono_depth_ros.messages.calibration_file import check_principal_point
 
 Matrix = NDArray[np.float64]
 
-SPLITS = {'train': '0', 'val': '1', 'test': '2', 'train_overfit': '3'}
 DISTORTION = ('k1', 'k2', 'k3', 'k4', 'k5', 'k6', 'p1', 'p2')
 _DATASET = "a DGP dataset JSON with 'scene_splits', or a scene JSON with 'samples' and 'data'"
 _SCENE = "a DGP scene JSON with 'samples' and 'data'"
@@ -211,13 +211,13 @@ def _scenes(path: Path, split: str) -> list[Path]:
     content = read_json(path, _DATASET)
     if 'samples' in content:
         return [path]
-    if split not in SPLITS:
-        raise ValueError(f"Unknown split '{split}'. Expected one of: {', '.join(SPLITS)}.")
+    if split not in DDAD_SPLITS:
+        raise ValueError(f"Unknown split '{split}'. Expected one of: {', '.join(DDAD_SPLITS)}.")
     with expecting(path, _DATASET):
         known = content['scene_splits']
-        names = known[SPLITS[split]]['filenames'] if SPLITS[split] in known else []
+        names = known[DDAD_SPLITS[split]]['filenames'] if DDAD_SPLITS[split] in known else []
     if not names:
-        held = [name for name, key in SPLITS.items() if key in known]
+        held = [name for name, key in DDAD_SPLITS.items() if key in known]
         raise ValueError(
             f"'{path}' has no scenes of split '{split}'. It holds: {', '.join(held) or 'none'}."
         )

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.image_files import read_image
+from mono_depth_ros.datasets.motion_limit import MIN_MOTION
 from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
-from mono_depth_ros.datasets.static_frames import MIN_MOTION, is_moving
+from mono_depth_ros.datasets.static_frames import is_moving
 from mono_depth_ros.messages.calibration_file import (
     check_principal_point,
     geometry_of,

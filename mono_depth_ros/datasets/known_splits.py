@@ -38,6 +38,8 @@ KNOWN_SPLITS = {
     ),
     'eigen_zhou_val': KnownSplit('the validation part of the same', 4_424, 31, 'lr'),
 }
+# DDAD's dataset JSON holds its splits by number.
+DDAD_SPLITS = {'train': '0', 'val': '1', 'test': '2', 'train_overfit': '3'}
 
 
 def check_known_split(path: str | Path, name: str) -> list[SplitEntry]:

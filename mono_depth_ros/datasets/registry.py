@@ -14,8 +14,8 @@ from mono_depth_ros.datasets.cityscapes import Cityscapes
 from mono_depth_ros.datasets.ddad import Ddad
 from mono_depth_ros.datasets.image_sequence import ImageSequence
 from mono_depth_ros.datasets.kitti.raw import KittiRaw
+from mono_depth_ros.datasets.motion_limit import MIN_MOTION
 from mono_depth_ros.datasets.sample import TrainingData
-from mono_depth_ros.datasets.static_frames import MIN_MOTION
 from mono_depth_ros.datasets.street.data import StreetData
 from mono_depth_ros.suggest import did_you_mean
 

@@ -8,13 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mono_depth_ros.datasets.motion_limit import MIN_MOTION, SMALL_WIDTH
+
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-
-SMALL_WIDTH = 160
-# On KITTI a standing car with traffic around it stays below 0.03, a jam creeps at 0.3, a drive is
-# above 0.8 (neighbours 0.1 s apart).
-MIN_MOTION = 0.2  # [px of SMALL_WIDTH]
 
 
 def small_gray(image: Image) -> Image:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -39,13 +38,8 @@ from mono_depth_ros.messages.camera_info import (
 )
 from mono_depth_ros.messages.point_cloud import POINT_FIELDS
 from mono_depth_ros.outputs.depth_outputs import (
-    CLOUD,
-    COLOR,
     DEPTH,
     INFO,
-    MAX_DEPTH,
-    MIN_DEPTH,
-    RECTIFIED,
     RELATIVE,
 )
 from mono_depth_ros.outputs.rendering import (
@@ -54,64 +48,16 @@ from mono_depth_ros.outputs.rendering import (
     render_outputs,
     render_rectified,
 )
+from mono_depth_ros.prediction.bag_options import OUTPUTS, BagDepthOptions
 from mono_depth_ros.stamps import stamp_of
 
 Pixels = NDArray[np.uint8]
 Depth = NDArray[np.float32]
 Progress = Callable[[int, int], None]
 
-OUTPUTS = {'depth': DEPTH, 'info': INFO, 'cloud': CLOUD, 'color': COLOR, 'rectified': RECTIFIED}
-DEFAULT_OUTPUTS = ('depth', 'info', 'cloud')
 # What waits for the images of a batch stays in memory.
 _MOST_WAITING = 256_000_000  # [bytes]
-_NAMESPACE = re.compile(r'/?([A-Za-z_][A-Za-z0-9_]*(/|$))*')
 _CLOUD_NAMES = tuple(name for name, *_ in POINT_FIELDS)
-
-
-@dataclass(frozen=True)
-class BagDepthOptions:
-    """What to add to a bag.
-
-    Attributes:
-        image_topic: Image or CompressedImage; may be left out where the bag has only one.
-        camera_info_topic: the camera_info beside the images by default.
-        intrinsics: a YAML file of camera_calibration, instead of camera_info.
-        input: 'raw', or 'rectified' where the images were recorded rectified.
-        depth_scale: metres per unit of the network's depth; wins over the card's.
-        min_depth: nearer becomes NaN [m].
-        max_depth: farther becomes +inf [m].
-        depth_encoding: '32FC1' or '16UC1', as depth_node's.
-        cloud_stride: every n-th pixel of every n-th row becomes a point.
-        colormap: of the colours.
-        outputs: keys of OUTPUTS.
-        namespace: prefix of the new topics.
-        batch_size: images per run of the network.
-    """
-
-    image_topic: str | None = None
-    camera_info_topic: str | None = None
-    intrinsics: str | None = None
-    input: str = 'raw'
-    depth_scale: float | None = None
-    min_depth: float = MIN_DEPTH
-    max_depth: float = MAX_DEPTH
-    depth_encoding: str = '32FC1'
-    cloud_stride: int = 1
-    colormap: str = 'turbo'
-    outputs: Sequence[str] = DEFAULT_OUTPUTS
-    namespace: str = '/'
-    batch_size: int = 4
-
-    def __post_init__(self) -> None:
-        if not _NAMESPACE.fullmatch(self.namespace):
-            raise ValueError(
-                f"namespace is '{self.namespace}'; expected names of letters, digits "
-                "and underscores such as /mono_depth, or '/'."
-            )
-
-    def topic(self, output: str) -> str:
-        """Return the topic of an output of depth_node, in the namespace."""
-        return f'/{self.namespace.strip("/")}/{output}'.replace('//', '/')
 
 
 @dataclass

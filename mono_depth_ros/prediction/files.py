@@ -15,6 +15,7 @@ from mono_depth_ros.geometry.camera import backproject
 from mono_depth_ros.messages.colormap import colorize_depth
 from mono_depth_ros.messages.encodings import depth_as_uint16
 from mono_depth_ros.messages.point_cloud import ply_bytes
+from mono_depth_ros.prediction.formats import PER_METRE, check_formats
 from mono_depth_ros.visualization.canvas import (
     BACKGROUND,
     BAR_HEIGHT,
@@ -31,16 +32,6 @@ from mono_depth_ros.visualization.canvas import (
 )
 
 Depth = NDArray[np.float32]
-
-FORMATS = {
-    'picture': 'image and coloured depth: png, of a video mp4',
-    'png-mm': '16-bit png, metres = value / 1000, 0 = invalid or beyond 65.535 m',
-    'png-kitti': '16-bit png, metres = value / 256, 0 = invalid or beyond 255.996 m',
-    'npy': 'float32 metres (or relative depth), NaN = no estimate, +inf = beyond range',
-    'ply': 'coloured cloud [m] in the optical frame: x right, y down, z forward',
-}
-IN_METRES = ('png-mm', 'png-kitti', 'ply')
-PER_METRE = {'png-mm': 1000, 'png-kitti': 256}
 
 _WIDEST = 1280
 _PAD = 12
@@ -98,26 +89,6 @@ def write_arrays(prediction: Prediction, folder: Path, formats: Sequence[str]) -
         path.write_bytes(data)
         written.append(path)
     return written
-
-
-def check_formats(formats: Sequence[str], kind: str, has_intrinsics: bool) -> None:
-    """Refuse formats that would promise what is not known.
-
-    Raises:
-        ValueError: says which, and what to do.
-    """
-    promising = [form for form in formats if form in IN_METRES]
-    if kind == 'relative' and promising:
-        raise ValueError(
-            f'{", ".join(promising)} would promise metres, but this depth is relative. Give what '
-            'metres need (--intrinsics for a metric card, a measured --depth-scale for any), or '
-            'write npy and picture.'
-        )
-    if 'ply' in formats and not has_intrinsics:
-        raise ValueError(
-            'ply needs --intrinsics (the YAML file of camera_calibration): without '
-            'them nobody knows where a pixel looks.'
-        )
 
 
 def render(prediction: Prediction, scale: Scale, caption: Caption) -> Picture:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from mono_depth_ros.inference.backends.base import PRECISIONS
-from mono_depth_ros.inference.backends.select import BACKENDS
 from mono_depth_ros.inference.cards.model_card import DEFAULT_CARD, ModelCard, load_card
-from mono_depth_ros.inference.estimator import DepthEstimator
-from mono_depth_ros.inference.preprocessing import FITS
+from mono_depth_ros.inference.engine_options import BACKENDS, FITS, PRECISION_NAMES
 from mono_depth_ros.outputs.depth_outputs import MAX_DEPTH, MIN_DEPTH
+
+if TYPE_CHECKING:
+    from mono_depth_ros.inference.estimator import DepthEstimator
 
 
 def add_estimator_options(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +57,7 @@ def add_estimator_options(parser: argparse.ArgumentParser) -> None:
 def add_engine_options(add: Callable[..., object]) -> None:
     """Add what decides how the network runs, by a parser's or a group's add_argument."""
     add('--device', default='cpu', help='cpu, cuda or cuda:N (default: cpu)')
-    add('--precision', choices=tuple(PRECISIONS), default='float32')
+    add('--precision', choices=PRECISION_NAMES, default='float32')
     add(
         '--backend',
         choices=('auto', *BACKENDS),
@@ -83,6 +84,8 @@ def open_estimator(chosen: argparse.Namespace) -> DepthEstimator:
             f'--min-depth {chosen.min_depth} and --max-depth {chosen.max_depth}: '
             'expected 0 <= min < max.'
         )
+    from mono_depth_ros.inference.estimator import DepthEstimator
+
     return DepthEstimator(
         load_card(chosen.model),
         device=chosen.device,

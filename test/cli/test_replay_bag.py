@@ -3,7 +3,8 @@ import pytest
 from domains import next_domain
 
 from mono_depth_ros.bags.writer import CameraBagWriter
-from mono_depth_ros.cli.replay_bag import describe_report, main, split_ros_arguments
+from mono_depth_ros.cli.replay_bag import describe_report, main
+from mono_depth_ros.cli.ros_arguments import split_ros_arguments
 from mono_depth_ros.ros.replay.bag_player import PlayReport
 
 
@@ -44,6 +45,7 @@ def test_a_mistake_ends_with_one_line_that_names_the_cure(
         ('bag --remap /a:=/b', 'bag --remap /a:=/b', ''),
         ('bag --ros-args -r /a:=/b', 'bag', '--ros-args -r /a:=/b'),
         ('--ros-args -r a:=b -- bag --loop', 'bag --loop', '--ros-args -r a:=b --'),
+        ('--ros-args -- bag --ros-args -r a:=b', 'bag', '--ros-args -- --ros-args -r a:=b'),
     ],
 )
 def test_ros_arguments_are_told_from_the_programs_own(line, own, ros):

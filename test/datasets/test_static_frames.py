@@ -6,7 +6,8 @@ from moving_bags import wall
 from shared_data import shared_data
 
 from mono_depth_ros.datasets.image_files import read_image
-from mono_depth_ros.datasets.static_frames import MIN_MOTION, is_moving, motion_between, small_gray
+from mono_depth_ros.datasets.motion_limit import MIN_MOTION
+from mono_depth_ros.datasets.static_frames import is_moving, motion_between, small_gray
 
 
 def test_motion_is_the_shift_in_pixels_of_the_small_image():

@@ -12,10 +12,10 @@ import pytest
 from rosbags.highlevel import AnyReader
 
 from mono_depth_ros.bags.writer import CameraBagWriter
-from mono_depth_ros.demo.__main__ import node_command
 from mono_depth_ros.demo.bag import DemoClip
 from mono_depth_ros.demo.recorder import NodeStatus
 from mono_depth_ros.demo.report import DemoResult, caption_of, closing_table, film_rate
+from mono_depth_ros.demo.run import node_command
 from mono_depth_ros.ros.conversions import header_stamp
 
 CARD = SimpleNamespace(

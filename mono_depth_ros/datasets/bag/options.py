@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mono_depth_ros.datasets.static_frames import MIN_MOTION
+from mono_depth_ros.datasets.motion_limit import MIN_MOTION
 
 
 @dataclass(frozen=True)

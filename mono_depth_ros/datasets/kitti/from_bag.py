@@ -36,6 +36,7 @@ from mono_depth_ros.datasets.kitti.drive import (
 )
 from mono_depth_ros.datasets.kitti.frames import IMU as DEFAULT_IMU
 from mono_depth_ros.datasets.kitti.layout import PlacedCamera, write_day
+from mono_depth_ros.datasets.kitti.options import KittiLayoutOptions
 from mono_depth_ros.datasets.kitti.to_bag import image_topic
 from mono_depth_ros.geometry.rotations import inverse_rigid, rigid
 from mono_depth_ros.geometry.transforms import TransformTree
@@ -50,46 +51,8 @@ Progress = Callable[[int, int], None]
 
 CLOUD_TYPE, IMU_TYPE = 'sensor_msgs/msg/PointCloud2', 'sensor_msgs/msg/Imu'
 NO_LIDAR = 'none'
-FORMS = ('keep', 'png', 'jpg')
 _GRAY = ('mono8', 'mono16')
 _JPEG_QUALITY = 95
-
-
-@dataclass(frozen=True)
-class KittiLayoutOptions:
-    """How to write a bag in KITTI's layout.
-
-    Attributes:
-        cameras: image topics by KITTI's number of the camera (0 and 1 gray, 2 and 3 colour, left
-            and right). When empty: the topics of kitti_to_bag, or the only one as camera 2.
-        infos: camera_info topics by number; beside the images by default.
-        lidar: PointCloud2 topic, or 'none'; when None the only one that the bag has.
-        drive: number of the drive.
-        input: 'raw', or 'rectified' where the images were recorded rectified.
-        images: 'keep' (lossless: raw images as png, compressed ones as they are), 'png' or 'jpg'.
-        tolerance: how far stamps of one frame may be apart [s]; half a frame by default.
-        stamps: 'header', or 'log' for the times of recording where headers have none.
-    """
-
-    cameras: Mapping[int, str] = field(default_factory=dict)
-    infos: Mapping[int, str] = field(default_factory=dict)
-    lidar: str | None = None
-    drive: int = 1
-    input: str = 'raw'
-    images: str = 'keep'
-    tolerance: float | None = None
-    stamps: str = 'header'
-
-    def __post_init__(self) -> None:
-        unknown = sorted({*self.cameras, *self.infos} - set(CAMERAS))
-        if unknown:
-            raise ValueError(f'KITTI has no camera {unknown[0]}; expected 0 to 3.')
-        if self.images not in FORMS:
-            raise ValueError(f"images is '{self.images}'; expected {', '.join(FORMS)}.")
-        if not 0 <= self.drive <= 9999:
-            raise ValueError(f'drive is {self.drive}; expected 0 to 9999.')
-        if self.tolerance is not None and not self.tolerance >= 0:
-            raise ValueError(f'tolerance is {self.tolerance} s; expected 0 or more.')
 
 
 @dataclass

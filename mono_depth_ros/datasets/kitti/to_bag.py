@@ -36,6 +36,7 @@ from mono_depth_ros.datasets.kitti.frames import (
     fixed_transforms,
     optical_frame,
 )
+from mono_depth_ros.datasets.kitti.options import KittiBagOptions
 from mono_depth_ros.datasets.kitti.oxts import OxtsRecord, read_oxts, unit_pose
 from mono_depth_ros.geometry.rotations import inverse_rigid
 
@@ -46,35 +47,10 @@ CLOUD_TOPIC, IMU_TOPIC, FIX_TOPIC, ODOM_TOPIC = (
     '/odom',
 )
 CLOUD_FIELDS = ('x', 'y', 'z', 'intensity')
-IMAGE_FORMS = ('raw', 'jpeg', 'png')
 _JPEG_QUALITY = 95
 
 Progress = Callable[[int, int], None]
 _Job = tuple[int, Callable[[CameraBagWriter, int], None]]
-
-
-@dataclass(frozen=True)
-class KittiBagOptions:
-    """How to write a drive as a bag.
-
-    Attributes:
-        cameras: numbers 0 to 3; all that the drive has when empty.
-        images: 'raw', or as 'jpeg' or 'png' in sensor_msgs/CompressedImage. A file that is of the
-            wanted form already keeps its bytes.
-        rate: frames per second of drives without timestamps.txt.
-        storage: 'mcap' or 'sqlite3'.
-    """
-
-    cameras: Sequence[int] = ()
-    images: str = 'raw'
-    rate: float | None = None
-    storage: str = 'mcap'
-
-    def __post_init__(self) -> None:
-        if self.images not in IMAGE_FORMS:
-            raise ValueError(f"images is '{self.images}'; expected {', '.join(IMAGE_FORMS)}.")
-        if self.rate is not None and not 0 < self.rate < float('inf'):
-            raise ValueError(f'rate is {self.rate}; expected frames per second, above 0.')
 
 
 @dataclass

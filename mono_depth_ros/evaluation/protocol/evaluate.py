@@ -22,6 +22,7 @@ from mono_depth_ros.evaluation.frame_metrics import (
     mean_frames,
 )
 from mono_depth_ros.evaluation.metrics import DepthMetrics
+from mono_depth_ros.evaluation.protocol.options import MOST_WORKERS
 from mono_depth_ros.evaluation.protocol.samples import Frame, Frames, Image, Rules
 
 Array = NDArray[np.floating[Any]]
@@ -36,8 +37,6 @@ DepthFactor = Callable[[NDArray[np.float64], Size], float]
 
 # The share of an image's width within which flip post-processing distrusts a prediction.
 _FLIP_BORDER = 0.05
-# Each has a batch of whole frames in memory.
-MOST_WORKERS = 8
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,8 @@ from mono_depth_ros.evaluation.protocol.kitti_ground_truth import (
     read_frame,
     read_image_of,
 )
+from mono_depth_ros.evaluation.protocol.options import KITTI_SPLITS
 from mono_depth_ros.evaluation.protocol.samples import Frame, Image, Rules
-
-# The papers' test sets: what the list is called here, and the true depth that goes with it.
-SPLITS = {'eigen': ('eigen_test', 'lidar'), 'eigen_benchmark': ('eigen_benchmark_test', 'dense')}
 
 
 class KittiFrames:
@@ -74,9 +72,9 @@ def open_split(root: str | Path, split: str) -> tuple[Path, list[SplitEntry]]:
         FileNotFoundError: there is none; says where the list comes from and where to put it.
         ValueError: it is not the papers' list, or no list at all.
     """
-    if split not in SPLITS:
+    if split not in KITTI_SPLITS:
         return Path(split).expanduser(), read_split(split)
-    name, _ = SPLITS[split]
+    name, _ = KITTI_SPLITS[split]
     path = _find_split(Path(root).expanduser(), split, name)
     return path, check_known_split(path, name)
 

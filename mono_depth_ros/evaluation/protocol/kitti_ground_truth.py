@@ -13,14 +13,12 @@ from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
 from mono_depth_ros.datasets.kitti.raw import COLOUR, ENDINGS, find_image
 from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.evaluation.frame_metrics import LIMITS
+from mono_depth_ros.evaluation.protocol.options import GROUND_TRUTHS
 from mono_depth_ros.evaluation.protocol.samples import Frame, Image
 from mono_depth_ros.evaluation.velodyne import read_scan, velodyne_depth, velodyne_projection
 
 Array = NDArray[np.float64]
 Size = tuple[int, int]
-
-# Where true depth comes from, and whether Eigen's cap and Garg's crop apply to it.
-GROUND_TRUTHS = {'lidar': True, 'lidar_z': True, 'projected': True, 'dense': False}
 
 _SCANS = {'lidar': 'scanner', 'lidar_z': 'camera'}
 _PNG_FOLDERS = {'projected': 'velodyne_raw', 'dense': 'groundtruth'}

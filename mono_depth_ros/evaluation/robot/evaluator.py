@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from mono_depth_ros.evaluation.frame_metrics import RunningMean, compare_depth
 from mono_depth_ros.evaluation.robot.clock_shift import TimeShift
 from mono_depth_ros.evaluation.robot.flicker import flicker
-from mono_depth_ros.evaluation.robot.options import EvaluationOptions
+from mono_depth_ros.evaluation.robot.options import EvaluationOptions, parse_reference
 from mono_depth_ros.evaluation.robot.poses import STILL, RobotMotion
-from mono_depth_ros.evaluation.robot.reference import Depth, Reference, draw, parse_reference
+from mono_depth_ros.evaluation.robot.reference import Depth, Reference, draw
 from mono_depth_ros.evaluation.robot.result import RELATIVE, BagResult, Counts, FrameRecord
 from mono_depth_ros.evaluation.robot.stamp_matching import (
     NO_REFERENCE,

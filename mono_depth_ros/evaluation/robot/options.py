@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mono_depth_ros.evaluation.robot.poses import STILL
-from mono_depth_ros.evaluation.robot.reference import parse_reference
 
 
 @dataclass(frozen=True)
@@ -70,3 +69,32 @@ class EvaluationOptions:
     def effective_ego_motion(self) -> str:
         """Where the camera's motion is known from; before a wall it stands still."""
         return self.ego_motion or (STILL if self.is_wall else '')
+
+
+def parse_reference(text: str) -> str | float:
+    """Read the reference option: a topic, or 'wall:METRES' for a wall at a known distance.
+
+    Returns:
+        The topic's name, or the distance [m].
+
+    Raises:
+        ValueError: it is neither.
+    """
+    kind, colon, number = text.partition(':')
+    if not colon:
+        if text.startswith('/'):
+            return text
+        raise ValueError(
+            f"reference is '{text}'; expected a topic such as /velodyne_points, or "
+            'wall:METRES such as wall:2.0.'
+        )
+    try:
+        distance = float(number)
+    except ValueError:
+        distance = float('nan')
+    if kind != 'wall' or not 0 < distance < float('inf'):
+        raise ValueError(
+            f"reference is '{text}'; a wall is written wall:METRES, such as "
+            'wall:2.0, with metres above 0.'
+        )
+    return distance

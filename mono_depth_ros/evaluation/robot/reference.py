@@ -98,32 +98,3 @@ def _is_same_camera(
 
 def _is_depth(values: NDArray[np.floating]) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(values) & (values > 0))
-
-
-def parse_reference(text: str) -> str | float:
-    """Read the reference option: a topic, or 'wall:METRES' for a wall at a known distance.
-
-    Returns:
-        The topic's name, or the distance [m].
-
-    Raises:
-        ValueError: it is neither.
-    """
-    kind, colon, number = text.partition(':')
-    if not colon:
-        if text.startswith('/'):
-            return text
-        raise ValueError(
-            f"reference is '{text}'; expected a topic such as /velodyne_points, or "
-            'wall:METRES such as wall:2.0.'
-        )
-    try:
-        distance = float(number)
-    except ValueError:
-        distance = float('nan')
-    if kind != 'wall' or not 0 < distance < float('inf'):
-        raise ValueError(
-            f"reference is '{text}'; a wall is written wall:METRES, such as "
-            'wall:2.0, with metres above 0.'
-        )
-    return distance

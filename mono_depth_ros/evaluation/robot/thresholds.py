@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from mono_depth_ros.evaluation.robot.result import BagResult
 from mono_depth_ros.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from mono_depth_ros.evaluation.robot.result import BagResult
 
 # Which way is better.
 LOWER = (

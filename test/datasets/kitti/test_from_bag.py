@@ -7,7 +7,8 @@ from mono_depth_ros.bags.writer import CameraBagWriter
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import read_camera, read_numbers
 from mono_depth_ros.datasets.kitti.drive import read_points, read_stamps
-from mono_depth_ros.datasets.kitti.from_bag import KittiLayoutOptions, write_kitti
+from mono_depth_ros.datasets.kitti.from_bag import write_kitti
+from mono_depth_ros.datasets.kitti.options import KittiLayoutOptions
 from mono_depth_ros.geometry.rotations import matrix_from_euler, rigid
 
 SIZE = (40, 60)

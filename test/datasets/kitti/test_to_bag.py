@@ -15,8 +15,9 @@ from mono_depth_ros.datasets.bag.options import BagOptions
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import read_camera, read_numbers
 from mono_depth_ros.datasets.kitti.drive import read_points, read_stamps
-from mono_depth_ros.datasets.kitti.from_bag import KittiLayoutOptions, write_kitti
-from mono_depth_ros.datasets.kitti.to_bag import KittiBagOptions, write_drive
+from mono_depth_ros.datasets.kitti.from_bag import write_kitti
+from mono_depth_ros.datasets.kitti.options import KittiBagOptions, KittiLayoutOptions
+from mono_depth_ros.datasets.kitti.to_bag import write_drive
 from mono_depth_ros.stamps import stamp_of
 
 SIZE = (40, 60)

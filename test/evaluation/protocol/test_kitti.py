@@ -4,7 +4,8 @@ from kitti_folder import write_day, write_depth, write_image, write_split
 from shared_data import shared_data
 
 from mono_depth_ros.evaluation.protocol.evaluate import compare, merge_flipped
-from mono_depth_ros.evaluation.protocol.kitti import SPLITS, evaluate_kitti, open_split
+from mono_depth_ros.evaluation.protocol.kitti import evaluate_kitti, open_split
+from mono_depth_ros.evaluation.protocol.options import KITTI_SPLITS
 from mono_depth_ros.evaluation.protocol.samples import Frame
 
 SIZE = (40, 60)
@@ -209,7 +210,8 @@ def test_the_benchmark_s_split_has_652_lines_and_improved_ground_truth():
 
     _, entries = open_split(lists.parent / 'test', 'eigen_benchmark')  # beside the root
 
-    assert len(entries) == 652 and SPLITS['eigen_benchmark'] == ('eigen_benchmark_test', 'dense')
+    assert len(entries) == 652
+    assert KITTI_SPLITS['eigen_benchmark'] == ('eigen_benchmark_test', 'dense')
 
 
 def test_a_missing_split_says_where_it_comes_from(root):

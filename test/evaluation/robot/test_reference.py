@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from mono_depth_ros.evaluation.robot.reference import Cloud, DepthImage, draw, parse_reference
+from mono_depth_ros.evaluation.robot.options import parse_reference
+from mono_depth_ros.evaluation.robot.reference import Cloud, DepthImage, draw
 
 K = np.array([[10.0, 0, 2], [0, 10.0, 1], [0, 0, 1]])
 SIZE = (3, 5)

@@ -24,7 +24,8 @@ from std_msgs.msg import String
 
 from mono_depth_ros.bags.reader import open_bag
 from mono_depth_ros.cli.replay_bag import describe_report
-from mono_depth_ros.ros.replay.bag_player import BagPlayer, PlayOptions
+from mono_depth_ros.ros.replay.bag_player import BagPlayer
+from mono_depth_ros.ros.replay.options import PlayOptions
 from mono_depth_ros.stamps import stamp_ns, stamp_of
 
 RELIABLE = QoSProfile(depth=100)
