@@ -55,9 +55,9 @@ def _check_arguments(args: Sequence[str]) -> None:
     parse_node_arguments(
         args,
         'depth_node',
-        'Turn camera images into depth images and point clouds. ROS parameters set everything; '
-        'here\nthey are with their defaults. See config/depth.yaml and '
-        'docs/topics_and_parameters.md.',
+        'Turn camera images into depth images and point clouds. ROS parameters set everything: '
+        'they\nare listed below with their defaults, and in config/depth.yaml; '
+        'docs/topics_and_parameters.md\nsays more.',
         described_parameters(),
     )
 

@@ -23,9 +23,9 @@ def main(args: Sequence[str] | None = None) -> int:
     parse_node_arguments(
         given,
         'replay_evaluator',
-        'Compare the depth that depth_node publishes with a reference topic. ROS '
-        'parameters\nset everything; here they are with their defaults. See '
-        'docs/evaluation_on_a_robot.md.',
+        'Compare the depth that depth_node publishes with a reference topic. ROS parameters set\n'
+        'everything: they are listed below with their defaults; docs/evaluation_on_a_robot.md '
+        'says\nmore.',
         ((name, repr(default), text) for name, (default, text) in PARAMETERS.items()),
     )
     return _run(given)

@@ -47,12 +47,13 @@ def parse_node_arguments(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     own, _ = split_ros_arguments(args)
-    _, unknown = parser.parse_known_args(own)
-    if unknown:
+    if '-h' in own or '--help' in own:
+        parser.parse_args(['--help'])
+    if own:
         parser.error(
-            f'unrecognized arguments: {" ".join(unknown)}; expected --ros-args, after which '
-            'parameters (-p name:=value), files of them (--params-file FILE) and remappings '
-            f'(-r from:=to) follow. {name} --help lists the parameters.'
+            f"'{' '.join(own)}' is no argument of {name}; expected --ros-args, which parameters "
+            '(-p name:=value), files of them (--params-file FILE) and remappings (-r from:=to) '
+            f'follow. {name} --help lists the parameters.'
         )
 
 

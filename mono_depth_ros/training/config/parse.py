@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import yaml
 from jsonargparse import ArgumentParser, Namespace
 
-from mono_depth_ros.arguments import respell
+from mono_depth_ros.arguments import option_names, respell
 from mono_depth_ros.resources import share_file
 from mono_depth_ros.suggest import did_you_mean
 from mono_depth_ros.training.config.schema import OtherData, TrainConfig
@@ -159,10 +159,9 @@ def _check_keys(entries: Mapping[str, Any], kind: Any, where: str) -> None:
 
 def _check_options(arguments: Sequence[str]) -> None:
     known = [f'--{name}' for name in ('help', 'recipe', *_names(TrainConfig))]
-    for argument in arguments:
-        option = argument.partition('=')[0]
+    for option in option_names(arguments):
         spelt = _field_of(option)
-        if option.startswith('--') and spelt not in known and not _is_entry(spelt):
+        if spelt not in known and not _is_entry(spelt):
             raise UnknownOptionError(
                 f"Unknown option '{option}'.{did_you_mean(option, known)} "
                 'train_depth --help lists all of them.'
