@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Any
 
-from mono_depth_ros.spelling import did_you_mean
+from mono_depth_ros.suggest import did_you_mean
 
 
 class ArgumentParser(argparse.ArgumentParser):
