@@ -46,10 +46,12 @@ def test_a_mistake_ends_with_one_line_that_names_the_cure(
         ('bag --ros-args -r /a:=/b', 'bag', '--ros-args -r /a:=/b'),
         ('--ros-args -r a:=b -- bag --loop', 'bag --loop', '--ros-args -r a:=b --'),
         ('--ros-args -- bag --ros-args -r a:=b', 'bag', '--ros-args -- --ros-args -r a:=b'),
+        # As launch_ros calls a node.
+        ('--ros-args --log-level info --ros-args -r __node:=a --params-file b', '', '{line}'),
     ],
 )
 def test_ros_arguments_are_told_from_the_programs_own(line, own, ros):
-    assert split_ros_arguments(line.split()) == (own.split(), ros.split())
+    assert split_ros_arguments(line.split()) == (own.split(), ros.format(line=line).split())
 
 
 def test_the_report_counts_per_topic_and_names_those_nobody_heard():
