@@ -13,19 +13,19 @@ import torch
 from common.headline import headline
 from common.tables import bar
 
-from mono_depth_ros.training.callbacks.base import StepRecord, Watcher
-from mono_depth_ros.training.callbacks.progress import ProgressWatcher
-from mono_depth_ros.training.callbacks.report import ReportWatcher
-from mono_depth_ros.training.callbacks.tensorboard import TensorBoardWatcher
+from mono_depth_ros.training.callbacks.base import Callback, StepRecord
+from mono_depth_ros.training.callbacks.progress import ProgressCallback
+from mono_depth_ros.training.callbacks.report import ReportCallback
+from mono_depth_ros.training.callbacks.tensorboard import TensorBoardCallback
 from mono_depth_ros.training.config.schema import TrainConfig
 from mono_depth_ros.training.losses.objective import Panels
 
 STEPS, SIZE = 3000, (192, 640)
 LIMIT_MS = 0.2
-CALLBACKS: dict[str, Callable[[Path], Watcher]] = {
-    'progress bar': lambda folder: ProgressWatcher(io.StringIO()),
-    'TensorBoard': TensorBoardWatcher,
-    'report': ReportWatcher,
+CALLBACKS: dict[str, Callable[[Path], Callback]] = {
+    'progress bar': lambda folder: ProgressCallback(io.StringIO()),
+    'TensorBoard': TensorBoardCallback,
+    'report': ReportCallback,
 }
 
 
@@ -43,7 +43,7 @@ def main() -> None:
             )
 
 
-def milliseconds(make: Callable[[Path], Watcher], folder: Path) -> float:
+def milliseconds(make: Callable[[Path], Callback], folder: Path) -> float:
     """Return the CPU time of the training's thread per step [ms]."""
     color, gray = torch.rand(3, *SIZE), torch.rand(1, *SIZE)
     panels = Panels(color, color, gray, torch.ones(1, *SIZE))

@@ -24,7 +24,7 @@ from mono_depth_ros.inference.backends.gate import HALF_P99
 from mono_depth_ros.inference.estimator import DepthEstimator
 
 CAMERAS = (1, 2, 4, 6)
-LEAST = {'cpu': 0.9, 'cuda': 1.5}
+MIN = {'cpu': 0.9, 'cuda': 1.5}
 
 
 def main() -> None:
@@ -150,7 +150,7 @@ def row(
     if cameras != 6:
         return []
     return [
-        bar(f'six cameras in one batch over six singles, {what}', gain, LEAST[device.type])
+        bar(f'six cameras in one batch over six singles, {what}', gain, MIN[device.type])
         for what, gain in zip(('the network alone', 'images to depth maps'), gains)
     ]
 

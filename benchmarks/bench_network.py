@@ -24,7 +24,7 @@ from common.tables import Table, bar, sizes
 from common.timing import overhead, side_by_side
 
 from mono_depth_ros.evaluation.cost import untrained_network
-from mono_depth_ros.inference.backends.base import Engine, EngineJob
+from mono_depth_ros.inference.backends.base import Engine, EngineSpec
 from mono_depth_ros.inference.backends.cache import fingerprint
 from mono_depth_ros.inference.backends.select import check, serve
 from mono_depth_ros.inference.engine_options import BACKENDS
@@ -34,7 +34,7 @@ from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
 DEPTH_RANGE = 0.1, 100.0
 QUICK = ['small_depth', 'lite_hr_depth_lite0']
 BAR_SIZES = {'cpu': (192, 640), 'cuda': (128, 416)}
-LEAST_SPEED_UP, LEAST_PER_SECOND, MOST_WRAPPER = 3.0, 2000.0, 1.01
+MIN_SPEED_UP, MIN_PER_SECOND, MAX_WRAPPER = 3.0, 2000.0, 1.01
 
 
 def main() -> None:
@@ -135,7 +135,7 @@ def measure_size(
     network = untrained_network(name, size)
     device = torch.device(chosen.device)
     with TemporaryDirectory() as cache:
-        job = EngineJob(
+        job = EngineSpec(
             network.deploy(),
             '',
             size,
@@ -189,7 +189,7 @@ def measure_size(
     return bars
 
 
-def built(job: EngineJob, chosen: argparse.Namespace) -> Iterator[tuple[str, str, object]]:
+def built(job: EngineSpec, chosen: argparse.Namespace) -> Iterator[tuple[str, str, object]]:
     """Yield backend, precision and what serves, or the reason why not."""
     for backend in chosen.backends:
         for precision in chosen.precisions:
@@ -262,8 +262,8 @@ def bars_of(
         return []
     what = f'{name} {text(size)} {" ".join(key)}'
     if device.type == 'cuda':
-        return [bar(f'{what}, inferences/s', rate, LEAST_PER_SECOND)]
-    lines = [bar(f'{what}, over the bare engine', over, MOST_WRAPPER, at_most=True)]
+        return [bar(f'{what}, inferences/s', rate, MIN_PER_SECOND)]
+    lines = [bar(f'{what}, over the bare engine', over, MAX_WRAPPER, at_most=True)]
     best = min((k for k in times if k != 'eager' and k[1] == 'float32'), key=times.get)
     if key == best:
         lines.insert(
@@ -271,7 +271,7 @@ def bars_of(
             bar(
                 f'{what}, the best float32 backend, x eager',
                 times['eager'] / times[key],
-                LEAST_SPEED_UP,
+                MIN_SPEED_UP,
             ),
         )
     return lines

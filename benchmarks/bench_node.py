@@ -39,8 +39,8 @@ from mono_depth_ros.ros.node.camera_stream import CLOUD, DEPTH
 
 SIZE = (375, 1242)
 CLIP_HZ = 10
-MOST_OUTSIDE, MOST_P50, MOST_P95 = 1.3, 1.25, 2.0
-MOST_END_S = 2.0
+MAX_OUTSIDE, MAX_P50, MAX_P95 = 1.3, 1.25, 2.0
+MAX_END_S = 2.0
 STREET_FRAMES = 78
 PATIENCE_S = 120.0
 
@@ -218,17 +218,17 @@ def bars(chosen: argparse.Namespace, node: dict[str, float], costs: dict[str, fl
         bar(
             'CPU time outside the engine over its floors',
             costs['ours'] / costs['floors cpu'],
-            MOST_OUTSIDE,
+            MAX_OUTSIDE,
             at_most=True,
         ),
         bar(
             f'age p50 at {chosen.rate:g} Hz over engine + floors',
             node['p50'] / least,
-            MOST_P50,
+            MAX_P50,
             at_most=True,
         ),
-        bar('age p95 over p50', node['p95'] / node['p50'], MOST_P95, at_most=True),
-        bar('seconds from an interrupt to the end', node['end'], MOST_END_S, at_most=True),
+        bar('age p95 over p50', node['p95'] / node['p50'], MAX_P95, at_most=True),
+        bar('seconds from an interrupt to the end', node['end'], MAX_END_S, at_most=True),
         f'{"met" if node["too old"] == 0 else "MISSED"}: frames older than max_age: '
         f'{node["too old"]:.0f} dropped, none is ever published',
     ]

@@ -27,7 +27,7 @@ from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.preprocessing import to_network_input
 from mono_depth_ros.machine import keep_freed_memory
 from mono_depth_ros.networks.pose import create_pose_network
-from mono_depth_ros.training.callbacks.base import StepRecord, Watcher
+from mono_depth_ros.training.callbacks.base import Callback, StepRecord
 from mono_depth_ros.training.checkpoints import load_checkpoint
 from mono_depth_ros.training.config.schema import (
     AugmentationConfig,
@@ -85,7 +85,7 @@ def street_recipe(folder: Path, steps: int) -> TrainConfig:
     )
 
 
-class Progress(Watcher):
+class Progress(Callback):
     """A line now and then."""
 
     def on_step(self, record: StepRecord) -> None:

@@ -22,7 +22,7 @@ from mono_depth_ros.datasets.splits import SplitEntry, write_split
 from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.machine import keep_freed_memory
 from mono_depth_ros.training.build import assemble
-from mono_depth_ros.training.callbacks.base import StepRecord, Watcher
+from mono_depth_ros.training.callbacks.base import Callback, StepRecord
 from mono_depth_ros.training.config.schema import DataConfig, LossConfig, TrainConfig
 from mono_depth_ros.training.data.batch import AugmentedData, Batch, Draw, collate
 from mono_depth_ros.training.train import train
@@ -64,7 +64,7 @@ def write_drive(folder: Path) -> None:
     )
 
 
-class Stopwatch(Watcher):
+class Stopwatch(Callback):
     """Keeps the seconds of every step."""
 
     def __init__(self) -> None:

@@ -24,7 +24,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-LONGEST_WAIT = 30.0  # [s] for a node that loads PyTorch and its model from a cold disk
+MAX_WAIT = 30.0  # [s] for a node that loads PyTorch and its model from a cold disk
 READY = 'ready to compare'  # what replay_evaluator says once it listens
 LAST_FRAME = 2.0  # [s] from the end of the bag to the end of everything
 
@@ -43,7 +43,7 @@ ARGUMENTS = [
         'topics',
         default_value='',
         description='Further topics to play, separated by commas, such as /tf,/tf_static. '
-        f'Playing begins when every topic has a reader, after {LONGEST_WAIT:g} s at the latest.',
+        f'Playing begins when every topic has a reader, after {MAX_WAIT:g} s at the latest.',
     ),
     DeclareLaunchArgument(
         'rate', default_value='', description='Bag seconds per second, such as 0.5.'
@@ -248,7 +248,7 @@ def start_player(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             '--topics',
             *played_topics(context),
             '--wait-for-subscribers',
-            str(LONGEST_WAIT),
+            str(MAX_WAIT),
             *(['--rate', rate] if rate else []),
             *(['--loop'] if given(context, 'loop') == 'true' else []),
             *(['--clock'] if given(context, 'clock') == 'true' else []),

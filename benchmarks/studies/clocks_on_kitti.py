@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from common.headline import headline
 
-from mono_depth_ros.bags.writer import CameraBagWriter
+from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
 from mono_depth_ros.evaluation.robot.card_estimate import CardEstimate
@@ -50,7 +50,7 @@ def write_bag(path: Path, shift: int) -> None:
     camera = read_camera(DRIVE.parent / FILE_NAME, 2)
     camera_from_scanner = np.eye(4)
     camera_from_scanner[:3] = np.linalg.inv(camera.K) @ velodyne_projection(DRIVE.parent, 2)
-    with CameraBagWriter(path) as bag:
+    with BagWriter(path) as bag:
         bag.write_transforms('/tf_static', START, [('camera', 'scanner', camera_from_scanner)])
         bag.write_camera_info('/camera_info', START, 'camera', camera.size, camera.K)
         for index in range(FRAMES):

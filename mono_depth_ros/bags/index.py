@@ -25,9 +25,9 @@ Stamps = NDArray[np.int64]
 COMPRESSED = '/compressed'
 CAMERA_INFO_TYPE, ODOMETRY_TYPE = 'sensor_msgs/msg/CameraInfo', 'nav_msgs/msg/Odometry'
 # Where odometry is silent for longer, nobody knows how far the robot went.
-LONGEST_ODOMETRY_GAP = 500_000_000  # [ns]
+MAX_ODOMETRY_GAP = 500_000_000  # [ns]
 # Images may be stored a little out of order; further back, a clock was set or a bag joined.
-LONGEST_STEP_BACK = NANOSECONDS
+MAX_STEP_BACK = NANOSECONDS
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ class Odometry:
         if not 0 < after < len(self.stamps):
             return None
         start, end = self.stamps[after - 1], self.stamps[after]
-        if end - start > LONGEST_ODOMETRY_GAP:
+        if end - start > MAX_ODOMETRY_GAP:
             return None
         share = (stamp - start) / (end - start)
         return np.asarray((1 - share) * self.positions[after - 1] + share * self.positions[after])
@@ -203,7 +203,7 @@ def _check_order(topic: str, stamps: Stamps) -> None:
             "stamps='log' to use the times at which they were recorded."
         )
     steps = np.diff(stamps)
-    if steps.size and steps.min() < -LONGEST_STEP_BACK:
+    if steps.size and steps.min() < -MAX_STEP_BACK:
         at = int(steps.argmin())
         raise ValueError(
             f"Stamps on '{topic}' run {-steps[at] / NANOSECONDS:.1f} s backwards after message "

@@ -51,13 +51,13 @@ Copy = Callable[[Connection, int, bytes], None]
 
 
 @contextmanager
-def new_bag(path: str | Path, storage: str = 'mcap') -> Iterator[CameraBagWriter]:
+def new_bag(path: str | Path, storage: str = 'mcap') -> Iterator[BagWriter]:
     """Write a new bag; what an error leaves half written is removed again.
 
     Raises:
         FileExistsError: there is something at the path.
     """
-    bag = CameraBagWriter(path, storage)
+    bag = BagWriter(path, storage)
     try:
         with bag:
             yield bag
@@ -66,7 +66,7 @@ def new_bag(path: str | Path, storage: str = 'mcap') -> Iterator[CameraBagWriter
         raise
 
 
-class CameraBagWriter:
+class BagWriter:
     """A ROS 2 bag that is being written; use it in a `with` statement.
 
     Args:
@@ -88,7 +88,7 @@ class CameraBagWriter:
         self._typestore = get_typestore(Stores.ROS2_JAZZY)
         self._connections: dict[str, Connection] = {}
 
-    def __enter__(self) -> CameraBagWriter:
+    def __enter__(self) -> BagWriter:
         self._writer.open()
         return self
 

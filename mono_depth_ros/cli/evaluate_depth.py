@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mono_depth_ros.arguments import ArgumentParser
 from mono_depth_ros.datasets.known_splits import DDAD_SPLITS
-from mono_depth_ros.evaluation.protocol.options import GROUND_TRUTHS, KITTI_SPLITS, MOST_WORKERS
+from mono_depth_ros.evaluation.protocol.options import GROUND_TRUTHS, KITTI_SPLITS, MAX_WORKERS
 from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
 from mono_depth_ros.visualization.libraries import require_report_libraries
 
@@ -139,7 +139,7 @@ def _add_running(add: Callable[..., object]) -> None:
         type=int,
         metavar='N',
         help='threads that read, predict and compare a batch each (default: one per core, '
-        f'{MOST_WORKERS} at most)',
+        f'{MAX_WORKERS} at most)',
     )
     add(
         '--skip-broken',

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mono_depth_ros.machine import keep_freed_memory
 
 if TYPE_CHECKING:
-    from mono_depth_ros.training.callbacks.base import Watcher
+    from mono_depth_ros.training.callbacks.base import Callback
     from mono_depth_ros.training.config.schema import TrainConfig
 
 # OpenMP's threads wait for each other this long before they sleep, some ten microseconds: enough
@@ -38,24 +38,24 @@ def main(args: Sequence[str] | None = None) -> int:
 def _run(config: TrainConfig) -> int:
     keep_freed_memory()
     try:
-        from mono_depth_ros.training.callbacks.progress import ProgressWatcher
-        from mono_depth_ros.training.callbacks.report import ReportWatcher
-        from mono_depth_ros.training.callbacks.tensorboard import TensorBoardWatcher
+        from mono_depth_ros.training.callbacks.progress import ProgressCallback
+        from mono_depth_ros.training.callbacks.report import ReportCallback
+        from mono_depth_ros.training.callbacks.tensorboard import TensorBoardCallback
         from mono_depth_ros.training.train import TrainingDiverged, train
     except ModuleNotFoundError as error:
         return _refuse_without(error)
     stopped = _stopped_by_signals()
-    watchers: list[Watcher] = []
+    callbacks: list[Callback] = []
     try:
         folder = Path(config.output)
-        watchers = [ProgressWatcher(), TensorBoardWatcher(folder), ReportWatcher(folder)]
-        train(config, watchers, stopped.is_set)
+        callbacks = [ProgressCallback(), TensorBoardCallback(folder), ReportCallback(folder)]
+        train(config, callbacks, stopped.is_set)
     except (OSError, ValueError, TrainingDiverged) as error:
         print(f'train_depth: error: {error}', file=sys.stderr)
         return 1
     finally:
-        for watcher in watchers:
-            watcher.close()
+        for callback in callbacks:
+            callback.close()
     if stopped.is_set():
         print('train_depth: stopped; the same command with --resume true goes on from here')
         return 130

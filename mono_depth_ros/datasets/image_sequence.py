@@ -28,7 +28,7 @@ from mono_depth_ros.messages.camera_info import rectify_image
 
 IMAGE_ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
 # Decoding a few frames more is cheaper, and always exact, while a jump starts at a key frame.
-LONGEST_SKIP = 30
+MAX_SKIP = 30
 
 
 class _Frames(Protocol):
@@ -209,7 +209,7 @@ class Video:
         if self._capture is None or self._capture[0] != os.getpid():
             self._capture, self._next = (os.getpid(), open_video(self.path)), 0
         capture = self._capture[1]
-        if not self._next <= index <= self._next + LONGEST_SKIP:
+        if not self._next <= index <= self._next + MAX_SKIP:
             capture.set(cv2.CAP_PROP_POS_FRAMES, index)
             self._next = index
         return capture

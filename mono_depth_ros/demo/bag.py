@@ -18,7 +18,7 @@ from mono_depth_ros.bags.reader import (
     image_topics,
     open_bag,
 )
-from mono_depth_ros.bags.writer import CameraBagWriter
+from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
 from mono_depth_ros.datasets.street.raycast import Street, render_frame
@@ -125,7 +125,7 @@ def _write_bag(
     count: int,
 ) -> None:
     progress = tqdm(frames, total=count, desc='Writing the bag', unit=' images', disable=None)
-    with CameraBagWriter(path) as bag:
+    with BagWriter(path) as bag:
         for index, (image, K) in enumerate(progress):
             stamp = start_ns + index * PERIOD_NS
             size = (image.shape[0], image.shape[1])

@@ -19,7 +19,7 @@ from rclpy.serialization import deserialize_message
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
-from mono_depth_ros.bags.writer import CameraBagWriter
+from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.ros.conversions import header_stamp
 from mono_depth_ros.stamps import stamp_ns
 
@@ -142,7 +142,7 @@ class Recorder:
         self._writer.join()
 
     def _write(self, path: Path) -> None:
-        with CameraBagWriter(path) as bag:
+        with BagWriter(path) as bag:
             while (entry := self._unwritten.get()) is not None:
                 bag.write_serialized(*entry)
 

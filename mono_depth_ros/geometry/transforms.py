@@ -16,7 +16,7 @@ from mono_depth_ros.suggest import did_you_mean
 Matrix = NDArray[np.float64]
 
 # Where a moving frame is silent for longer, nobody knows where it was.
-LONGEST_GAP = 500_000_000  # [ns]
+MAX_GAP = 500_000_000  # [ns]
 # What moved less is fixed: the noise of floating point.
 _STILL = 1e-6
 
@@ -41,7 +41,7 @@ class Trajectory:
     """Where one frame is in another over time; between two poses it moves steadily.
 
     Positions are interpolated linearly, rotations along the shortest arc (slerp). Outside the
-    known times, and where they are more than `LONGEST_GAP` apart, the pose is unknown.
+    known times, and where they are more than `MAX_GAP` apart, the pose is unknown.
     """
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ class Trajectory:
         if not 0 < after < len(self._stamps):
             return None
         start, end = self._stamps[after - 1], self._stamps[after]
-        if end - start > LONGEST_GAP:
+        if end - start > MAX_GAP:
             return None
         share = (stamp - start) / (end - start)
         (place, turn), (next_place, next_turn) = self._poses[after - 1 : after + 1]

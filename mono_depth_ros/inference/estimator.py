@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.geometry.disparity import inverse_depth_line
 from mono_depth_ros.inference import cpu_io, gpu_io
-from mono_depth_ros.inference.backends.base import PRECISIONS, BackendError, EngineJob
+from mono_depth_ros.inference.backends.base import PRECISIONS, BackendError, EngineSpec
 from mono_depth_ros.inference.backends.cache import cache_folder, fingerprint
 from mono_depth_ros.inference.backends.gate import calibration_images as package_images
 from mono_depth_ros.inference.backends.select import Served, candidates, serve
@@ -192,7 +192,7 @@ class DepthEstimator:
         else:
             _forget_oldest(self._served)
             _forget_oldest(self._refused)
-            job = EngineJob(
+            job = EngineSpec(
                 self._network,
                 self._fingerprint,
                 size,

@@ -18,7 +18,7 @@ Size = tuple[int, int]
 
 SIZE_MULTIPLE = 32
 # Decoders mirror their coarsest map at its border, which takes two pixels each way.
-_LEAST_STEPS = 2
+_MIN_STEPS = 2
 
 
 @lru_cache(maxsize=64)
@@ -94,4 +94,4 @@ def _size(image: Image) -> Size:
 def _around(extent: float) -> list[int]:
     """Return the legal extents just below and just above an ideal one, the smaller first."""
     steps = extent / SIZE_MULTIPLE
-    return [max(_LEAST_STEPS, step) * SIZE_MULTIPLE for step in (floor(steps), ceil(steps))]
+    return [max(_MIN_STEPS, step) * SIZE_MULTIPLE for step in (floor(steps), ceil(steps))]

@@ -27,7 +27,7 @@ from mono_depth_ros.bags.reader import (
     select_connections,
     undefined_types,
 )
-from mono_depth_ros.bags.writer import CameraBagWriter, new_bag
+from mono_depth_ros.bags.writer import BagWriter, new_bag
 from mono_depth_ros.inference.estimator import DepthEstimator, ScaledDepth
 from mono_depth_ros.messages.calibration_file import read_calibration_file
 from mono_depth_ros.messages.camera_info import (
@@ -56,7 +56,7 @@ Depth = NDArray[np.float32]
 Progress = Callable[[int, int], None]
 
 # What waits for the images of a batch stays in memory.
-_MOST_WAITING = 256_000_000  # [bytes]
+_MAX_WAITING = 256_000_000  # [bytes]
 _CLOUD_NAMES = tuple(name for name, *_ in POINT_FIELDS)
 
 
@@ -179,7 +179,7 @@ class _Batch:
 
     def __init__(
         self,
-        writer: CameraBagWriter,
+        writer: BagWriter,
         copy: Callable[..., None],
         estimator: DepthEstimator,
         options: BagDepthOptions,
@@ -194,7 +194,7 @@ class _Batch:
         """Take over a message as it is."""
         self._waiting.append((connection, log_time, data))
         self._bytes += len(data)
-        if self._bytes > _MOST_WAITING:
+        if self._bytes > _MAX_WAITING:
             self.flush()
 
     def add_image(
@@ -314,7 +314,7 @@ def _check_topics(reader: AnyReader, options: BagDepthOptions) -> None:
 
 
 def _describe(
-    writer: CameraBagWriter, estimator: DepthEstimator, image_topic: str, report: BagDepthReport
+    writer: BagWriter, estimator: DepthEstimator, image_topic: str, report: BagDepthReport
 ) -> None:
     """Keep in the bag's metadata what its depth is worth."""
     card = estimator.card

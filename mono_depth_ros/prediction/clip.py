@@ -24,10 +24,10 @@ from mono_depth_ros.outputs.depth_outputs import limit_depth
 from mono_depth_ros.prediction.files import Prediction, render, write_arrays
 from mono_depth_ros.prediction.media import Clip, Frame, read_clip
 from mono_depth_ros.prediction.options import describe, open_estimator
-from mono_depth_ros.visualization.canvas import Caption, Film, Scale, choose_scale
+from mono_depth_ros.visualization.canvas import Caption, Scale, VideoWriter, choose_scale
 
 # Large images are not held back to fill a batch [px].
-_MOST_PIXELS = 16_000_000
+_MAX_PIXELS = 16_000_000
 
 
 @dataclass
@@ -143,7 +143,7 @@ def predict_clip(
         film = None
         if clip.rate is not None and 'picture' in chosen.write:
             film = stack.enter_context(
-                Film(output / f'{clip.files[0].stem}_picture.mp4', clip.rate)
+                VideoWriter(output / f'{clip.files[0].stem}_picture.mp4', clip.rate)
             )
             report.files['picture'] += 1
         for batch in _batches(clip, predictor, chosen.batch_size, report, bar):
@@ -170,7 +170,7 @@ def _batches(
             continue
         batch.append(frame)
         pixels += frame.image.shape[0] * frame.image.shape[1]
-        if len(batch) == most or pixels > _MOST_PIXELS:
+        if len(batch) == most or pixels > _MAX_PIXELS:
             yield batch
             batch, pixels = [], 0
     if batch:
@@ -180,7 +180,7 @@ def _batches(
 def _write(
     prediction: Prediction,
     scale: Scale,
-    film: Film | None,
+    film: VideoWriter | None,
     predictor: Predictor,
     output: Path,
     chosen: argparse.Namespace,

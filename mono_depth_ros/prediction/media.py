@@ -16,7 +16,7 @@ from mono_depth_ros.datasets.image_sequence import IMAGE_ENDINGS, open_video
 Image = NDArray[np.uint8]
 
 # A network has nothing to see in less [px].
-SMALLEST = 32
+MIN = 32
 _USUAL_RATE = 25.0
 
 
@@ -83,10 +83,10 @@ def read_clip(clip: Clip) -> Iterator[Frame]:
     """Read the images of a clip one after the other."""
     frames = _read_files(clip.files) if clip.rate is None else _read_video(clip)
     for frame in frames:
-        if frame.image is not None and min(frame.image.shape[:2]) < SMALLEST:
+        if frame.image is not None and min(frame.image.shape[:2]) < MIN:
             height, width = frame.image.shape[:2]
             fault = (
-                f"'{frame.stem}' is {width}x{height}: a side of less than {SMALLEST} pixels "
+                f"'{frame.stem}' is {width}x{height}: a side of less than {MIN} pixels "
                 'shows a network nothing'
             )
             yield Frame(frame.stem, None, fault)

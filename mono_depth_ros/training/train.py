@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.training.build import Assembly, assemble
-from mono_depth_ros.training.callbacks.base import StepRecord, Watcher
+from mono_depth_ros.training.callbacks.base import Callback, StepRecord
 from mono_depth_ros.training.checkpoints import load_checkpoint, save_checkpoint
 from mono_depth_ros.training.config.checks import what_is_left_out
 from mono_depth_ros.training.config.schema import TrainConfig
@@ -46,14 +46,14 @@ class TrainingDiverged(RuntimeError):  # noqa: N818 - it is what happened
 
 def train(
     config: TrainConfig,
-    watchers: Sequence[Watcher] = (),
+    callbacks: Sequence[Callback] = (),
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> ModelCard | None:
     """Train a network and write its model card.
 
     Args:
         config: what to train, on what, and how.
-        watchers: look on.
+        callbacks: look on.
         is_stopped: asked after every step; True ends the training with a checkpoint.
 
     Returns:
@@ -67,11 +67,11 @@ def train(
     fabric = _fabric(config)
     assembly = assemble(config)
     state = _State(fabric, assembly, config)
-    watchers = watchers if fabric.is_global_zero else ()
-    for watcher in watchers:
-        watcher.on_start(config, state.step, state.steps, len(assembly.data))
+    callbacks = callbacks if fabric.is_global_zero else ()
+    for callback in callbacks:
+        callback.on_start(config, state.step, state.steps, len(assembly.data))
         for note in what_is_left_out(config, assembly.data):
-            watcher.on_note(note)
+            callback.on_note(note)
     saved = validated = time.monotonic()
     for batches, waited in _batches(state):
         start = time.monotonic()
@@ -80,22 +80,22 @@ def train(
         state.step += 1
         seconds = time.monotonic() - start + waited
         record = _record(state, results, rate, seconds, waited)
-        for watcher in watchers:
-            watcher.on_step(record)
+        for callback in callbacks:
+            callback.on_step(record)
         if not fabric.is_global_zero or state.step == state.steps:
             continue
         stopped = fabric.world_size == 1 and is_stopped()
         if stopped or time.monotonic() - saved > 60 * config.checkpoint_minutes:
             save_checkpoint(Path(config.output), state.to_save())
             saved = time.monotonic()
-            for watcher in watchers:
-                watcher.on_checkpoint(state.step)
+            for callback in callbacks:
+                callback.on_checkpoint(state.step)
         if stopped:
             return None
         if time.monotonic() - validated > 60 * config.validate_minutes:
-            _validate(state, watchers)
+            _validate(state, callbacks)
             validated = time.monotonic()
-    return _finish(state, watchers) if fabric.is_global_zero else None
+    return _finish(state, callbacks) if fabric.is_global_zero else None
 
 
 class _State:
@@ -332,22 +332,22 @@ def _record(
     )
 
 
-def _validate(state: _State, watchers: Sequence[Watcher]) -> None:
+def _validate(state: _State, callbacks: Sequence[Callback]) -> None:
     objective = state.assembly.objective
     if state.config.validation_split:
         result = validate(state.network, state.config, objective.training_focal)
-        for watcher in watchers:
-            watcher.on_validation(state.step, result)
+        for callback in callbacks:
+            callback.on_validation(state.step, result)
     if state.held_out:
         errors = state.held_out.errors(state.network, objective)
-        for watcher in watchers:
-            watcher.on_held_out(state.step, errors)
+        for callback in callbacks:
+            callback.on_held_out(state.step, errors)
 
 
-def _finish(state: _State, watchers: Sequence[Watcher]) -> ModelCard:
+def _finish(state: _State, callbacks: Sequence[Callback]) -> ModelCard:
     save_checkpoint(Path(state.config.output), state.to_save())
-    _validate(state, watchers)
+    _validate(state, callbacks)
     card = export_card(state.network, state.config, state.steps, state.assembly.training_K)
-    for watcher in watchers:
-        watcher.on_end(card)
+    for callback in callbacks:
+        callback.on_end(card)
     return card

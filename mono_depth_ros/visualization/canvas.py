@@ -127,7 +127,7 @@ def place(canvas: Picture, panel: Picture, at: tuple[int, int]) -> None:
     canvas[at[0] : at[0] + panel.shape[0], at[1] : at[1] + panel.shape[1]] = panel
 
 
-class Film:
+class VideoWriter:
     """An mp4 that is being written; its size is that of the first picture, sides even.
 
     Raises:
@@ -138,7 +138,7 @@ class Film:
         self._path, self._rate = path, rate
         self._video: Video | None = None
 
-    def __enter__(self) -> Film:
+    def __enter__(self) -> VideoWriter:
         return self
 
     def __exit__(

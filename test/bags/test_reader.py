@@ -12,7 +12,7 @@ from mono_depth_ros.bags.reader import (
     rgb_from_bag_message,
     select_connections,
 )
-from mono_depth_ros.bags.writer import CameraBagWriter
+from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.stamps import stamp_of
 
 
@@ -69,7 +69,7 @@ def test_a_truncated_bag_names_the_tool_that_mends_it(tmp_path, name, cure):
 
 
 def test_a_bag_without_messages_is_refused(tmp_path):
-    with CameraBagWriter(tmp_path / 'bag'):
+    with BagWriter(tmp_path / 'bag'):
         pass
 
     with pytest.raises(ValueError, match='holds no messages'), open_bag(tmp_path / 'bag'):
@@ -96,7 +96,7 @@ def test_a_raw_image_of_ros_1_and_of_ros_2_becomes_rgb(tmp_path):
 def test_a_bgr_image_and_a_compressed_one_show_the_same_colours(tmp_path):
     red = np.zeros((4, 6, 3), np.uint8)
     red[..., 2] = 255
-    with CameraBagWriter(tmp_path / 'bag') as bag:
+    with BagWriter(tmp_path / 'bag') as bag:
         bag.write_image('/raw', START, '', 'bgr8', red)
         bag.write_compressed('/png', START, '', 'png', cv2.imencode('.png', red)[1].tobytes())
 

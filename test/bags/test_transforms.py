@@ -7,13 +7,13 @@ from street_bags import OPTICAL, OPTICAL_FROM_LIDAR, START
 from mono_depth_ros.bags import transforms
 from mono_depth_ros.bags.reader import open_bag
 from mono_depth_ros.bags.transforms import read_extrinsics, read_transforms
-from mono_depth_ros.bags.writer import CameraBagWriter
+from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.geometry.rotations import rigid
 from mono_depth_ros.geometry.transforms import TransformTree
 
 
 def test_fixed_and_moving_transforms_of_a_bag_are_read(tmp_path):
-    with CameraBagWriter(tmp_path / 'bag') as bag:
+    with BagWriter(tmp_path / 'bag') as bag:
         bag.write_transforms('/tf_static', START, [(OPTICAL, 'lidar', OPTICAL_FROM_LIDAR)])
         for tenth in range(2):
             bag.write_transforms(

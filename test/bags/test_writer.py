@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from rosbags.highlevel import AnyReader
 
-from mono_depth_ros.bags.writer import CameraBagWriter
+from mono_depth_ros.bags.writer import BagWriter
 
 K = np.array([[70.0, 0.0, 31.5], [0.0, 71.0, 23.5], [0.0, 0.0, 1.0]])
 STAMP = 1_234_567_890_123_456_789
@@ -20,7 +20,7 @@ def read_all(path):
 def test_an_image_is_read_back_with_its_stamp_frame_and_pixels(tmp_path, storage):
     image = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
 
-    with CameraBagWriter(tmp_path / 'bag', storage) as bag:
+    with BagWriter(tmp_path / 'bag', storage) as bag:
         bag.write_image('/camera/image_raw', STAMP, 'camera_optical', 'bgr8', image)
 
     [(topic, log_time, message)] = read_all(tmp_path / 'bag')
@@ -35,7 +35,7 @@ def test_an_image_is_read_back_with_its_stamp_frame_and_pixels(tmp_path, storage
 def test_a_cropped_view_is_written_without_the_pixels_around_it(tmp_path):
     image = np.arange(6 * 8, dtype=np.uint8).reshape(6, 8)[1:4, 2:7]
 
-    with CameraBagWriter(tmp_path / 'bag') as bag:
+    with BagWriter(tmp_path / 'bag') as bag:
         bag.write_image('/image', STAMP, '', 'mono8', image)
 
     [(_, _, message)] = read_all(tmp_path / 'bag')
@@ -46,7 +46,7 @@ def test_a_cropped_view_is_written_without_the_pixels_around_it(tmp_path):
 def test_a_big_endian_image_says_so(tmp_path):
     image = np.array([[1, 2], [3, 4]], dtype='>u2')
 
-    with CameraBagWriter(tmp_path / 'bag') as bag:
+    with BagWriter(tmp_path / 'bag') as bag:
         bag.write_image('/image', STAMP, '', 'mono16', image)
 
     [(_, _, message)] = read_all(tmp_path / 'bag')
@@ -55,7 +55,7 @@ def test_a_big_endian_image_says_so(tmp_path):
 
 
 def test_camera_info_defaults_to_a_rectified_camera(tmp_path):
-    with CameraBagWriter(tmp_path / 'bag') as bag:
+    with BagWriter(tmp_path / 'bag') as bag:
         bag.write_camera_info('/camera/camera_info', STAMP, 'camera_optical', (48, 64), K)
 
     [(_, _, message)] = read_all(tmp_path / 'bag')
@@ -67,7 +67,7 @@ def test_camera_info_defaults_to_a_rectified_camera(tmp_path):
 
 
 def test_a_distorted_camera_keeps_its_coefficients(tmp_path):
-    with CameraBagWriter(tmp_path / 'bag') as bag:
+    with BagWriter(tmp_path / 'bag') as bag:
         bag.write_camera_info(
             '/info', STAMP, '', (48, 64), K, D=[0.1, -0.2, 0, 0], distortion_model='equidistant'
         )
@@ -78,7 +78,7 @@ def test_a_distorted_camera_keeps_its_coefficients(tmp_path):
 
 
 def test_a_compressed_image_keeps_its_bytes(tmp_path):
-    with CameraBagWriter(tmp_path / 'bag') as bag:
+    with BagWriter(tmp_path / 'bag') as bag:
         bag.write_compressed('/image/compressed', STAMP, 'camera', 'jpeg', b'\xff\xd8\x01')
 
     [(_, _, message)] = read_all(tmp_path / 'bag')
@@ -87,9 +87,9 @@ def test_a_compressed_image_keeps_its_bytes(tmp_path):
 
 def test_an_unknown_storage_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"'rosbag'.*mcap, sqlite3"):
-        CameraBagWriter('somewhere', 'rosbag')
+        BagWriter('somewhere', 'rosbag')
 
 
 def test_an_existing_bag_is_never_overwritten(tmp_path):
     with pytest.raises(FileExistsError, match='exists already'):
-        CameraBagWriter(tmp_path)
+        BagWriter(tmp_path)

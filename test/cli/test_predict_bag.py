@@ -14,7 +14,7 @@ from moving_bags import INFO, TOPIC, K, wall, write_image
 from rosbags.typesys import Stores, get_typestore
 
 from mono_depth_ros.bags.reader import open_bag
-from mono_depth_ros.bags.writer import CameraBagWriter
+from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.cli.predict_bag import main
 from mono_depth_ros.inference.cards.model_card import load_card, write_card
 from mono_depth_ros.inference.estimator import DepthEstimator
@@ -41,7 +41,7 @@ def write_bag(path, images=None, storage='mcap', **info):
     types = get_typestore(Stores.ROS2_JAZZY)
     text = types.types['std_msgs/msg/String'](data='robot')
     data = types.serialize_cdr(text, text.__msgtype__)
-    with CameraBagWriter(path, storage) as bag:
+    with BagWriter(path, storage) as bag:
         bag.write_transforms('/tf_static', STAMP, [('base_link', 'optical', np.eye(4))])
         for index, image in enumerate(images):
             stamp = STAMP + index * 100_000_000
@@ -228,7 +228,7 @@ def test_images_that_cannot_become_depth_are_counted_and_kept(tmp_path, cards, c
 
 def test_a_message_that_is_cut_off_is_counted(tmp_path, cards, capsys):
     bag = write_bag(tmp_path / 'good', [wall(0, SIZE)])
-    with CameraBagWriter(tmp_path / 'bag') as writer, open_bag(bag) as reader:
+    with BagWriter(tmp_path / 'bag') as writer, open_bag(bag) as reader:
         for connection, log_time, data in reader.messages():
             writer.write_serialized(connection.topic, connection.msgtype, log_time, data)
             if connection.topic == TOPIC:

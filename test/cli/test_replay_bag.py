@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from domains import next_domain
 
-from mono_depth_ros.bags.writer import CameraBagWriter
+from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.cli.replay_bag import describe_report, main
 from mono_depth_ros.cli.ros_arguments import split_ros_arguments
 from mono_depth_ros.ros.replay.bag_player import PlayReport
@@ -10,7 +10,7 @@ from mono_depth_ros.ros.replay.bag_player import PlayReport
 
 @pytest.fixture
 def bag(tmp_path):
-    with CameraBagWriter(tmp_path / 'bag') as writer:
+    with BagWriter(tmp_path / 'bag') as writer:
         writer.write_image('/camera/image_raw', 10**18, '', 'mono8', np.zeros((2, 2), np.uint8))
     return str(tmp_path / 'bag')
 

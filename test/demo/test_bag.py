@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from mono_depth_ros.bags.reader import open_bag
-from mono_depth_ros.bags.writer import CameraBagWriter
+from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.datasets.street.raycast import street_intrinsics
 from mono_depth_ros.demo.bag import (
     find_kitti_drive,
@@ -75,7 +75,7 @@ def test_the_street_bag_has_the_streets_intrinsics(tmp_path):
 
 
 def test_compressed_images_are_found_with_the_camera_info_beside_the_base_topic(tmp_path):
-    with CameraBagWriter(tmp_path / 'bag') as bag:
+    with BagWriter(tmp_path / 'bag') as bag:
         bag.write_compressed('/cam/image/compressed', 10**18, '', 'jpeg', b'\xff\xd8')
         bag.write_camera_info('/cam/camera_info', 10**18, '', (4, 6), np.eye(3))
 
@@ -86,7 +86,7 @@ def test_compressed_images_are_found_with_the_camera_info_beside_the_base_topic(
 
 
 def test_of_several_image_topics_one_has_to_be_chosen(tmp_path):
-    with CameraBagWriter(tmp_path / 'bag') as bag:
+    with BagWriter(tmp_path / 'bag') as bag:
         for topic in ('/left/image', '/right/image'):
             bag.write_image(topic, 10**18, '', 'rgb8', PIXELS)
 
@@ -98,7 +98,7 @@ def test_of_several_image_topics_one_has_to_be_chosen(tmp_path):
 
 
 def test_a_bag_without_images_is_refused(tmp_path):
-    with CameraBagWriter(tmp_path / 'bag') as bag:
+    with BagWriter(tmp_path / 'bag') as bag:
         bag.write_camera_info('/camera_info', 10**18, '', (4, 6), np.eye(3))
 
     with pytest.raises(ValueError, match='holds no images'):

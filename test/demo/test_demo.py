@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from rosbags.highlevel import AnyReader
 
-from mono_depth_ros.bags.writer import CameraBagWriter
+from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.demo.bag import DemoClip
 from mono_depth_ros.demo.recorder import NodeStatus
 from mono_depth_ros.demo.report import DemoResult, caption_of, closing_table, film_rate
@@ -112,7 +112,7 @@ def test_the_demo_records_and_pictures_what_the_real_node_makes_of_a_street(run_
 
 
 def test_without_a_depth_image_the_demo_fails_with_the_nodes_own_diagnosis(run_demo, tmp_path):
-    with CameraBagWriter(tmp_path / 'bag') as bag:
+    with BagWriter(tmp_path / 'bag') as bag:
         for index in range(4):
             stamp = 10**18 + index * 10**8
             bag.write_image('/cam/image', stamp, '', 'rgb8', np.zeros((96, 320, 3), np.uint8))
@@ -181,7 +181,7 @@ def test_a_film_runs_as_fast_as_the_camera_did():
 
 def test_the_stamp_is_read_without_decoding_the_image(tmp_path):
     stamp = 1_234_567_890_000_000_042
-    with CameraBagWriter(tmp_path / 'bag') as bag:
+    with BagWriter(tmp_path / 'bag') as bag:
         bag.write_image('/image', stamp, 'camera', 'rgb8', np.zeros((2, 2, 3), np.uint8))
     with AnyReader([tmp_path / 'bag']) as reader:
         [(_, _, data)] = reader.messages()

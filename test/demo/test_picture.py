@@ -9,8 +9,8 @@ from mono_depth_ros.visualization.canvas import (
     COLORMAP,
     PANEL,
     Caption,
-    Film,
     Scale,
+    VideoWriter,
     bar_marks,
     choose_scale,
     color_bar,
@@ -118,7 +118,7 @@ def test_relative_depth_is_shown_without_a_cloud_and_without_metres():
 
 def test_a_film_that_cannot_be_written_is_named(tmp_path):
     with (
-        Film(tmp_path / 'nowhere' / 'film.mp4', 10.0) as film,
+        VideoWriter(tmp_path / 'nowhere' / 'film.mp4', 10.0) as film,
         pytest.raises(ValueError, match=r"film\.mp4' cannot be written: the folder is missing"),
     ):
         film.write(np.zeros((32, 48, 3), np.uint8))

@@ -16,7 +16,7 @@ from launching import LaunchProcess, visit, words
 from ros_harness import ENVIRONMENT, Probe
 from sensor_msgs.msg import Image
 
-from mono_depth_ros.bags.writer import CameraBagWriter
+from mono_depth_ros.bags.writer import BagWriter
 
 SIZE = (64, 96)
 K = np.array([[80.0, 0, 47.5], [0, 80.0, 31.5], [0, 0, 1]])
@@ -28,7 +28,7 @@ START = 1_700_000_000 * 10**9
 def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp('bag') / 'camera'
     pixels = np.random.default_rng(0).integers(0, 255, (*SIZE, 3), dtype=np.uint8)
-    with CameraBagWriter(path) as writer:
+    with BagWriter(path) as writer:
         for index in range(FRAMES):
             stamp = START + index * 10**8
             writer.write_camera_info('/camera/camera_info', stamp, 'optical', SIZE, K)

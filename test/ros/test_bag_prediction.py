@@ -7,7 +7,7 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from mono_depth_ros.bags.reader import open_bag
-from mono_depth_ros.bags.writer import CameraBagWriter
+from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.cli.predict_bag import main
 
 SIZE, STAMP = (64, 96), 1_000_000_000_123_456_789
@@ -23,7 +23,7 @@ OUTPUTS = {
 
 def test_a_bag_gets_the_bytes_that_the_node_publishes(tmp_path, configured):
     write_small_card(tmp_path / 'card.yaml', depth_scale=20.0)
-    with CameraBagWriter(tmp_path / 'bag') as bag:
+    with BagWriter(tmp_path / 'bag') as bag:
         bag.write_camera_info('/camera/camera_info', STAMP, 'optical', SIZE, K, D=[0.5, 0, 0, 0])
         bag.write_image('/camera/image', STAMP, 'optical', 'bgr8', wall(0, SIZE))
 

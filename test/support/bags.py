@@ -4,7 +4,7 @@ import numpy as np
 from rosbags.rosbag1 import Writer as Writer1
 from rosbags.typesys import Stores, get_typestore
 
-from mono_depth_ros.bags.writer import CameraBagWriter
+from mono_depth_ros.bags.writer import BagWriter
 
 K = np.array([[70.0, 0.0, 2.5], [0.0, 71.0, 1.5], [0.0, 0.0, 1.0]])
 START = 1_000_000_000_123_456_789
@@ -12,7 +12,7 @@ PERIOD = 50_000_000
 
 
 def write_camera_bag(path, count=8, storage='mcap', start=START):
-    with CameraBagWriter(path, storage) as bag:
+    with BagWriter(path, storage) as bag:
         for index in range(count):
             stamp = start + index * PERIOD
             image = np.full((4, 6, 3), index, np.uint8)

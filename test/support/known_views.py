@@ -11,7 +11,7 @@ from mono_depth_ros.geometry.disparity import depth_to_disparity
 from mono_depth_ros.networks.base import DepthOutput
 from mono_depth_ros.training.config.schema import AugmentationConfig, LossConfig, TrainConfig
 from mono_depth_ros.training.data.batch import AugmentedData, Draw, collate
-from mono_depth_ros.training.losses.distillation import Taught
+from mono_depth_ros.training.losses.distillation import TeacherOutput
 from mono_depth_ros.training.losses.objective import Objective
 
 SIZE = (24, 40)
@@ -47,7 +47,7 @@ class KnownTeacher(KnownDepth):
 
     def output(self, image, K, height):
         assert K.shape == (len(image), 3, 3)
-        return Taught([], [], [self(image)], height)
+        return TeacherOutput([], [], [self(image)], height)
 
 
 class KnownMotion(nn.Module):

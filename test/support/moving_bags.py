@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from rosbags.typesys import Stores, get_typestore
 
-from mono_depth_ros.bags.writer import CameraBagWriter
+from mono_depth_ros.bags.writer import BagWriter
 
 SIZE = (48, 160)
 K = np.array([[90.0, 0, 79.5], [0, 90.0, 23.5], [0, 0, 1]])
@@ -25,7 +25,7 @@ def wall(place, size=SIZE):
 def write_moving_bag(path, places=None, stamps=None, storage='mcap', write=None, **info):
     """Write one image for each place on the wall; `write` adds more to the open bag."""
     places = range(0, 8 * STEP, STEP) if places is None else places
-    with CameraBagWriter(path, storage) as bag:
+    with BagWriter(path, storage) as bag:
         for index, place in enumerate(places):
             stamp = START + (index * PERIOD if stamps is None else stamps[index])
             bag.write_image(TOPIC, stamp, 'optical', 'rgb8', wall(place))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mono_depth_ros.bags.writer import CameraBagWriter
+from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.datasets.street.raycast import Street, render_frame, street_intrinsics
 
 SIZE = (48, 144)
@@ -57,7 +57,7 @@ def write_street_bag(
     more=None,
 ):
     """Write a bag; `lidar_shift` [ns] is how wrong the lidar's stamps are, `more` adds to it."""
-    with CameraBagWriter(path, storage) as bag:
+    with BagWriter(path, storage) as bag:
         if tf:
             bag.write_transforms('/tf_static', START, [(OPTICAL, 'lidar', OPTICAL_FROM_LIDAR)])
         for index, frame in enumerate(drive):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from kitti_folder import write_day, write_depth, write_image, write_split
 
-from mono_depth_ros.training.callbacks.base import StepRecord, Watcher
+from mono_depth_ros.training.callbacks.base import Callback, StepRecord
 from mono_depth_ros.training.checkpoints import FILE_NAME
 from mono_depth_ros.training.config.schema import DataConfig, LossConfig, TrainConfig
 from mono_depth_ros.training.train import train
@@ -43,8 +43,8 @@ def watched_config(folder: Path, **changes) -> TrainConfig:
     return TrainConfig(**(values | changes))
 
 
-class Recorder(Watcher):
-    """Keeps what a watcher is given."""
+class Recorder(Callback):
+    """Keeps what a callback is given."""
 
     def __init__(self) -> None:
         self.records, self.validations, self.card = {}, {}, None
@@ -115,18 +115,18 @@ class KillingRecorder(Recorder):
             shutil.copy(self._checkpoint, self._kept)
 
 
-def train_until_killed(folder: Path, *watchers) -> Recorder:
-    """Train from the start; return what the last of the watchers, a recorder, was given."""
+def train_until_killed(folder: Path, *callbacks) -> Recorder:
+    """Train from the start; return what the last of the callbacks, a recorder, was given."""
     recorder = KillingRecorder(folder)
     try:
-        train(watched_config(folder), [*watchers, recorder])
+        train(watched_config(folder), [*callbacks, recorder])
     except Killed:
         return recorder
     raise AssertionError('the training was not killed')
 
 
-def resume(folder: Path, *watchers) -> Recorder:
+def resume(folder: Path, *callbacks) -> Recorder:
     """Go on from the checkpoint to the end."""
     recorder = Recorder()
-    train(watched_config(folder, resume=True), [*watchers, recorder])
+    train(watched_config(folder, resume=True), [*callbacks, recorder])
     return recorder

@@ -18,7 +18,7 @@ from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import load_card
 from mono_depth_ros.training.build import assemble
-from mono_depth_ros.training.callbacks.base import StepRecord, Watcher
+from mono_depth_ros.training.callbacks.base import Callback, StepRecord
 from mono_depth_ros.training.checkpoints import FILE_NAME, load_checkpoint
 from mono_depth_ros.training.config.schema import (
     DataConfig,
@@ -43,7 +43,7 @@ STREET = {
 }
 
 
-class Recorder(Watcher):
+class Recorder(Callback):
     """Keeps what it is told."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from mono_depth_ros.datasets.splits import SplitEntry, read_split
 from mono_depth_ros.stamps import NANOSECONDS
 
 # An open bag costs a file descriptor and its index.
-MOST_OPEN = 32
+MAX_OPEN = 32
 
 
 class RosbagData:
@@ -92,7 +92,7 @@ class RosbagData:
     def _make_room_for(self, bag: int) -> None:
         self._recent[bag] = None
         self._recent.move_to_end(bag)
-        if len(self._recent) > MOST_OPEN:
+        if len(self._recent) > MAX_OPEN:
             oldest, _ = self._recent.popitem(last=False)
             self._recordings[oldest].close()
 

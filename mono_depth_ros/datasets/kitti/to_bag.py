@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.bags.writer import STATIC_TOPIC, CameraBagWriter, new_bag
+from mono_depth_ros.bags.writer import STATIC_TOPIC, BagWriter, new_bag
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, KittiCamera, read_camera
 from mono_depth_ros.datasets.kitti.drive import (
@@ -50,7 +50,7 @@ CLOUD_FIELDS = ('x', 'y', 'z', 'intensity')
 _JPEG_QUALITY = 95
 
 Progress = Callable[[int, int], None]
-_Job = tuple[int, Callable[[CameraBagWriter, int], None]]
+_Job = tuple[int, Callable[[BagWriter, int], None]]
 
 
 @dataclass
@@ -161,7 +161,7 @@ def _write_image(
     options: KittiBagOptions,
     report: KittiBagReport,
     file: Path,
-    bag: CameraBagWriter,
+    bag: BagWriter,
     stamp: int,
 ) -> None:
     pixels = read_image(file)
@@ -201,7 +201,7 @@ def _encoded(file: Path, pixels: NDArray[np.uint8], form: str) -> bytes:
 
 
 def _scan_jobs(report: KittiBagReport, track: KittiTrack) -> list[_Job]:
-    def write(file: Path, bag: CameraBagWriter, stamp: int) -> None:
+    def write(file: Path, bag: BagWriter, stamp: int) -> None:
         bag.write_cloud(CLOUD_TOPIC, stamp, VELODYNE, read_points(file), CLOUD_FIELDS)
         report.messages[CLOUD_TOPIC] += 1
 
@@ -212,7 +212,7 @@ def _inertial_jobs(report: KittiBagReport, track: KittiTrack) -> list[_Job]:
     origin = read_oxts(track.files[0])
     start = _base_pose(origin, origin)[:3, 3]
 
-    def write(file: Path, bag: CameraBagWriter, stamp: int) -> None:
+    def write(file: Path, bag: BagWriter, stamp: int) -> None:
         record = read_oxts(file)
         pose = _base_pose(record, origin)
         pose[:3, 3] -= start
@@ -230,7 +230,7 @@ def _base_pose(record: OxtsRecord, origin: OxtsRecord) -> NDArray[np.float64]:
 
 
 def _write_odometry(
-    bag: CameraBagWriter, stamp: int, record: OxtsRecord, pose: NDArray[np.float64]
+    bag: BagWriter, stamp: int, record: OxtsRecord, pose: NDArray[np.float64]
 ) -> None:
     """Write where base_link is in odom, and how it moves in its own axes."""
     lever = inverse_rigid(BASE_FROM_IMU)[:3, 3]
@@ -258,7 +258,7 @@ def _write_odometry(
     )
 
 
-def _write_imu(bag: CameraBagWriter, stamp: int, record: OxtsRecord) -> None:
+def _write_imu(bag: BagWriter, stamp: int, record: OxtsRecord) -> None:
     bag.write_message(
         IMU_TOPIC,
         'sensor_msgs/msg/Imu',
@@ -273,7 +273,7 @@ def _write_imu(bag: CameraBagWriter, stamp: int, record: OxtsRecord) -> None:
     )
 
 
-def _write_fix(bag: CameraBagWriter, stamp: int, record: OxtsRecord) -> None:
+def _write_fix(bag: BagWriter, stamp: int, record: OxtsRecord) -> None:
     has_fix, gps, approximated = 0, 1, 1
     bag.write_message(
         FIX_TOPIC,

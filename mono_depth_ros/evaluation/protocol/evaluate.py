@@ -22,7 +22,7 @@ from mono_depth_ros.evaluation.frame_metrics import (
     mean_frames,
 )
 from mono_depth_ros.evaluation.metrics import DepthMetrics
-from mono_depth_ros.evaluation.protocol.options import MOST_WORKERS
+from mono_depth_ros.evaluation.protocol.options import MAX_WORKERS
 from mono_depth_ros.evaluation.protocol.samples import Frame, Frames, Image, Rules
 
 Array = NDArray[np.floating[Any]]
@@ -164,7 +164,7 @@ def evaluate_frames(
         OSError: something of a frame is missing.
         ValueError: a frame is broken, a prediction is no inverse depth, or no frame was left.
     """
-    workers = min(torch.get_num_threads(), MOST_WORKERS) if workers is None else workers
+    workers = min(torch.get_num_threads(), MAX_WORKERS) if workers is None else workers
     for name, value in (('batch_size', batch_size), ('workers', workers)):
         if value < 1:
             raise ValueError(f'{name} is {value}; expected 1 or more.')

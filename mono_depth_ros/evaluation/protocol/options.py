@@ -8,6 +8,6 @@ KITTI_SPLITS = {
 # Where true depth comes from, and whether Eigen's cap and Garg's crop apply to it.
 GROUND_TRUTHS = {'lidar': True, 'lidar_z': True, 'projected': True, 'dense': False}
 # Each has a batch of whole frames in memory.
-MOST_WORKERS = 8
+MAX_WORKERS = 8
 # What latency is: the time that passes, or the CPU's, which other load does not lengthen.
 CLOCKS = {'wall': 'latency [ms]', 'cpu': 'CPU time [ms]'}

@@ -21,10 +21,10 @@ STEP = 3
 # How many pairs apart is looked at: 1.5 s at a lidar's 10 Hz.
 REACH = 15
 # Fewer changes, in all and at one distance, or a weaker correlation, prove nothing.
-LEAST_CHANGES, LEAST_AT_ONE = 20, 8
-_LEAST_CORRELATION = 0.15
+MIN_CHANGES, MIN_AT_ONE = 20, 8
+_MIN_CORRELATION = 0.15
 # An object that enters a cell must not outvote all others.
-_LARGEST_CHANGE = 0.5
+_MAX_CHANGE = 0.5
 _STRIDE = 2
 
 
@@ -129,17 +129,17 @@ class TimeShift:
         curve = {
             steps: (sums.apart / sums.count, sums.correlation)
             for steps, sums in sorted(self._sums.items())
-            if sums.count >= LEAST_AT_ONE
+            if sums.count >= MIN_AT_ONE
         }
         best = max(curve, key=lambda steps: curve[steps][1], default=0)
-        is_clear = {best - 1, best + 1} <= set(curve) and curve[best][1] >= _LEAST_CORRELATION
-        if self._sums[0].count < LEAST_CHANGES or not is_clear:
+        is_clear = {best - 1, best + 1} <= set(curve) and curve[best][1] >= _MIN_CORRELATION
+        if self._sums[0].count < MIN_CHANGES or not is_clear:
             return ShiftEstimate(
                 'unknown',
                 float('nan'),
                 (
                     'whether the clocks of camera and reference agree cannot be told: fewer than '
-                    f'{LEAST_CHANGES + STEP} pairs, or too little moves in the view'
+                    f'{MIN_CHANGES + STEP} pairs, or too little moves in the view'
                 ),
                 curve,
             )
@@ -186,7 +186,7 @@ def _change(now: Cells, then: Cells) -> Cells:
     known = np.isfinite(change)
     if not known.any():
         return change
-    return np.clip(change - np.median(change[known]), -_LARGEST_CHANGE, _LARGEST_CHANGE)
+    return np.clip(change - np.median(change[known]), -_MAX_CHANGE, _MAX_CHANGE)
 
 
 def _cell_means(depth: Depth, stride: int) -> Cells:

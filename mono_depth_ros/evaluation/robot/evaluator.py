@@ -24,14 +24,14 @@ from mono_depth_ros.evaluation.robot.stamp_matching import (
     NO_REFERENCE,
     OUT_OF_ORDER,
     SHARED,
-    Association,
     Decision,
+    StampMatcher,
 )
 from mono_depth_ros.geometry.transforms import Matrix, TransformTree, TransformUnknownError
 from mono_depth_ros.stamps import NANOSECONDS
 
 # Two frames further apart are not consecutive: what changes between them is no flicker.
-LONGEST_STEP = 500_000_000  # [ns]
+MAX_STEP = 500_000_000  # [ns]
 _WHY = {
     NO_REFERENCE: 'none within {:g} s',
     SHARED: '',
@@ -112,7 +112,7 @@ class BagEvaluation:
         self._wall = reference if isinstance(reference, float) else None
         self._tree = tree
         self._on_frame = on_frame
-        self._association: Association[DepthFrame, Reference] = Association(
+        self._association: StampMatcher[DepthFrame, Reference] = StampMatcher(
             round(options.tolerance * NANOSECONDS)
         )
         self._recent: deque[FrameRecord] = deque(maxlen=window)
@@ -320,7 +320,7 @@ class BagEvaluation:
         if (
             previous is None
             or previous.depth.shape != frame.depth.shape
-            or not 0 < frame.stamp - previous.stamp <= LONGEST_STEP
+            or not 0 < frame.stamp - previous.stamp <= MAX_STEP
         ):
             return float('nan')
         # Metres of motion and a depth without metres cannot explain each other.

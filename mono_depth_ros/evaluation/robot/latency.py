@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 # Images that wait for their depth; a network that is further behind has dropped them.
-MOST_WAITING = 1000
+MAX_WAITING = 1000
 
 
 class Latency:
@@ -38,7 +38,7 @@ class Latency:
         """Take in an image: its stamp [ns], and when it was received [s]."""
         self.images += 1
         self._waiting[stamp] = received
-        if len(self._waiting) > MOST_WAITING:
+        if len(self._waiting) > MAX_WAITING:
             self._waiting.popitem(last=False)
             self.dropped += 1
 

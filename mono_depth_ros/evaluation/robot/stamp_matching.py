@@ -15,7 +15,7 @@ NO_REFERENCE = 'no_reference'
 SHARED = 'reference_of_another_frame'
 OUT_OF_ORDER = 'out_of_order'
 # Of each kind, when the other one has fallen silent.
-MOST_WAITING = 60
+MAX_WAITING = 60
 
 _stamp = itemgetter(0)
 
@@ -36,7 +36,7 @@ class Decision(Generic[F, R]):
     cause: str = ''
 
 
-class Association(Generic[F, R]):
+class StampMatcher(Generic[F, R]):
     """Pair frames with references whose stamps are each other's nearest, within a tolerance.
 
     Nothing is interpolated between references: between two scans or depth images no third one
@@ -68,7 +68,7 @@ class Association(Generic[F, R]):
         """Take in a reference; return what could be decided."""
         insort(self._references, (stamp, reference), key=_stamp)
         self._last_reference = max(stamp, self._last_reference or stamp)
-        del self._references[:-MOST_WAITING]
+        del self._references[:-MAX_WAITING]
         return list(self._decide())
 
     def finish(self) -> list[Decision[F, R]]:
@@ -78,7 +78,7 @@ class Association(Generic[F, R]):
     def _decide(self, is_final: bool = False) -> Iterator[Decision[F, R]]:
         while self._frames:
             stamp, frame = self._frames[0]
-            must = is_final or len(self._frames) > MOST_WAITING
+            must = is_final or len(self._frames) > MAX_WAITING
             if not must and not self._references_known(stamp):
                 return
             nearest = self._nearest_reference(stamp)

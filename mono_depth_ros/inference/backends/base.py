@@ -42,7 +42,7 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True)
-class EngineJob:
+class EngineSpec:
     """What an engine is built from.
 
     Attributes:

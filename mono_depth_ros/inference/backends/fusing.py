@@ -22,7 +22,7 @@ _LEAVES = (FullPrecision, ODConv2d, Conv2dSame)  # their Python depends on shape
 _PROBES = 20
 _SLOWEST = 1.5
 # Of the largest value: rounding, but nothing that is wrong.
-_LARGEST_DIFFERENCE = {torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
+_MAX_DIFFERENCE = {torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 
 
 class FusedConv(nn.Module):
@@ -66,7 +66,7 @@ class FusedConv(nn.Module):
         except RuntimeError:  # cuDNN has no such kernel
             return False
         largest = (found - expected).abs().max() / expected.abs().max().clamp(min=1e-6)
-        if not float(largest) <= _LARGEST_DIFFERENCE[self.conv.weight.dtype]:
+        if not float(largest) <= _MAX_DIFFERENCE[self.conv.weight.dtype]:
             return False
         return _duration(self._fused, x, summand) <= _SLOWEST * _duration(self._apart, x, summand)
 

@@ -18,7 +18,7 @@ from torch import Tensor, fx, nn
 SUMS = {operator.add, operator.iadd, torch.add, 'add', 'add_'}
 # How many times the multiplications of its parts a merged window may have: depthwise ones hardly
 # use a GPU, dense ones do.
-_MOST_DEPTHWISE, _MOST_DENSE = 2.0, 1.0
+_MAX_DEPTHWISE, _MAX_DENSE = 2.0, 1.0
 
 
 class _Term(NamedTuple):
@@ -130,7 +130,7 @@ def _sum_of(first: _Term, second: _Term) -> nn.Conv2d | None:
     if first.kernel.shape[:2] != second.kernel.shape[:2]:
         return None
     extent = max(first.kernel.shape[-1], second.kernel.shape[-1])
-    most = _MOST_DENSE if first.kernel.shape[1] > 1 else _MOST_DEPTHWISE
+    most = _MAX_DENSE if first.kernel.shape[1] > 1 else _MAX_DEPTHWISE
     # A dilated window that stays alone multiplies its zeros from now on.
     if extent**2 > most * (first.cost + second.cost):
         return None

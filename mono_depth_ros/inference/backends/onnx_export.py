@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from mono_depth_ros.inference.backends.base import BackendError, EngineJob
+from mono_depth_ros.inference.backends.base import BackendError, EngineSpec
 from mono_depth_ros.inference.backends.cache import cached, entry_path
 from mono_depth_ros.inference.backends.precision import DisparityOfBytes
 
@@ -17,7 +17,7 @@ INPUT, OUTPUT = 'images', 'disparity'
 OPSET = 17
 
 
-def exported(job: EngineJob) -> bytes:
+def exported(job: EngineSpec) -> bytes:
     """Return a job's float32 network as ONNX, from the cache where it lies there."""
 
     def make() -> bytes:
@@ -27,7 +27,7 @@ def exported(job: EngineJob) -> bytes:
     return cached(export_path(job), make, job.report)
 
 
-def export_path(job: EngineJob) -> Path:
+def export_path(job: EngineSpec) -> Path:
     """Return where a job's export lies in the cache."""
     height, width = job.size
     key = {
@@ -41,7 +41,7 @@ def export_path(job: EngineJob) -> Path:
     return entry_path(job.cache, f'{width}x{height}x{job.batch}.onnx', key)
 
 
-def export(job: EngineJob) -> bytes:
+def export(job: EngineSpec) -> bytes:
     """Trace the network to ONNX: (B, H, W, 3) uint8 images in, (B, H, W) disparity out."""
     if importlib.util.find_spec('onnx') is None:
         raise BackendError('the package onnx is not installed: pip install onnx')

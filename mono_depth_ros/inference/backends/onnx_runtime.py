@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mono_depth_ros.inference.backends.base import BackendError, EngineJob
+from mono_depth_ros.inference.backends.base import BackendError, EngineSpec
 from mono_depth_ros.inference.backends.cache import entry_path
 from mono_depth_ros.inference.backends.onnx_export import INPUT, OUTPUT, export_path, exported
 
@@ -24,7 +24,7 @@ class OnnxRuntimeEngine:
 
     note = ''
 
-    def __init__(self, job: EngineJob, provider: str = '') -> None:
+    def __init__(self, job: EngineSpec, provider: str = '') -> None:
         session = session_of(job, provider or PROVIDERS[job.device.type])
         shape = job.batch, *job.size
         self.images = torch.zeros(*shape, 3, dtype=torch.uint8, device=job.device)
@@ -48,13 +48,13 @@ class OnnxRuntimeEngine:
         return self._run()
 
 
-def tensorrt_engine(job: EngineJob) -> OnnxRuntimeEngine:
+def tensorrt_engine(job: EngineSpec) -> OnnxRuntimeEngine:
     """Let TensorRT build an engine of the whole network, which takes minutes the first time."""
     job.report(f'tensorrt: building an engine, {job.label} (minutes, once)')
     return OnnxRuntimeEngine(job, TENSORRT)
 
 
-def session_of(job: EngineJob, provider: str) -> Any:
+def session_of(job: EngineSpec, provider: str) -> Any:
     """Build the session; waiting threads do not spin, a robot has other uses for its cores.
 
     Raises:
@@ -76,7 +76,7 @@ def session_of(job: EngineJob, provider: str) -> Any:
     return session
 
 
-def _provider_options(job: EngineJob, provider: str) -> dict[str, object]:
+def _provider_options(job: EngineSpec, provider: str) -> dict[str, object]:
     device: dict[str, object] = {'device_id': job.device.index or 0}
     if provider == PROVIDERS['cuda']:
         return device | {'use_tf32': 0}

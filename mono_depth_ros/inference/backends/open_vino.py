@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import torch
 from torch import Tensor
 
-from mono_depth_ros.inference.backends.base import BackendError, EngineJob
+from mono_depth_ros.inference.backends.base import BackendError, EngineSpec
 from mono_depth_ros.inference.backends.onnx_export import exported
 
 HINTS = {'float32': 'f32', 'bfloat16': 'bf16'}
@@ -22,7 +22,7 @@ class OpenVinoEngine:
 
     note = ''
 
-    def __init__(self, job: EngineJob) -> None:
+    def __init__(self, job: EngineSpec) -> None:
         openvino = quiet_openvino()
         compiled = compiled_model(job)
         self.images = torch.zeros(job.batch, *job.size, 3, dtype=torch.uint8)
@@ -43,7 +43,7 @@ class OpenVinoEngine:
         return self._request.infer(share_inputs=True, share_outputs=True)
 
 
-def compiled_model(job: EngineJob) -> Any:
+def compiled_model(job: EngineSpec) -> Any:
     """Compile for latency: one stream, no more threads than asked for, pinned to no core."""
     core = only_core()
     model = core.read_model(exported(job))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mono_depth_ros.inference.backends import onnx_export, onnx_runtime, open_vino, torch_cuda
-from mono_depth_ros.inference.backends.base import BackendError, Engine, EngineJob
+from mono_depth_ros.inference.backends.base import BackendError, Engine, EngineSpec
 from mono_depth_ros.inference.backends.cache import forget
 from mono_depth_ros.inference.backends.gate import (
     GateFigure,
@@ -68,7 +68,7 @@ def candidates(backend: str, device: torch.device, precision: str) -> tuple[str,
 
 
 def serve(
-    names: Sequence[str], job: EngineJob, batches: Sequence[int], depth_range: tuple[float, float]
+    names: Sequence[str], job: EngineSpec, batches: Sequence[int], depth_range: tuple[float, float]
 ) -> Served:
     """Build one engine per batch with the first backend that can and whose depth is right.
 
@@ -99,7 +99,7 @@ def serve(
 
 def _served(
     name: str,
-    job: EngineJob,
+    job: EngineSpec,
     batches: Sequence[int],
     reference: Tensor,
     depth_range: tuple[float, float],
@@ -122,7 +122,7 @@ def _served(
 
 
 def _proven(
-    name: str, job: EngineJob, reference: Tensor, depth_range: tuple[float, float]
+    name: str, job: EngineSpec, reference: Tensor, depth_range: tuple[float, float]
 ) -> tuple[Engine, GateFigure]:
     """Build an engine and put it through the gate; what came from the cache gets two chances."""
     was_cached = name != 'torch' and onnx_export.export_path(job).exists()
@@ -138,12 +138,12 @@ def _proven(
         return engine, checked(measure(engine, reference, depth_range), job.precision)
 
 
-def build(name: str, job: EngineJob) -> Engine:
+def build(name: str, job: EngineSpec) -> Engine:
     """Build an engine of a backend that check() has nothing against."""
     return _builder(name, job.device)(job)
 
 
-def _builder(name: str, device: torch.device) -> Callable[[EngineJob], Engine]:
+def _builder(name: str, device: torch.device) -> Callable[[EngineSpec], Engine]:
     if name == 'torch':
         return TorchCpuEngine if device.type == 'cpu' else torch_cuda.build
     if name == 'onnxruntime':

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mono_depth_ros.inference.backends.base import PRECISIONS, EngineJob
+from mono_depth_ros.inference.backends.base import PRECISIONS, EngineSpec
 from mono_depth_ros.inference.backends.precision import DisparityOfBytes
 
 
@@ -12,7 +12,7 @@ class TorchCpuEngine:
 
     note = ''
 
-    def __init__(self, job: EngineJob) -> None:
+    def __init__(self, job: EngineSpec) -> None:
         self.images = torch.zeros(job.batch, *job.size, 3, dtype=torch.uint8)
         self._network = DisparityOfBytes(job.network, PRECISIONS[job.precision])
 

@@ -10,7 +10,7 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
-from mono_depth_ros.inference.backends.base import PRECISIONS, BackendError, EngineJob
+from mono_depth_ros.inference.backends.base import PRECISIONS, BackendError, EngineSpec
 from mono_depth_ros.inference.backends.fusing import fuse
 from mono_depth_ros.inference.backends.precision import DisparityOfBytes
 
@@ -65,7 +65,7 @@ class GraphEngine:
         return None
 
 
-def build(job: EngineJob) -> GraphEngine:
+def build(job: EngineSpec) -> GraphEngine:
     """Record the network in every form, keep the fastest.
 
     Which one wins depends on the GPU, the precision and the network: cuDNN has kernels for
@@ -90,7 +90,7 @@ def build(job: EngineJob) -> GraphEngine:
     return best
 
 
-def arranged(job: EngineJob, layout: torch.memory_format, form: str) -> DisparityOfBytes:
+def arranged(job: EngineSpec, layout: torch.memory_format, form: str) -> DisparityOfBytes:
     """Return a copy of the job's network on its device, with weights and images in a layout.
 
     Args:

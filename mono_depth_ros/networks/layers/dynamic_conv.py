@@ -62,7 +62,7 @@ class KernelAttention(nn.Module):
             another. It is part of the state dict, because weights fit one temperature.
     """
 
-    LEAST_HIDDEN, REDUCTION = 16, 16
+    MIN_HIDDEN, REDUCTION = 16, 16
 
     temperature: Tensor
 
@@ -70,7 +70,7 @@ class KernelAttention(nn.Module):
         self, in_channels: int, out_channels: int, kernel_size: int, kernels: int
     ) -> None:
         super().__init__()
-        hidden = max(in_channels // self.REDUCTION, self.LEAST_HIDDEN)
+        hidden = max(in_channels // self.REDUCTION, self.MIN_HIDDEN)
         self.squeeze = nn.Conv2d(in_channels, hidden, 1, bias=False)
         self.norm = PooledBatchNorm2d(hidden)
         self.input = nn.Conv2d(hidden, in_channels, 1)

@@ -22,8 +22,8 @@ from mono_depth_ros.ros.node.camera_stream import CameraStream
 from mono_depth_ros.ros.node.declaration import declare_parameters, read_config
 from mono_depth_ros.ros.node.depth_worker import DepthWorker
 from mono_depth_ros.ros.node.diagnostics import (
-    Speaker,
     StreamMonitor,
+    ThrottledLogger,
     camera_status,
     diagnostic_array,
     node_status,
@@ -46,7 +46,7 @@ class DepthNode(LifecycleNode):
         self._monitors: list[StreamMonitor] = []
         self._worker: DepthWorker | None = None
         self._wake = threading.Condition()
-        self._speaker = Speaker('node')
+        self._speaker = ThrottledLogger('node')
         self._refused = declare_parameters(self)
         self._config: DepthNodeConfig | None = None
         self._answer_wrong_transitions()
@@ -114,7 +114,7 @@ class DepthNode(LifecycleNode):
 
     def _enter(self, state: str) -> TransitionCallbackReturn:
         self.state, self.failure = state, ''
-        self._speaker = Speaker('node')
+        self._speaker = ThrottledLogger('node')
         return TransitionCallbackReturn.SUCCESS
 
     def _fail(self, step: str, reason: str) -> TransitionCallbackReturn:

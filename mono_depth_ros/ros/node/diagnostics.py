@@ -22,7 +22,7 @@ REPEAT_PERIODS = 12
 
 
 @dataclass
-class Speaker:
+class ThrottledLogger:
     """Log what the watchdog says every period, without saying it over and over."""
 
     label: str
@@ -62,7 +62,7 @@ class StreamMonitor:
 
     def __init__(self, stream: CameraStream) -> None:
         self.stream = stream
-        self.speaker = Speaker(stream.label)
+        self.speaker = ThrottledLogger(stream.label)
         self.history = deque([stream.statistics.snapshot()], maxlen=PERIOD_S + 1)
 
     def performance(self) -> Performance:

@@ -24,7 +24,7 @@ DEFAULT_DEPTH = 10
 # How long an image may stay without an answer in lockstep before the next one is played anyway.
 PATIENCE_SECONDS = 30.0
 # A longer sleep would keep a shutdown waiting.
-LONGEST_SLEEP = 0.1
+MAX_SLEEP = 0.1
 # Subscribers of one topic are discovered within milliseconds of each other, not at once.
 SETTLE_SECONDS = 0.3
 DRAIN_SECONDS = 0.5
@@ -239,7 +239,7 @@ class BagPlayer:
                 self._tick(now)
             if now >= due:
                 return
-            wake = min(due, now + LONGEST_SLEEP)
+            wake = min(due, now + MAX_SLEEP)
             if self._clock:
                 wake = min(wake, self._next_tick)
             self._sleep(max(0.0, wake - now))
@@ -249,7 +249,7 @@ class BagPlayer:
         published = self._now()
         while not lockstep.is_answered and self._now() - published < PATIENCE_SECONDS:
             self._check_alive()
-            lockstep.spin(LONGEST_SLEEP)
+            lockstep.spin(MAX_SLEEP)
         self.report.unanswered += not lockstep.is_answered
         waited = self._now() - published
         self._began += waited
@@ -269,7 +269,7 @@ class BagPlayer:
         for channel in self._channels.values():
             left = max(0.0, deadline - self._now())
             channel.publisher.wait_for_all_acked(Duration(seconds=left))
-        self._sleep(LONGEST_SLEEP)
+        self._sleep(MAX_SLEEP)
 
     def _check_alive(self) -> None:
         if not self._node.context.ok():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mono_depth_ros.training.callbacks.history import History, Validation
-from mono_depth_ros.training.callbacks.step_means import Span, join_spans
+from mono_depth_ros.training.callbacks.step_means import StepMeans, join_step_means
 from mono_depth_ros.training.config.schema import TrainConfig
 
 # Above it, the network is not what takes the time.
@@ -28,7 +28,7 @@ def advise(config: TrainConfig, history: History, metric: bool) -> list[str]:
     """
     advice = []
     if history.spans:
-        waiting = advise_on_waiting(config, join_spans(history.spans).wait_share)
+        waiting = advise_on_waiting(config, join_step_means(history.spans).wait_share)
         advice += [waiting] if waiting else []
         advice += _on_loss(history.spans)
     if not config.validation_split and not config.held_out:
@@ -52,12 +52,12 @@ def advise_on_waiting(config: TrainConfig, share: float) -> str | None:
     )
 
 
-def _on_loss(spans: Sequence[Span]) -> list[str]:
+def _on_loss(spans: Sequence[StepMeans]) -> list[str]:
     done = spans[-1].step
     if done < FEW_STEPS:
         return [f'{done} steps show that the training runs, not what it can reach.']
     part = max(1, round(len(spans) * _LATE_SHARE))
-    early, late = join_spans(spans[:part]), join_spans(spans[-part:])
+    early, late = join_step_means(spans[:part]), join_step_means(spans[-part:])
     advice = []
     if late.loss >= early.loss:
         advice.append(

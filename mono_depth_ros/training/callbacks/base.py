@@ -12,7 +12,7 @@ from mono_depth_ros.training.losses.objective import Panels
 
 @dataclass(frozen=True)
 class StepRecord:
-    """What a watcher learns of a step.
+    """What a callback learns of a step.
 
     Attributes:
         step: steps done.
@@ -37,10 +37,10 @@ class StepRecord:
     panels: Panels
 
 
-class Watcher:
-    """Looks on while a network is trained; only the first process has watchers.
+class Callback:
+    """Looks on while a network is trained; only the first process has callbacks.
 
-    What a watcher does not care about it leaves as it is here: nothing happens.
+    What a callback does not care about it leaves as it is here: nothing happens.
     """
 
     def on_start(self, config: TrainConfig, step: int, steps: int, samples: int) -> None:
@@ -65,4 +65,4 @@ class Watcher:
         """Learn what came out."""
 
     def close(self) -> None:
-        """Finish, however the training ended; called once by whoever made the watcher."""
+        """Finish, however the training ended; called once by whoever made the callback."""

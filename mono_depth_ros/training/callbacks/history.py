@@ -11,7 +11,7 @@ from typing import Any
 
 from mono_depth_ros.evaluation.metrics import DepthMetrics
 from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
-from mono_depth_ros.training.callbacks.step_means import Span, join_spans
+from mono_depth_ros.training.callbacks.step_means import StepMeans, join_step_means
 
 FILE_NAME = 'history.jsonl'
 MAX_POINTS = 1000
@@ -75,7 +75,7 @@ class History:
     def __init__(self, folder: Path, step: int, steps: int) -> None:
         self._path = folder / FILE_NAME
         self.steps_per_span = -(-steps // MAX_POINTS)
-        self.spans: list[Span] = []
+        self.spans: list[StepMeans] = []
         self.validations: list[Validation] = []
         self.held_out: list[HeldOutErrors] = []
         if step and self._path.is_file():
@@ -83,7 +83,7 @@ class History:
         folder.mkdir(parents=True, exist_ok=True)
         self._rewrite()
 
-    def add_span(self, span: Span) -> None:
+    def add_span(self, span: StepMeans) -> None:
         """Remember the steps that came last."""
         self.spans.append(span)
         self._append({'span': asdict(span)})
@@ -122,7 +122,7 @@ class History:
         spans, validations, held_out = [], {}, {}
         for number, line in enumerate(lines, 1):
             entry = self._parse(line, number)
-            if isinstance(entry, Span):
+            if isinstance(entry, StepMeans):
                 spans.append(entry)
             elif isinstance(entry, HeldOutErrors):
                 held_out[entry.step] = entry
@@ -132,11 +132,11 @@ class History:
         self.validations = [v for v in validations.values() if v.step <= step]
         self.held_out = [errors for errors in held_out.values() if errors.step <= step]
 
-    def _parse(self, line: str, number: int) -> Span | Validation | HeldOutErrors:
+    def _parse(self, line: str, number: int) -> StepMeans | Validation | HeldOutErrors:
         try:
             entry = json.loads(line)
             if 'span' in entry:
-                return Span(**entry['span'])
+                return StepMeans(**entry['span'])
             if 'held_out' in entry:
                 return HeldOutErrors(**entry['held_out'])
             values = entry['validation']
@@ -158,7 +158,7 @@ def _validation_entry(validation: Validation) -> dict[str, Any]:
     return {'validation': asdict(validation) | metrics}
 
 
-def _thin(spans: Iterable[Span], steps: int) -> list[Span]:
+def _thin(spans: Iterable[StepMeans], steps: int) -> list[StepMeans]:
     """Join spans that end within the same so many steps."""
     groups = groupby(spans, key=lambda span: (span.step - 1) // steps)
-    return [join_spans(list(group)) for _, group in groups]
+    return [join_step_means(list(group)) for _, group in groups]

@@ -13,17 +13,17 @@ from tqdm import tqdm
 from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.training.callbacks.advice import advise_on_waiting
-from mono_depth_ros.training.callbacks.base import StepRecord, Watcher
+from mono_depth_ros.training.callbacks.base import Callback, StepRecord
 from mono_depth_ros.training.callbacks.report import FILE_NAME
 from mono_depth_ros.training.callbacks.report_page import duration, launch_command, metric_rows
-from mono_depth_ros.training.callbacks.step_means import Span, StepGatherer, join_spans
+from mono_depth_ros.training.callbacks.step_means import Averager, StepMeans, join_step_means
 from mono_depth_ros.training.config.checks import is_metric
 from mono_depth_ros.training.config.schema import TrainConfig
 
 _BAR = '{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {elapsed}<{remaining}{postfix}'
 
 
-class ProgressWatcher(Watcher):
+class ProgressCallback(Callback):
     """Tells a person how a training goes.
 
     Args:
@@ -39,8 +39,8 @@ class ProgressWatcher(Watcher):
         self._is_terminal = self._stream.isatty()
         self._interval = bar_seconds if self._is_terminal else line_seconds
         self._bar: tqdm | None = None
-        self._steps = StepGatherer()
-        self._total: Span | None = None
+        self._steps = Averager()
+        self._total: StepMeans | None = None
         self._config = TrainConfig()
         self._begun, self._shown = time.monotonic(), float('-inf')
         self._first = self._all = 0
@@ -114,10 +114,10 @@ class ProgressWatcher(Watcher):
             self._bar.close()
             self._bar = None
 
-    def _take(self) -> Span:
+    def _take(self) -> StepMeans:
         """Count the steps since the last time, and show them in the bar."""
         span = self._steps.take()
-        self._total = span if self._total is None else join_spans([self._total, span])
+        self._total = span if self._total is None else join_step_means([self._total, span])
         if self._bar is not None:
             self._bar.set_postfix_str(_text(span), refresh=False)
             self._bar.update(span.step - self._bar.n)
@@ -134,13 +134,13 @@ class ProgressWatcher(Watcher):
             print(text, file=self._stream, flush=True)
 
 
-def _text(span: Span) -> str:
+def _text(span: StepMeans) -> str:
     speed = f'  {span.images_per_second:.1f} images/s  waiting {span.wait_share:.0%}'
     return f'loss {span.loss:.4f}{speed if span.seconds else ""}'
 
 
 def _summary(
-    config: TrainConfig, card: ModelCard, total: Span | None, steps: int, seconds: float
+    config: TrainConfig, card: ModelCard, total: StepMeans | None, steps: int, seconds: float
 ) -> str:
     lines = ['', f'{card.name}: {steps} steps done, {duration(seconds)} in this run']
     if total is not None and total.seconds:

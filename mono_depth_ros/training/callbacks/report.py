@@ -10,11 +10,11 @@ from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.machine import processor_name
 from mono_depth_ros.training.callbacks.advice import advise
-from mono_depth_ros.training.callbacks.base import StepRecord, Watcher
+from mono_depth_ros.training.callbacks.base import Callback, StepRecord
 from mono_depth_ros.training.callbacks.history import HeldOutErrors, History, validation_of
 from mono_depth_ros.training.callbacks.pictures import draw_panels
 from mono_depth_ros.training.callbacks.report_page import Report, write_page
-from mono_depth_ros.training.callbacks.step_means import StepGatherer
+from mono_depth_ros.training.callbacks.step_means import Averager
 from mono_depth_ros.training.config.checks import is_metric
 from mono_depth_ros.training.config.schema import TrainConfig
 from mono_depth_ros.training.losses.objective import Panels
@@ -26,7 +26,7 @@ FILE_NAME = 'report.html'
 require_report_libraries()
 
 
-class ReportWatcher(Watcher):
+class ReportCallback(Callback):
     """Keeps a training's history and writes its report, anew with every checkpoint.
 
     Args:
@@ -85,7 +85,7 @@ class _Run:
         self._path = folder / FILE_NAME
         self._config, self._step, self._steps, self._samples = config, step, steps, samples
         self._metric = is_metric(config)
-        self._gathered = StepGatherer()
+        self._gathered = Averager()
         self._panels: Panels | None = None
         self.history = History(folder, step, steps)
 

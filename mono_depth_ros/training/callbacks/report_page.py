@@ -13,7 +13,7 @@ from mono_depth_ros.evaluation.metrics import DepthMetrics
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.training.callbacks.history import HeldOutErrors, Validation
 from mono_depth_ros.training.callbacks.pictures import Picture
-from mono_depth_ros.training.callbacks.step_means import Span, join_spans
+from mono_depth_ros.training.callbacks.step_means import StepMeans, join_step_means
 from mono_depth_ros.training.config.schema import TrainConfig
 from mono_depth_ros.visualization.charts import Chart, Curve, draw_chart, short
 from mono_depth_ros.visualization.page import render_page
@@ -53,7 +53,7 @@ class Report:
     samples: int
     hardware: str
     state: str
-    spans: Sequence[Span]
+    spans: Sequence[StepMeans]
     validations: Sequence[Validation]
     held_out: Sequence[HeldOutErrors]
     metric: bool
@@ -126,11 +126,11 @@ def _tiles(report: Report) -> list[tuple[str, str]]:
     return tiles
 
 
-def _speed(spans: Sequence[Span]) -> list[tuple[str, str]]:
+def _speed(spans: Sequence[StepMeans]) -> list[tuple[str, str]]:
     timed = [span for span in spans if span.seconds]
     if not timed:
         return [('Images/s, median', _UNKNOWN), ('Waiting for data', _UNKNOWN)]
-    total = join_spans(timed)
+    total = join_step_means(timed)
     rate = median(span.images_per_second for span in timed)
     return [
         ('Images/s, median', short(rate)),
@@ -139,7 +139,7 @@ def _speed(spans: Sequence[Span]) -> list[tuple[str, str]]:
     ]
 
 
-def _course(spans: Sequence[Span]) -> list[Chart | None]:
+def _course(spans: Sequence[StepMeans]) -> list[Chart | None]:
     if not spans:
         return []
     steps = [span.step for span in spans]

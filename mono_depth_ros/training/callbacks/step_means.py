@@ -10,7 +10,7 @@ from mono_depth_ros.training.callbacks.base import StepRecord
 
 
 @dataclass(frozen=True)
-class Span:
+class StepMeans:
     """Steps that follow each other.
 
     Attributes:
@@ -44,11 +44,11 @@ class Span:
         return self.waited / self.seconds if self.seconds else math.nan
 
 
-def join_spans(spans: Sequence[Span]) -> Span:
+def join_step_means(spans: Sequence[StepMeans]) -> StepMeans:
     """Join one span or more, in the order of their steps; every step counts the same."""
     steps = sum(span.steps for span in spans)
     names = dict.fromkeys(name for span in spans for name in span.terms)
-    return Span(
+    return StepMeans(
         step=spans[-1].step,
         steps=steps,
         loss=math.fsum(span.loss * span.steps for span in spans) / steps,
@@ -60,20 +60,20 @@ def join_spans(spans: Sequence[Span]) -> Span:
     )
 
 
-def _mean_term(spans: Sequence[Span], name: str) -> float:
+def _mean_term(spans: Sequence[StepMeans], name: str) -> float:
     having = [span for span in spans if name in span.terms]
     total = math.fsum(span.terms[name] * span.steps for span in having)
     return total / sum(span.steps for span in having)
 
 
-class StepGatherer:
+class Averager:
     """Gathers steps until somebody takes them as one span.
 
     The first step after a start says nothing about speed, since readers and device start in it.
     """
 
     def __init__(self) -> None:
-        self._gathered: list[Span] = []
+        self._gathered: list[StepMeans] = []
         self._is_warm = False
 
     def __len__(self) -> int:
@@ -82,7 +82,7 @@ class StepGatherer:
 
     def add(self, record: StepRecord) -> None:
         """Gather a step; cheap, and nothing of its pictures is kept."""
-        span = Span(
+        span = StepMeans(
             record.step,
             1,
             record.loss,
@@ -97,8 +97,8 @@ class StepGatherer:
             self._is_warm = True
         self._gathered.append(span)
 
-    def take(self) -> Span:
+    def take(self) -> StepMeans:
         """Return the gathered steps, one or more, and begin anew."""
-        span = join_spans(self._gathered)
+        span = join_step_means(self._gathered)
         self._gathered = []
         return span

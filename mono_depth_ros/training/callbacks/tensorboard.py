@@ -9,16 +9,16 @@ from torch.utils.tensorboard import SummaryWriter
 
 from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
 from mono_depth_ros.inference.cards.model_card import ModelCard
-from mono_depth_ros.training.callbacks.base import StepRecord, Watcher
+from mono_depth_ros.training.callbacks.base import Callback, StepRecord
 from mono_depth_ros.training.callbacks.pictures import draw_panels
-from mono_depth_ros.training.callbacks.step_means import Span, StepGatherer
+from mono_depth_ros.training.callbacks.step_means import Averager, StepMeans
 from mono_depth_ros.training.config.schema import TrainConfig
 from mono_depth_ros.training.losses.objective import Panels
 
 FOLDER = 'tensorboard'
 
 
-class TensorBoardWatcher(Watcher):
+class TensorBoardCallback(Callback):
     """Writes scalars and pictures for TensorBoard.
 
     Args:
@@ -34,7 +34,7 @@ class TensorBoardWatcher(Watcher):
         self._scalar_seconds, self._picture_seconds = scalar_seconds, picture_seconds
         self._writer: SummaryWriter | None = None
         self._limits = TrainConfig.min_depth, TrainConfig.max_depth
-        self._steps = StepGatherer()
+        self._steps = Averager()
         self._scalars_at = self._pictures_at = float('-inf')
         self._undrawn: tuple[int, Panels] | None = None
 
@@ -112,7 +112,7 @@ class TensorBoardWatcher(Watcher):
         self._writer.add_scalar(name, value, step)
 
 
-def _scalars(span: Span) -> dict[str, float]:
+def _scalars(span: StepMeans) -> dict[str, float]:
     scalars = {'loss': span.loss, 'learning_rate': span.learning_rate}
     scalars |= {f'terms/{name}': value for name, value in span.terms.items()}
     if span.seconds:

@@ -13,7 +13,7 @@ from mono_depth_ros.inference.cards.model_card import load_card
 from mono_depth_ros.training.config.schema import TrainConfig
 
 # The least that fields may be.
-_LEAST = {
+_MIN = {
     'batch_size': 1,
     'accumulate': 1,
     'devices': 1,
@@ -68,7 +68,7 @@ def check_config(config: TrainConfig) -> None:
     Raises:
         ValueError: with the value, what is expected and what to change.
     """
-    for name, least in _LEAST.items():
+    for name, least in _MIN.items():
         value = attrgetter(name)(config)
         if not value >= least:
             raise ValueError(f'{name} is {value}; expected {least} or more.')

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from mono_depth_ros.datasets.sample import Image, TrainingData, TrainingSample
 from mono_depth_ros.training.config.schema import AugmentationConfig
 from mono_depth_ros.training.data.augmentation import AugmentedSample, augment, blend, mix, overlay
-from mono_depth_ros.training.data.boxes import stand_boxes
+from mono_depth_ros.training.data.boxes import paste_boxes
 from mono_depth_ros.training.data.multi_resolution import (
     Resolution,
     ThreeResolutions,
@@ -209,7 +209,7 @@ class AugmentedData(Dataset[Any]):
     ) -> AugmentedSample:
         if random.random() >= self.options.boxes:
             return augmented
-        return stand_boxes(augmented, self._other(random), random, self.options.camera_height)
+        return paste_boxes(augmented, self._other(random), random, self.options.camera_height)
 
     def _other(self, random: np.random.Generator) -> AugmentedSample:
         other = self.data[int(random.integers(len(self.data)))]

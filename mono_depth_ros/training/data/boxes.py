@@ -24,8 +24,8 @@ Vector = tuple[float, float, float]
 ACROSS, UP, ALONG = range(3)
 
 # How many there are at most, and how often a place is drawn until enough of a box is in view.
-_MOST, _TRIES = 3, 4
-_LEAST_IN_VIEW = 0.005
+_MAX, _TRIES = 3, 4
+_MIN_IN_VIEW = 0.005
 # Of the boxes, so many have the form of a vehicle along the road; the others have any.
 _VEHICLES = 0.75
 # So many begin beside the camera, or behind it; the others ahead of it.
@@ -37,7 +37,7 @@ _SHADOW = 1.0
 # A road is looked for up to [m] ahead; least squares take in what is so near the last one [m].
 _FAR_ROAD, _REACHES = 25.0, (0.5, 0.3, 0.15)
 # It is so much of what is looked at, so many points, so long [m]; and no other than expected.
-_LEAST_ROAD, _LEAST_POINTS, _LEAST_LENGTH = 0.3, 200, 3.0
+_MIN_ROAD, _MIN_POINTS, _MIN_LENGTH = 0.3, 200, 3.0
 _HIGHER, _STEEPER = 0.5, 0.08
 # Faces are bare: of a paper's contrast they keep so much at most.
 _CONTRAST = 0.4
@@ -100,7 +100,7 @@ class View(NamedTuple):
     down: Array
 
 
-def stand_boxes(
+def paste_boxes(
     sample: AugmentedSample,
     other: AugmentedSample,
     random: np.random.Generator,
@@ -119,7 +119,7 @@ def stand_boxes(
     """
     K, size = sample.sample.K, sample.sample.target.shape[:2]
     road = find_road(hint_of(sample.sample), K, Road(camera_height, 0.0))
-    for _ in range(int(random.integers(1, _MOST + 1))):
+    for _ in range(int(random.integers(1, _MAX + 1))):
         for _ in range(_TRIES):
             shadow = random.uniform(0, _SHADOW)
             view = see(draw_box(random), K, size, road, shadow)
@@ -167,8 +167,8 @@ def find_road(depth: Array, K: Matrix, expected: Road) -> Road:
     road = expected
     for reach in _REACHES:
         near = np.abs(below - road.below - road.slope * ahead) < reach
-        if near.sum() < max(_LEAST_POINTS, _LEAST_ROAD * near.size) or (
-            np.ptp(ahead[near]) < _LEAST_LENGTH
+        if near.sum() < max(_MIN_POINTS, _MIN_ROAD * near.size) or (
+            np.ptp(ahead[near]) < _MIN_LENGTH
         ):
             return expected
         slope, level = np.polyfit(ahead[near], below[near], 1)
@@ -206,7 +206,7 @@ def see(box: Box, K: Matrix, size: Sequence[int], road: Road, shadow: float) -> 
     depth = np.maximum(wall, down[0])
     meets = depth < np.minimum(np.minimum(across[1], along[1]), down[1])
     meets &= depth > _NEAREST
-    if meets.mean() < _LEAST_IN_VIEW:
+    if meets.mean() < _MIN_IN_VIEW:
         return None
     rows, columns = _around(meets)
     seen = depth[rows, columns]

@@ -27,7 +27,7 @@ from mono_depth_ros.training.losses.view_synthesis import full_precision, warp_t
 
 # Flows this small say nothing about occlusion: it keeps rounding from weighing still pixels [px].
 _STILL = 1.0
-_LEAST = 1e-7
+_MIN = 1e-7
 
 
 class View(NamedTuple):
@@ -163,7 +163,7 @@ def depth_consistency(
     own = _sampled(1 / source_depth[:, None], pixels)
     carried = carried[:, None]
     seen = _inside(pixels) * (carried > 0)
-    inverse = 1 / carried.clamp(min=_LEAST)
+    inverse = 1 / carried.clamp(min=_MIN)
     loss = (inverse - own).abs() / (inverse + own) * seen
     return DepthConsistency(((1 - loss) * seen).detach(), loss)
 
@@ -195,7 +195,7 @@ def feature_difference(
     )
     apart = (target - warped).abs().sum(1, keepdim=True)
     whole = (target.abs() + warped.abs()).sum(1, keepdim=True)
-    return apart / whole.clamp(min=_LEAST)
+    return apart / whole.clamp(min=_MIN)
 
 
 def weighted_mean(errors: Tensor, weight: Tensor) -> Tensor:
@@ -206,7 +206,7 @@ def weighted_mean(errors: Tensor, weight: Tensor) -> Tensor:
         weight: (N, 1, H, W), resized to the errors'.
     """
     weight = resized(weight, errors.shape[-2:])
-    return (errors * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3)).clamp(min=_LEAST)
+    return (errors * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3)).clamp(min=_MIN)
 
 
 def _one_direction(

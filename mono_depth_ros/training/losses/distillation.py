@@ -26,7 +26,7 @@ from mono_depth_ros.training.losses.resizing import resized
 _FINEST, _PROBE = 8, 64
 
 
-class Taught(NamedTuple):
+class TeacherOutput(NamedTuple):
     """What a teacher shows of itself.
 
     Attributes:
@@ -71,7 +71,7 @@ class Teacher(nn.Module):
         self.network = network if config.loss.apx > 0 else network.deploy()
 
     @torch.no_grad()
-    def output(self, image: Tensor, K: Tensor, height: int) -> Taught:
+    def output(self, image: Tensor, K: Tensor, height: int) -> TeacherOutput:
         """Return features and disparities, these in the student's terms.
 
         Args:
@@ -89,7 +89,7 @@ class Teacher(nn.Module):
         disparities = [
             self._in_student_s_terms(disparity, K, height) for disparity in output.disparities
         ]
-        return Taught(encoded, output.features, disparities, seen.shape[-2])
+        return TeacherOutput(encoded, output.features, disparities, seen.shape[-2])
 
     def _in_student_s_terms(self, disparity: Tensor, K: Tensor, height: int) -> Tensor:
         card, config = self.card, self.config
@@ -147,7 +147,7 @@ class Teachers(nn.Module):
         return self.members[0].network
 
     @torch.no_grad()
-    def output(self, image: Tensor, K: Tensor, height: int) -> Taught:
+    def output(self, image: Tensor, K: Tensor, height: int) -> TeacherOutput:
         """Return what they show of images; see Teacher.output.
 
         Returns:
@@ -185,7 +185,7 @@ class Imitation(nn.Module):
             nn.Conv2d(own.shape[1], other.shape[1], 1) for own, other in pairs
         )
 
-    def forward(self, encoded: Sequence[Tensor], taught: Taught, height: int) -> Tensor:
+    def forward(self, encoded: Sequence[Tensor], taught: TeacherOutput, height: int) -> Tensor:
         """Return the smooth L1 distance (B,), summed over the stages.
 
         Args:

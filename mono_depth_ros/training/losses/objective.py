@@ -17,9 +17,9 @@ from mono_depth_ros.training.config.schema import Level, TrainConfig
 from mono_depth_ros.training.data.batch import NO_LABEL, Batch, OtherResolution
 from mono_depth_ros.training.losses.apx import apx_loss, pair_stages, position_mask
 from mono_depth_ros.training.losses.bidirectional import View, bidirectional_loss
-from mono_depth_ros.training.losses.distillation import Imitation, Taught, Teachers
+from mono_depth_ros.training.losses.distillation import Imitation, TeacherOutput, Teachers
 from mono_depth_ros.training.losses.multi_resolution import consistency as agreement_of_resolutions
-from mono_depth_ros.training.losses.photometric import Seen, reprojection_loss
+from mono_depth_ros.training.losses.photometric import ReprojectionOutput, reprojection_loss
 from mono_depth_ros.training.losses.pyramid import at_size, consistency, derive
 from mono_depth_ros.training.losses.resizing import resized
 from mono_depth_ros.training.losses.terms import hint_error, smoothness
@@ -184,7 +184,7 @@ class Objective(nn.Module):
         other: OtherResolution,
         disparity: Tensor,
         motion: Tensor,
-        seen: Seen,
+        seen: ReprojectionOutput,
     ) -> None:
         """Add another resolution's terms, and its agreement with the middle one's disparity."""
         options, views = self.config.loss, self._views(other.batch)
@@ -237,10 +237,10 @@ class Objective(nn.Module):
 
     def _terms(
         self, batch: Batch, views: Views, motion: Tensor, within: Tensor
-    ) -> tuple[Seen, dict[str, Tensor]]:
+    ) -> tuple[ReprojectionOutput, dict[str, Tensor]]:
         """Return the terms that every resolution has, and what was seen on the way."""
         options, disparities = self.config.loss, views.target.disparities
-        seen = Seen(batch.target[0], torch.ones_like(disparities[0]), {})
+        seen = ReprojectionOutput(batch.target[0], torch.ones_like(disparities[0]), {})
         terms: dict[str, Tensor] = {}
         if options.photometric > 0 and views.source is not None:
             terms, seen = self._bidirectional(batch, views.target, views.source, motion)
@@ -298,7 +298,7 @@ class Objective(nn.Module):
 
     def _bidirectional(
         self, batch: Batch, target: DepthOutput, source: DepthOutput, motion: Tensor
-    ) -> tuple[dict[str, Tensor], Seen]:
+    ) -> tuple[dict[str, Tensor], ReprojectionOutput]:
         """Return the terms of the bidirectional weighted loss, mean over a target's sources."""
         of = batch.sample_of
         depth = self._depth(target.disparities[0], batch)[of, 0]
@@ -322,7 +322,7 @@ class Objective(nn.Module):
             )
         }
         mask = found.weight[:1].expand(len(batch.target), -1, -1, -1)
-        return terms, Seen(found.warped[0], mask, {})
+        return terms, ReprojectionOutput(found.warped[0], mask, {})
 
     def _smoothness(self, batch: Batch, disparities: list[Tensor]) -> Tensor:
         losses = []
@@ -356,7 +356,7 @@ class Objective(nn.Module):
             total = total + loss / 2**level
         return total * labelled
 
-    def _taught(self, batch: Batch, views: Views, taught: Taught) -> dict[str, Tensor]:
+    def _taught(self, batch: Batch, views: Views, taught: TeacherOutput) -> dict[str, Tensor]:
         """Return how far (B,) the student is from its teacher, in each way that has a weight."""
         options, terms = self.config.loss, {}
         if options.distillation > 0:
@@ -382,7 +382,7 @@ class Objective(nn.Module):
             return disparity
         return disparity_to_depth(disparity, self.config.min_depth, self.config.max_depth).log()
 
-    def _apx(self, batch: Batch, views: Views, taught: Taught) -> Tensor:
+    def _apx(self, batch: Batch, views: Views, taught: TeacherOutput) -> Tensor:
         """Return the distance (B,) to the teacher's features and disparities as distributions."""
         options, student = self.config.apx, views.target
         mask = position_mask(

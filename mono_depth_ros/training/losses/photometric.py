@@ -17,7 +17,7 @@ from mono_depth_ros.training.losses.view_synthesis import warp_to_target
 _TIE_BREAK = 1e-5
 
 
-class Seen(NamedTuple):
+class ReprojectionOutput(NamedTuple):
     """What comes out beside the reprojection error.
 
     Attributes:
@@ -41,7 +41,7 @@ def reprojection_loss(
     options: LossConfig,
     *,
     masks: bool = True,
-) -> tuple[Tensor, Seen]:
+) -> tuple[Tensor, ReprojectionOutput]:
     """Return the least error over a target's sources (B,), mean over levels and pixels.
 
     Args:
@@ -117,11 +117,11 @@ class _Least(torch.autograd.Function):
 @torch.no_grad()
 def _seen(
     warped: Tensor, moved: Tensor, still: Tensor | None, within: Tensor, *, masks: bool
-) -> Seen:
+) -> ReprojectionOutput:
     nearest = moved.amin(1, keepdim=True)
     errors = {'reprojection': mean_within(nearest, within)}
     mask = within.expand_as(nearest)
     if still is not None:
         errors['identity'] = mean_within(still, within)
         mask = (nearest < still) * within if masks else mask
-    return Seen(warped[0], mask, errors)
+    return ReprojectionOutput(warped[0], mask, errors)

@@ -32,7 +32,7 @@ from mono_depth_ros.training.losses.view_synthesis import full_precision
 
 # Keeps these draws apart from others that start from a sample's seed.
 _COLOURS = 1
-_LEAST = 1e-6
+_MIN = 1e-6
 
 
 class Agreement(NamedTuple):
@@ -250,7 +250,7 @@ def _recolour(images: Tensor, change: Tensor, mean: Tensor) -> Tensor:
 def _hue(images: Tensor, value: Tensor, chroma: Tensor) -> Tensor:
     """Return the place on the colour circle (n, 1, H, W) in sixths; 0 where there is no colour."""
     red, green, blue = images[:, :, None].unbind(1)
-    safe = chroma.clamp(min=_LEAST)
+    safe = chroma.clamp(min=_MIN)
     return torch.where(
         value == red,
         (green - blue) / safe,

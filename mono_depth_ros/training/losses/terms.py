@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mono_depth_ros.training.losses.by_sample import by_sample
+from mono_depth_ros.training.losses.per_sample import per_sample
 from mono_depth_ros.training.losses.ssim import (
     WindowStatistics,
     structural_dissimilarity,
@@ -31,7 +31,7 @@ class ReprojectionError:
 
     def __call__(self, image: Tensor) -> Tensor:
         """Return the error (N, 1, H, W) of images (N, 3, H, W) against the target."""
-        return by_sample(self._error, image, self.target, *self.statistics)
+        return per_sample(self._error, image, self.target, *self.statistics)
 
     def _error(self, image: Tensor, target: Tensor, *statistics: Tensor) -> Tensor:
         difference = (image - target).abs().mean(1, keepdim=True)

@@ -9,7 +9,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 # Below this a distance has no gradient: the anchor's to itself.
-_LEAST_SQUARE = 1e-9
+_MIN_SQUARE = 1e-9
 _OUTSIDE = -1  # label of what lies beyond the image's edge
 
 
@@ -37,7 +37,7 @@ def triplet_loss(features: Tensor, labels: Tensor, patch: int, margin: float) ->
     classes_around = F.pad(classes, [reach] * 4, value=_OUTSIDE)
     cosines = torch.stack([(unit * shifted).sum(1) for shifted in _shifts(around, patch)], 1)
     same = torch.cat([shifted == classes for shifted in _shifts(classes_around, patch)], 1)
-    distance = (2 - 2 * cosines).clamp(min=_LEAST_SQUARE).sqrt()
+    distance = (2 - 2 * cosines).clamp(min=_MIN_SQUARE).sqrt()
     own = same.sum(1)
     at_boundary = (own >= patch - 1) & (patch**2 - own >= patch - 1)
     to_own = (distance * same).sum(1) / own

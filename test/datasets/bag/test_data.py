@@ -22,7 +22,7 @@ from moving_bags import (
     write_odometry,
 )
 
-from mono_depth_ros.bags.writer import CameraBagWriter
+from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.datasets.bag.data import RosbagData
 from mono_depth_ros.datasets.bag.options import BagOptions
 from mono_depth_ros.datasets.splits import SplitEntry, write_split
@@ -57,7 +57,7 @@ def test_a_sample_is_an_image_with_those_before_and_after(tmp_path, storage):
 
 
 def test_compressed_images_are_read_like_raw_ones(tmp_path):
-    with CameraBagWriter(tmp_path / 'bag') as bag:
+    with BagWriter(tmp_path / 'bag') as bag:
         for index in range(4):
             png = cv2.imencode('.png', wall(STEP * index))[1].tobytes()
             bag.write_compressed(
@@ -273,7 +273,7 @@ def test_forked_readers_do_not_share_a_position_in_the_file(tmp_path):
 
 
 def test_the_demos_street_is_a_drive(tmp_path):
-    with CameraBagWriter(tmp_path / 'street') as bag:
+    with BagWriter(tmp_path / 'street') as bag:
         for index in range(4):
             frame = render_frame(Street(), index, (96, 320))
             bag.write_image('/camera/image_raw', START + index * PERIOD, '', 'rgb8', frame.image)

@@ -15,7 +15,7 @@ from moving_bags import (
     write_odometry,
 )
 
-from mono_depth_ros.bags.writer import CameraBagWriter
+from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.datasets.bag.data import RosbagData
 from mono_depth_ros.datasets.bag.options import BagOptions
 
@@ -34,7 +34,7 @@ def test_a_truncated_bag_is_named_with_the_cure(tmp_path):
 
 
 def write_images(path, count=3, stamp=lambda index: START + index * PERIOD, **info):
-    with CameraBagWriter(path) as bag:
+    with BagWriter(path) as bag:
         for index in range(count):
             bag.write_image(TOPIC, stamp(index), '', 'rgb8', wall(3 * index))
         if info:
@@ -116,7 +116,7 @@ def test_several_cameras_ask_for_a_choice(tmp_path):
 
 def write_with_header_stamps(path, stamps):
     """Write images recorded one after the other, whatever their headers say."""
-    with CameraBagWriter(path) as bag:
+    with BagWriter(path) as bag:
         bag.write_camera_info(INFO, START, '', SIZE, K)
         for index, stamp in enumerate(stamps):
             write_image(bag, stamp, START + index * PERIOD, wall(3 * index))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mono_depth_ros.bags.writer import CameraBagWriter
+from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import read_camera, read_numbers
 from mono_depth_ros.datasets.kitti.drive import read_points, read_stamps
@@ -30,7 +30,7 @@ def write_lidar(bag, topic, stamp, frame='lidar'):
 
 
 def robot_bag(path, clouds=('/lidar',), lidar_frame='lidar', **info):
-    with CameraBagWriter(path) as bag:
+    with BagWriter(path) as bag:
         for stamp in (START, START + PERIOD):
             write_camera(bag, 'cam', stamp, **info)
             for topic in clouds:
@@ -39,7 +39,7 @@ def robot_bag(path, clouds=('/lidar',), lidar_frame='lidar', **info):
 
 
 def stereo_bag(path, places=(0.0, 0.25), transforms=(), delay=0):
-    with CameraBagWriter(path) as bag:
+    with BagWriter(path) as bag:
         if transforms:
             bag.write_transforms('/tf_static', START, transforms)
         for stamp in (START, START + PERIOD):
@@ -104,7 +104,7 @@ def test_transforms_place_a_pair_better_than_its_projections(tmp_path):
 
 
 def test_sensors_join_the_frame_that_is_nearest(tmp_path):
-    with CameraBagWriter(tmp_path / 'bag') as bag:
+    with BagWriter(tmp_path / 'bag') as bag:
         bag.write_transforms('/tf_static', START, [('lidar', 'cam_optical', np.eye(4))])
         for index in (0, 1, 2):
             write_camera(bag, 'cam', START + index * PERIOD)
@@ -125,7 +125,7 @@ def test_sensors_join_the_frame_that_is_nearest(tmp_path):
 
 
 def test_an_image_of_another_size_is_counted(tmp_path):
-    with CameraBagWriter(tmp_path / 'bag') as bag:
+    with BagWriter(tmp_path / 'bag') as bag:
         write_camera(bag, 'cam', START)
         write_camera(bag, 'cam', START + PERIOD, size=(20, 60))
 

@@ -9,7 +9,7 @@ from mono_depth_ros.inference.cards.model_card import list_cards, load_card
 from mono_depth_ros.ros.node.parameters import DepthNodeConfig
 
 SHIPPED = [name for name in list_cards() if load_card(name).is_trained]
-LARGEST_FILE = 8_000_000  # [bytes]
+MAX_FILE = 8_000_000  # [bytes]
 ROW_PRIOR = 0.237
 
 
@@ -22,7 +22,7 @@ def test_a_shipped_card_is_small_licensed_and_measured(name):
     card = load_card(name)
 
     load_network(card)  # holds the file to its hash
-    assert (card.path.parent / card.weights).stat().st_size <= LARGEST_FILE
+    assert (card.path.parent / card.weights).stat().st_size <= MAX_FILE
     assert card.depth_unit == 'metric' and 'CC BY-NC-SA 3.0' in card.license_weights
     assert 'KITTI' in card.training_data and 'steps' in card.training_data
     for split in ('test_kitti2015_20', 'test_drive0052_eigen25'):

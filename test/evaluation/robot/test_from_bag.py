@@ -25,7 +25,7 @@ from street_bags import (
     write_street_bag,
 )
 
-from mono_depth_ros.bags.writer import CameraBagWriter
+from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.evaluation.robot.from_bag import BagSource, evaluate_bag
 from mono_depth_ros.evaluation.robot.options import EvaluationOptions
 
@@ -251,9 +251,9 @@ def test_ego_motion_of_another_kind_is_refused(bag, drive):
 
 
 def test_an_empty_bag_and_one_without_stamps_are_refused(tmp_path, drive):
-    with CameraBagWriter(tmp_path / 'empty'):
+    with BagWriter(tmp_path / 'empty'):
         pass
-    with CameraBagWriter(tmp_path / 'unstamped') as writer:
+    with BagWriter(tmp_path / 'unstamped') as writer:
         writer.write_camera_info(INFO, START, OPTICAL, drive[0].depth.shape, drive[0].K)
         write_image(writer, 0, START, drive[0].image, CAMERA)
 

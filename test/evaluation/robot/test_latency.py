@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from mono_depth_ros.evaluation.robot.latency import MOST_WAITING, Latency, latency_table
+from mono_depth_ros.evaluation.robot.latency import MAX_WAITING, Latency, latency_table
 
 
 def test_ages_count_from_the_image_of_the_same_stamp():
@@ -44,7 +44,7 @@ def test_rolling_figures_forget_what_is_long_ago():
 
 def test_without_depth_nothing_is_measured_and_memory_is_bounded():
     latency = Latency()
-    for stamp in range(MOST_WAITING + 5):
+    for stamp in range(MAX_WAITING + 5):
         latency.add_image(stamp, 0)
 
     figures = latency.figures()

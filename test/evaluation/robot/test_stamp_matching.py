@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mono_depth_ros.evaluation.robot.stamp_matching import MOST_WAITING, Association
+from mono_depth_ros.evaluation.robot.stamp_matching import MAX_WAITING, StampMatcher
 
 
 def pairs(decisions):
@@ -20,7 +20,7 @@ def feed(association, events):
 def test_each_frame_gets_the_reference_that_is_nearest_both_ways():
     events = [('f', 100), ('r', 103), ('f', 200), ('r', 196), ('f', 300), ('r', 400)]
 
-    assert feed(Association(10), events) == [
+    assert feed(StampMatcher(10), events) == [
         (100, 103, ''),
         (200, 196, ''),
         (300, None, 'no_reference'),
@@ -28,7 +28,7 @@ def test_each_frame_gets_the_reference_that_is_nearest_both_ways():
 
 
 def test_of_two_frames_around_one_reference_the_nearer_gets_it():
-    assert feed(Association(30), [('f', 100), ('r', 118), ('f', 120), ('f', 140)]) == [
+    assert feed(StampMatcher(30), [('f', 100), ('r', 118), ('f', 120), ('f', 140)]) == [
         (100, None, 'reference_of_another_frame'),
         (120, 118, ''),
         (140, None, 'reference_of_another_frame'),
@@ -43,7 +43,7 @@ def test_a_slow_reference_serves_every_third_frame_of_a_fast_camera():
 
     found = [
         (frame, reference)
-        for frame, reference, _ in feed(Association(50), events)
+        for frame, reference, _ in feed(StampMatcher(50), events)
         if reference is not None
     ]
 
@@ -64,14 +64,14 @@ def test_arrival_between_the_two_kinds_does_not_matter(seed):
         key=lambda event: event[2],
     )
 
-    expected = feed(Association(15), in_time)
+    expected = feed(StampMatcher(15), in_time)
 
     assert sum(reference is not None for _, reference, _ in expected) > 5
-    assert feed(Association(15), [event[:2] for event in delayed]) == expected
+    assert feed(StampMatcher(15), [event[:2] for event in delayed]) == expected
 
 
 def test_nothing_is_decided_while_something_nearer_may_come():
-    association = Association(10)
+    association = StampMatcher(10)
     association.add_reference(95, 'early')
 
     assert association.add_frame(100, 'frame') == []
@@ -81,20 +81,20 @@ def test_nothing_is_decided_while_something_nearer_may_come():
 
 
 def test_frames_do_not_pile_up_when_references_fall_silent():
-    association = Association(10)
+    association = StampMatcher(10)
 
     decided = [
         decision
-        for index in range(3 * MOST_WAITING)
+        for index in range(3 * MAX_WAITING)
         for decision in association.add_frame(100 * index, index)
     ]
 
-    assert len(decided) == 2 * MOST_WAITING
+    assert len(decided) == 2 * MAX_WAITING
     assert {decision.cause for decision in decided} == {'no_reference'}
 
 
 def test_a_frame_that_runs_back_is_told_apart():
-    association = Association(10)
+    association = StampMatcher(10)
     association.add_frame(100, 'first')
 
     assert pairs(association.add_frame(90, 'back')) == [('back', None, 'out_of_order')]

@@ -13,7 +13,7 @@ from cards import UNTRAINED
 from virtual_time import VirtualTime
 
 from mono_depth_ros.inference.backends import onnx_export, open_vino, select, torch_cuda
-from mono_depth_ros.inference.backends.base import BackendError, EngineJob
+from mono_depth_ros.inference.backends.base import BackendError, EngineSpec
 from mono_depth_ros.inference.backends.cache import fingerprint
 from mono_depth_ros.inference.backends.fusing import FusedConv
 from mono_depth_ros.inference.backends.gate import gate_batch, gate_images
@@ -31,7 +31,7 @@ NEEDS_OPENVINO = pytest.mark.skipif(
 @pytest.fixture(scope='module')
 def job(tmp_path_factory):
     network = load_network(CARD, gate_images()).deploy()
-    return EngineJob(
+    return EngineSpec(
         network,
         fingerprint(network),
         CARD.input_size,
@@ -44,7 +44,7 @@ def job(tmp_path_factory):
     )
 
 
-def with_reports(job: EngineJob, folder: Path | None = None) -> tuple[EngineJob, list[str]]:
+def with_reports(job: EngineSpec, folder: Path | None = None) -> tuple[EngineSpec, list[str]]:
     said: list[str] = []
     return replace(job, cache=folder or job.cache, report=said.append), said
 
@@ -95,7 +95,7 @@ def test_signals_are_survived_when_engines_of_openvino_come_and_go(job):
         'from mono_depth_ros.inference.backends import base, open_vino\n'
         'signal.signal(signal.SIGUSR1, lambda *_: print("handled"))\n'
         'fingerprint, cache, *size = sys.argv[1:]\n'
-        'job = base.EngineJob(None, fingerprint, tuple(map(int, size)), 1,\n'
+        'job = base.EngineSpec(None, fingerprint, tuple(map(int, size)), 1,\n'
         '    torch.device("cpu"), "float32", 1, pathlib.Path(cache), lambda text: None)\n'
         'first, second = open_vino.OpenVinoEngine(job), open_vino.OpenVinoEngine(job)\n'
         'del first; gc.collect(); del second; gc.collect()\n'
@@ -157,7 +157,7 @@ def test_a_backend_by_name_whose_depth_is_wrong_is_refused_with_the_figure(job, 
 def test_auto_says_why_a_backend_fails_and_takes_the_next(job, monkeypatch):
     sized, said = with_reports(job)
 
-    def fail(job: EngineJob) -> None:
+    def fail(job: EngineSpec) -> None:
         raise RuntimeError('no such instruction')
 
     monkeypatch.setattr(select.onnx_runtime, 'OnnxRuntimeEngine', fail)

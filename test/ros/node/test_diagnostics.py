@@ -3,7 +3,7 @@
 import pytest
 import rclpy.logging
 
-from mono_depth_ros.ros.node.diagnostics import REPEAT_PERIODS, Speaker
+from mono_depth_ros.ros.node.diagnostics import REPEAT_PERIODS, ThrottledLogger
 from mono_depth_ros.ros.node.limits import Level
 from mono_depth_ros.ros.node.watchdog import PERIOD_S
 
@@ -11,7 +11,7 @@ from mono_depth_ros.ros.node.watchdog import PERIOD_S
 @pytest.fixture
 def period(capfd):
     """Return a function that lets one watchdog period pass and returns what was logged."""
-    speaker = Speaker('front')
+    speaker = ThrottledLogger('front')
     logger = rclpy.logging.get_logger('speaker_test')
 
     def pass_period(level: Level, text: str) -> str:
@@ -47,7 +47,7 @@ def test_the_end_of_trouble_is_said_once(period):
 
 
 def test_between_periods_it_is_silent(capfd):
-    speaker = Speaker('front')
+    speaker = ThrottledLogger('front')
 
     for _ in range(PERIOD_S - 1):
         speaker.tick(Level.ERROR, 'no publisher', rclpy.logging.get_logger('speaker_test'))

@@ -7,7 +7,7 @@ import pytest
 from mono_depth_ros.evaluation.metrics import DepthMetrics
 from mono_depth_ros.training.callbacks.advice import advise
 from mono_depth_ros.training.callbacks.history import History, Validation
-from mono_depth_ros.training.callbacks.step_means import Span
+from mono_depth_ros.training.callbacks.step_means import StepMeans
 from mono_depth_ros.training.config.schema import DataConfig, TrainConfig
 
 CONFIG = TrainConfig(validation_root='kitti', validation_split='split.txt')
@@ -20,7 +20,7 @@ def history(tmp_path):
     history = History(tmp_path, 0, 200)
     for step in range(1, 201):
         terms = {'reprojection': 0.1, 'identity': 0.15}
-        history.add_span(Span(step, 1, 1.0 / step, terms, 1e-4, 4, 2.0, 0.1))
+        history.add_span(StepMeans(step, 1, 1.0 / step, terms, 1e-4, 4, 2.0, 0.1))
     return history
 
 

@@ -4,13 +4,13 @@ import pytest
 
 from mono_depth_ros.evaluation.metrics import DepthMetrics
 from mono_depth_ros.training.callbacks.history import FILE_NAME, HeldOutErrors, History, Validation
-from mono_depth_ros.training.callbacks.step_means import Span
+from mono_depth_ros.training.callbacks.step_means import StepMeans
 
 METRICS = DepthMetrics(0.2, 1.0, 5.0, 0.25, 0.7, 0.9, 0.95)
 
 
 def span(step, steps=1, loss=1.0):
-    return Span(step, steps, loss, {'smoothness': 0.5}, 1e-4, 4, 2.0, 0.5)
+    return StepMeans(step, steps, loss, {'smoothness': 0.5}, 1e-4, 4, 2.0, 0.5)
 
 
 def validation(step):

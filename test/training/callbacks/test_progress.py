@@ -6,7 +6,7 @@ import re
 import pytest
 from watched_training import STEPS, Recorder, train_until_killed, watched_config
 
-from mono_depth_ros.training.callbacks.progress import ProgressWatcher
+from mono_depth_ros.training.callbacks.progress import ProgressCallback
 from mono_depth_ros.training.train import train
 
 
@@ -19,8 +19,8 @@ class Terminal(io.StringIO):
 
 def watch(folder, stream, seconds=0.0, **changes):
     recorder = Recorder()
-    watcher = ProgressWatcher(stream, bar_seconds=seconds, line_seconds=seconds)
-    train(watched_config(folder, **changes), [recorder, watcher])
+    callback = ProgressCallback(stream, bar_seconds=seconds, line_seconds=seconds)
+    train(watched_config(folder, **changes), [recorder, callback])
     return recorder, stream.getvalue()
 
 
@@ -117,10 +117,10 @@ def test_a_resumed_training_says_after_which_step_it_goes_on(tmp_path):
 @pytest.mark.slow
 def test_the_bars_line_is_left_however_the_training_ends(tmp_path):
     stream = Terminal()
-    watcher = ProgressWatcher(stream)
-    train_until_killed(tmp_path, watcher)
+    callback = ProgressCallback(stream)
+    train_until_killed(tmp_path, callback)
 
-    watcher.close()
-    watcher.close()
+    callback.close()
+    callback.close()
 
     assert stream.getvalue().endswith('\n')

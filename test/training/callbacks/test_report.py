@@ -1,4 +1,4 @@
-"""The report says what the watchers were given, also of a training that was killed."""
+"""The report says what the callbacks were given, also of a training that was killed."""
 
 import re
 from statistics import median
@@ -17,7 +17,7 @@ from watched_training import (
 
 from mono_depth_ros.evaluation.metrics import DepthMetrics
 from mono_depth_ros.training.callbacks.pictures import draw_panels
-from mono_depth_ros.training.callbacks.report import FILE_NAME, ReportWatcher
+from mono_depth_ros.training.callbacks.report import FILE_NAME, ReportCallback
 from mono_depth_ros.training.train import train
 
 
@@ -27,11 +27,11 @@ def read(folder):
 
 @pytest.fixture(scope='module')
 def reported(tmp_path_factory):
-    """The report of a kill, that of the end, and what the watchers were given."""
+    """The report of a kill, that of the end, and what the callbacks were given."""
     folder = tmp_path_factory.mktemp('run')
-    first = train_until_killed(folder, ReportWatcher(folder))
+    first = train_until_killed(folder, ReportCallback(folder))
     killed = read(folder)
-    then = resume(folder, ReportWatcher(folder))
+    then = resume(folder, ReportCallback(folder))
     kept = {step: record for step, record in first.records.items() if step <= CHECKPOINT}
     return killed, read(folder), kept | then.records, then
 
@@ -137,7 +137,7 @@ def test_the_page_says_what_to_look_at(reported):
 def test_relative_depth_is_told_as_such_and_a_name_cannot_break_the_page(tmp_path):
     config = watched_config(tmp_path, steps=1, supervision='M', name='a<b>&"c', depth_scale=1.0)
 
-    train(config, [ReportWatcher(tmp_path)])
+    train(config, [ReportCallback(tmp_path)])
 
     page = read(tmp_path)
     assert page.words[1] == 'a<b>&"c' and page.tile('Depth') == 'relative'
@@ -149,16 +149,16 @@ def test_relative_depth_is_told_as_such_and_a_name_cannot_break_the_page(tmp_pat
 
 @pytest.mark.slow
 def test_a_training_that_ended_early_says_so_with_what_came_last(tmp_path):
-    watcher = ReportWatcher(tmp_path)
-    train_until_killed(tmp_path, watcher)
+    callback = ReportCallback(tmp_path)
+    train_until_killed(tmp_path, callback)
 
-    watcher.close()
-    watcher.close()
+    callback.close()
+    callback.close()
 
     assert f'Training ended early: step {KILLED_AFTER} of {STEPS}' in read(tmp_path).text
 
 
 def test_closing_before_the_start_writes_nothing(tmp_path):
-    ReportWatcher(tmp_path).close()
+    ReportCallback(tmp_path).close()
 
     assert list(tmp_path.iterdir()) == []

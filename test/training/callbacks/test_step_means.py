@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mono_depth_ros.training.callbacks.base import StepRecord
-from mono_depth_ros.training.callbacks.step_means import Span, StepGatherer, join_spans
+from mono_depth_ros.training.callbacks.step_means import Averager, StepMeans, join_step_means
 from mono_depth_ros.training.losses.objective import Panels
 
 PANELS = Panels(*(torch.zeros(3, 2, 2) for _ in range(4)))
@@ -17,10 +17,10 @@ def record(step, loss=1.0, seconds=2.0, waited=0.5):
 
 
 def test_spans_join_with_every_step_counting_the_same():
-    joined = join_spans(
+    joined = join_step_means(
         [
-            Span(1, 1, 4.0, {'hints': 8.0}, 1e-4, 2, 1.0, 0.5),
-            Span(4, 3, 8.0, {'hints': 4.0, 'velocity': 7.0}, 1e-4, 6, 3.0, 0.5),
+            StepMeans(1, 1, 4.0, {'hints': 8.0}, 1e-4, 2, 1.0, 0.5),
+            StepMeans(4, 3, 8.0, {'hints': 4.0, 'velocity': 7.0}, 1e-4, 6, 3.0, 0.5),
         ]
     )
 
@@ -30,7 +30,7 @@ def test_spans_join_with_every_step_counting_the_same():
 
 
 def test_gathered_steps_are_taken_once():
-    gatherer = StepGatherer()
+    gatherer = Averager()
     for step in (1, 2, 3):
         gatherer.add(record(step, loss=step))
 
@@ -40,7 +40,7 @@ def test_gathered_steps_are_taken_once():
 
 
 def test_the_first_step_says_nothing_about_speed():
-    gatherer = StepGatherer()
+    gatherer = Averager()
     gatherer.add(record(1, seconds=60, waited=59))
     first = gatherer.take()
     gatherer.add(record(2))
@@ -49,4 +49,4 @@ def test_the_first_step_says_nothing_about_speed():
 
     assert math.isnan(first.images_per_second) and math.isnan(first.wait_share)
     assert second.images_per_second == pytest.approx(2.0)
-    assert join_spans([first, second]).wait_share == pytest.approx(0.25)
+    assert join_step_means([first, second]).wait_share == pytest.approx(0.25)

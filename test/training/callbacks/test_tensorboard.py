@@ -10,7 +10,7 @@ from watched_training import CHECKPOINT, KILLED_AFTER, STEPS, resume, train_unti
 
 from mono_depth_ros.evaluation.metrics import DepthMetrics
 from mono_depth_ros.training.callbacks.pictures import draw_panels
-from mono_depth_ros.training.callbacks.tensorboard import FOLDER, TensorBoardWatcher
+from mono_depth_ros.training.callbacks.tensorboard import FOLDER, TensorBoardCallback
 
 
 def read_events(folder):
@@ -19,13 +19,13 @@ def read_events(folder):
 
 @pytest.fixture(scope='module')
 def watched(tmp_path_factory):
-    """The events, and what the watchers were given at first and then."""
+    """The events, and what the callbacks were given at first and then."""
     folder = tmp_path_factory.mktemp('run')
-    watcher = TensorBoardWatcher(folder, scalar_seconds=0, picture_seconds=0)
-    first = train_until_killed(folder, watcher)
-    watcher.close()
+    callback = TensorBoardCallback(folder, scalar_seconds=0, picture_seconds=0)
+    first = train_until_killed(folder, callback)
+    callback.close()
     lost = [event.step for event in read_events(folder).Scalars('loss')]
-    then = resume(folder, TensorBoardWatcher(folder, scalar_seconds=0, picture_seconds=1000))
+    then = resume(folder, TensorBoardCallback(folder, scalar_seconds=0, picture_seconds=1000))
     assert lost == [*range(1, KILLED_AFTER + 1)] and CHECKPOINT < KILLED_AFTER
     return read_events(folder), first, then
 
@@ -93,9 +93,9 @@ def test_pictures_are_those_of_the_step_that_is_named(watched):
 
 @pytest.mark.slow
 def test_curves_are_means_over_the_time_between_their_points(tmp_path):
-    watcher = TensorBoardWatcher(tmp_path, scalar_seconds=1000, picture_seconds=1000)
-    given = train_until_killed(tmp_path, watcher).records
-    watcher.close()
+    callback = TensorBoardCallback(tmp_path, scalar_seconds=1000, picture_seconds=1000)
+    given = train_until_killed(tmp_path, callback).records
+    callback.close()
 
     loss = read_events(tmp_path).Scalars('loss')
 
@@ -105,9 +105,9 @@ def test_curves_are_means_over_the_time_between_their_points(tmp_path):
 
 
 def test_closing_twice_or_before_the_start_is_harmless(tmp_path):
-    watcher = TensorBoardWatcher(tmp_path)
+    callback = TensorBoardCallback(tmp_path)
 
-    watcher.close()
-    watcher.close()
+    callback.close()
+    callback.close()
 
     assert not (tmp_path / FOLDER).exists()

@@ -17,8 +17,8 @@ from mono_depth_ros.training.data.boxes import (
     Road,
     draw_box,
     find_road,
+    paste_boxes,
     see,
-    stand_boxes,
 )
 
 SIZE, CAMERA = (96, 320), 1.5
@@ -123,7 +123,7 @@ def test_drawn_boxes_stand_on_all_sides_and_never_in_the_camera_s_place():
 def test_a_sample_shows_boxes_and_their_depth_and_its_sources_do_not():
     first, other = grey(100), grey(200)
 
-    changed = stand_boxes(first, other, np.random.default_rng(3), CAMERA)
+    changed = paste_boxes(first, other, np.random.default_rng(3), CAMERA)
 
     hint = changed.sample.depth_hint
     shown = np.isfinite(hint)
@@ -138,8 +138,8 @@ def test_a_sample_shows_boxes_and_their_depth_and_its_sources_do_not():
 
 
 def test_what_is_known_to_be_nearer_stays_in_front():
-    behind = stand_boxes(grey(100, 0.5), grey(200), np.random.default_rng(3), CAMERA)
-    before = stand_boxes(grey(100, 500.0), grey(200), np.random.default_rng(3), CAMERA)
+    behind = paste_boxes(grey(100, 0.5), grey(200), np.random.default_rng(3), CAMERA)
+    before = paste_boxes(grey(100, 500.0), grey(200), np.random.default_rng(3), CAMERA)
 
     assert (behind.sample.depth_hint == 0.5).all()
     nearer = before.sample.depth_hint < 500
@@ -148,7 +148,7 @@ def test_what_is_known_to_be_nearer_stays_in_front():
 
 def test_the_same_chance_gives_the_same_boxes():
     first, again, other = (
-        stand_boxes(grey(100), grey(200), np.random.default_rng(seed), CAMERA).sample
+        paste_boxes(grey(100), grey(200), np.random.default_rng(seed), CAMERA).sample
         for seed in (3, 3, 4)
     )
 
@@ -202,7 +202,7 @@ def test_where_hints_show_no_road_it_is_the_expected_one(depth):
 
 def test_without_hints_boxes_stand_where_they_do_among_unknown_ones():
     none, unknown = (
-        stand_boxes(grey(100, hint), grey(200), np.random.default_rng(3), 1.5).sample
+        paste_boxes(grey(100, hint), grey(200), np.random.default_rng(3), 1.5).sample
         for hint in (None, np.nan)
     )
 
@@ -224,7 +224,7 @@ def test_boxes_stand_on_the_road_that_hints_show():
     hinted = grey(100)
     hinted = replace(hinted, sample=replace(hinted.sample, depth_hint=road_depth(road)))
 
-    changed = stand_boxes(hinted, grey(200), np.random.default_rng(5), CAMERA).sample
+    changed = paste_boxes(hinted, grey(200), np.random.default_rng(5), CAMERA).sample
 
     boxes = changed.depth_hint < 0.98 * road_depth(road)
     rows, columns = np.nonzero(boxes & ~np.roll(boxes, -1, axis=0))

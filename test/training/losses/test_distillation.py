@@ -14,7 +14,7 @@ from mono_depth_ros.inference.cards.model_card import ModelCard, load_card, writ
 from mono_depth_ros.networks import create_network
 from mono_depth_ros.training.config.schema import LossConfig, TrainConfig
 from mono_depth_ros.training.data.batch import AugmentedData, Draw, collate
-from mono_depth_ros.training.losses.distillation import Imitation, Taught, Teacher, Teachers
+from mono_depth_ros.training.losses.distillation import Imitation, Teacher, TeacherOutput, Teachers
 
 SIZE = (64, 128)
 STUDENT = TrainConfig(input_size=SIZE, min_depth=0.5, max_depth=200.0, canonical_focal=True)
@@ -193,7 +193,7 @@ def test_an_encoder_is_compared_by_a_linear_map_per_stage_from_an_eighth_on():
 
     with torch.no_grad():
         own = student.eval().encode(IMAGE)
-        taught = Taught(other.eval().encode(IMAGE), [], [], SIZE[0])
+        taught = TeacherOutput(other.eval().encode(IMAGE), [], [], SIZE[0])
     before = imitation(own, taught, SIZE[0])
     assert before.shape == (2,)
     optimizer = torch.optim.Adam(imitation.parameters(), 0.02)
@@ -211,7 +211,7 @@ def test_a_student_whose_features_are_a_linear_map_away_has_nothing_to_learn():
         torch.randn(2, width, 64 >> level, 128 >> level)
         for level, width in enumerate((32, 64, 128, 256, 512), 1)
     ]
-    taught = Taught([3 * feature + 1 for feature in own], [], [], SIZE[0])
+    taught = TeacherOutput([3 * feature + 1 for feature in own], [], [], SIZE[0])
     with torch.no_grad():
         for stage, feature in zip(imitation.maps, own[2:]):
             spread, mean = torch.std_mean(feature, (0, 2, 3), correction=0)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def by_sample(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+def per_sample(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
     """Apply a function that takes every sample on its own to a batch.
 
     A chain of small operations waits for memory: on a CPU one sample after the other stays in its
