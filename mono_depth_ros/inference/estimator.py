@@ -54,7 +54,7 @@ class DepthEstimator:
         fit: how images are brought to the network's size, see legal_size.
         calibration_images: RGB images that set the batch norms of an untrained card; None
             takes those that come with the package.
-        report: is told what takes time, and which backend serves.
+        report: receives progress messages, and which backend serves.
 
     Raises:
         FileNotFoundError: the weights file does not exist.
@@ -231,7 +231,7 @@ def _check_image(image: Image) -> None:
 
 
 def checked_device(name: str) -> torch.device:
-    """Return the device of a name, or raise a ValueError that says why it is not to be had."""
+    """Return the device of a name, or raise a ValueError that says why it is not available."""
     if not re.fullmatch(r'cpu|cuda(:\d+)?', name):
         raise ValueError(f"device is '{name}'; expected cpu, cuda or cuda:N (N counts from 0).")
     device = torch.device(name)

@@ -1,4 +1,4 @@
-"""Depth for the eye."""
+"""Colorized depth for viewing."""
 
 import cv2
 import numpy as np

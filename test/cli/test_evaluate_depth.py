@@ -115,7 +115,7 @@ def test_the_old_name_of_overwrite_works_with_a_warning(root, capsys):
 
 
 @pytest.mark.slow
-def test_a_broken_frame_is_an_error_or_counted_aloud(root, capsys):
+def test_a_broken_frame_is_an_error_or_counted_with_a_warning(root, capsys):
     path = root / DRIVE / 'proj_depth' / 'velodyne_raw' / 'image_02' / '0000000001.png'
     path.write_bytes(path.read_bytes()[:100])
 

@@ -17,7 +17,7 @@ PRECISIONS: dict[str, torch.dtype] = {name: getattr(torch, name) for name in PRE
 
 
 class BackendError(ValueError):
-    """A backend cannot be had here, or its numbers are not good enough."""
+    """A backend is not available here, or its numbers are not good enough."""
 
 
 class Engine(Protocol):
@@ -54,7 +54,7 @@ class EngineSpec:
         precision: a name in PRECISIONS; the head stays in float32.
         threads: CPU threads.
         cache: folder of exports and engines.
-        report: is told what takes time.
+        report: receives progress messages.
     """
 
     network: DepthNetwork

@@ -201,7 +201,7 @@ def test_without_a_pose_network_every_pose_must_be_known():
     check_promises(changed(pose_network='none', loss=teacher), data(5))
 
 
-def test_a_triplet_loss_without_label_maps_is_left_out_aloud():
+def test_a_triplet_loss_without_label_maps_is_skipped_with_a_note():
     config = changed(loss=LossConfig(triplet=0.1))
     labelled = [replace(data(1)[0], labels=np.zeros(IMAGE.shape[:2], np.uint8))]
 
