@@ -15,7 +15,8 @@ from mono_depth_ros.bags.reader import (
     read_messages,
     select_connections,
 )
-from mono_depth_ros.messages.camera_info import CameraModel, camera_model
+from mono_depth_ros.messages.calibrations import calibration_of, camera_from_message
+from mono_depth_ros.messages.camera_info import CameraModel
 from mono_depth_ros.stamps import NANOSECONDS, stamp_of
 from mono_depth_ros.suggest import did_you_mean
 
@@ -213,7 +214,7 @@ def _check_order(topic: str, stamps: Stamps) -> None:
 
 
 def _check_constant(first: Any, message: Any, topic: str) -> None:
-    if first is not message and not same_calibration(first, message):
+    if first is not message and calibration_of(first) != calibration_of(message):
         seconds = (stamp_of(message) - stamp_of(first)) / NANOSECONDS
         raise ValueError(
             f"The calibration on '{topic}' changes {seconds:.1f} s after its first "
@@ -221,35 +222,8 @@ def _check_constant(first: Any, message: Any, topic: str) -> None:
         )
 
 
-def same_calibration(first: Any, second: Any) -> bool:
-    """Say whether two deserialised CameraInfo differ in nothing but their header."""
-    return _calibration(first) == _calibration(second)
-
-
-def _calibration(info: Any) -> tuple[Any, ...]:
-    matrices = (np.asarray(_value(info, name), float).tobytes() for name in 'kdrp')
-    roi = info.roi
-    return (
-        *matrices,
-        info.width,
-        info.height,
-        info.distortion_model,
-        info.binning_x,
-        info.binning_y,
-        roi.x_offset,
-        roi.y_offset,
-        roi.width,
-        roi.height,
-    )
-
-
-def _value(info: Any, name: str) -> Any:
-    """Return k, d, r or p of a CameraInfo; ROS 1 names them in capitals."""
-    return getattr(info, name) if hasattr(info, name) else getattr(info, name.upper())
-
-
 def camera_from_info(info: Any, topic: str) -> CameraModel:
-    """Read a deserialised CameraInfo of ROS 1 or ROS 2, None where there was none.
+    """Read a deserialised CameraInfo, None where there was none.
 
     Raises:
         ValueError: there is none, or it cannot be right; names the topic.
@@ -259,19 +233,8 @@ def camera_from_info(info: Any, topic: str) -> CameraModel:
             f"Topic '{topic}' has no messages. Give the intrinsics by a YAML file of "
             'camera_calibration.'
         )
-    roi = info.roi
     try:
-        return camera_model(
-            info.width,
-            info.height,
-            _value(info, 'k'),
-            tuple(_value(info, 'd')),
-            _value(info, 'r'),
-            _value(info, 'p'),
-            info.distortion_model,
-            (info.binning_x, info.binning_y),
-            (roi.x_offset, roi.y_offset, roi.width, roi.height),
-        )
+        return camera_from_message(info)
     except ValueError as error:
         raise ValueError(f"camera_info on '{topic}': {error}") from error
 

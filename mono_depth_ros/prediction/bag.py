@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,6 @@ from mono_depth_ros.bags.index import (
     camera_from_info,
     choose_image_topic,
     find_camera_info,
-    same_calibration,
 )
 from mono_depth_ros.bags.reader import (
     open_bag,
@@ -30,12 +29,12 @@ from mono_depth_ros.bags.reader import (
 from mono_depth_ros.bags.writer import BagWriter, new_bag
 from mono_depth_ros.inference.estimator import DepthEstimator, ScaledDepth
 from mono_depth_ros.messages.calibration_file import read_calibration_file
-from mono_depth_ros.messages.camera_info import (
-    CameraModel,
-    ImageGeometry,
-    image_geometry_for,
-    rectify_image,
+from mono_depth_ros.messages.calibrations import (
+    Calibrations,
+    calibration_of,
+    camera_from_message,
 )
+from mono_depth_ros.messages.camera_info import ImageGeometry, rectify_image
 from mono_depth_ros.messages.point_cloud import POINT_FIELDS
 from mono_depth_ros.outputs.depth_outputs import (
     DEPTH,
@@ -92,42 +91,24 @@ class _Frame:
     geometry: ImageGeometry
 
 
-class _Calibrations:
+class _CalibrationsOverTime:
     """What camera_info said over time; an image before the first one takes that first one."""
 
-    def __init__(self, models: list[tuple[int, CameraModel | str]], input: str) -> None:
-        self._models = models
-        self._input = input
-        self._geometries: dict[int, ImageGeometry] = {}
+    def __init__(self, latest: Calibrations, infos: Sequence[tuple[int, Any]] = ()) -> None:
+        self._latest = latest
+        for _, info in reversed(infos):
+            latest.update(info)
+        self._infos = deque(infos)
 
     def geometry(self, size: tuple[int, int], log_time: int) -> ImageGeometry:
-        """Return the geometry by the latest camera_info of this image size.
+        """Return the geometry by the latest camera_info of this image size; times must increase.
 
         Raises:
             ValueError: there is none of this size, or it cannot be used.
         """
-        fitting = [
-            index
-            for index, (_, model) in enumerate(self._models)
-            if isinstance(model, CameraModel) and model.size == size
-        ]
-        if not fitting:
-            raise ValueError(self._mismatch(size))
-        earlier = [index for index in fitting if self._models[index][0] <= log_time]
-        chosen = earlier[-1] if earlier else fitting[0]
-        if chosen not in self._geometries:
-            model = self._models[chosen][1]
-            assert isinstance(model, CameraModel)
-            self._geometries[chosen] = image_geometry_for(model, self._input, rectify=True)
-        return self._geometries[chosen]
-
-    def _mismatch(self, size: tuple[int, int]) -> str:
-        models = [model for _, model in self._models]
-        sizes = sorted({model.size for model in models if isinstance(model, CameraModel)})
-        if not sizes:
-            return str(models[0])
-        known = ', '.join(f'{width}x{height}' for height, width in sizes)
-        return f'the image is {size[1]}x{size[0]}, but camera_info describes {known}'
+        while self._infos and self._infos[0][0] <= log_time:
+            self._latest.update(self._infos.popleft()[1])
+        return self._latest.geometry(size)
 
 
 def add_depth(
@@ -198,7 +179,7 @@ class _Batch:
             self.flush()
 
     def add_image(
-        self, read: Callable[[], Any], log_time: int, calibrations: _Calibrations
+        self, read: Callable[[], Any], log_time: int, calibrations: _CalibrationsOverTime
     ) -> None:
         """Decode and rectify an image; one that cannot become depth is counted."""
         try:
@@ -283,24 +264,30 @@ class _Batch:
 
 def _read_calibrations(
     reader: AnyReader, image_topic: str, options: BagDepthOptions
-) -> _Calibrations:
+) -> _CalibrationsOverTime:
     if options.intrinsics:
-        return _Calibrations([(0, read_calibration_file(options.intrinsics))], options.input)
+        file = Calibrations(f"calibration '{options.intrinsics}'", options.input)
+        file.add(read_calibration_file(options.intrinsics))
+        return _CalibrationsOverTime(file)
     topic = find_camera_info(reader, image_topic, options.camera_info_topic)
-    models: list[tuple[int, CameraModel | str]] = []
-    last: Any = None
+    infos: list[tuple[int, Any]] = []
     for connection, log_time, data in read_messages(reader, select_connections(reader, [topic])):
         info: Any = reader.deserialize(data, connection.msgtype)
-        if last is not None and same_calibration(info, last):
-            continue
-        last = info
-        try:
-            models.append((log_time, camera_from_info(info, topic)))
-        except ValueError as error:
-            models.append((log_time, str(error)))
-    if not models:
+        if not infos or calibration_of(info) != calibration_of(infos[-1][1]):
+            infos.append((log_time, info))
+    if not infos:
         camera_from_info(None, topic)
-    return _Calibrations(models, options.input)
+    # A camera_info that cannot be used counts only where there is no other.
+    usable = [entry for entry in infos if _is_usable(entry[1])] or infos[:1]
+    return _CalibrationsOverTime(Calibrations(f"camera_info on '{topic}'", options.input), usable)
+
+
+def _is_usable(info: Any) -> bool:
+    try:
+        camera_from_message(info)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_topics(reader: AnyReader, options: BagDepthOptions) -> None:

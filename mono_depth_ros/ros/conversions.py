@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
-from mono_depth_ros.messages.camera_info import CameraModel, camera_model, image_size
 from mono_depth_ros.messages.encoded_size import MAX_PIXELS
 from mono_depth_ros.messages.encodings import (
     SUPPORTED_ENCODINGS,
@@ -64,34 +63,6 @@ def _rgb_from_cv_bridge(message: Image) -> Pixels:
             f'({error}). Supported: {", ".join(SUPPORTED_ENCODINGS)}. If cv_bridge cannot be '
             "imported: it may need pip install 'numpy<2'."
         ) from error
-
-
-def model_from_message(info: CameraInfo) -> CameraModel:
-    """Read a CameraInfo into the camera model of the very image it describes.
-
-    Raises:
-        ValueError: not calibrated (K all zero) or otherwise unusable.
-    """
-    return camera_model(
-        info.width,
-        info.height,
-        np.asarray(info.k),
-        tuple(info.d),
-        np.asarray(info.r),
-        np.asarray(info.p),
-        info.distortion_model,
-        *_binning_and_roi(info),
-    )
-
-
-def described_size(info: CameraInfo) -> tuple[int, int]:
-    """Return the (height, width) of the images that a CameraInfo means, usable or not."""
-    return image_size(info.width, info.height, *_binning_and_roi(info))
-
-
-def _binning_and_roi(info: CameraInfo) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
-    roi = info.roi
-    return ((info.binning_x, info.binning_y), (roi.x_offset, roi.y_offset, roi.width, roi.height))
 
 
 def image_message(header: Header, pixels: NDArray[Any], encoding: str) -> Image:

@@ -221,8 +221,8 @@ def test_images_that_cannot_become_depth_are_counted_and_kept(tmp_path, cards, c
     topics = [topic for topic, *_ in contents(tmp_path / 'out')]
     assert (topics.count(TOPIC), topics.count('/depth/image_rect')) == (3, 2)
     assert (
-        '1  images without depth: the image is 96x32, but camera_info describes 96x64'
-        in capsys.readouterr().out
+        "1  images without depth: the image is 96x32, but camera_info on '/camera/camera_info' "
+        'describes 96x64: give' in capsys.readouterr().out
     )
 
 

@@ -32,11 +32,12 @@ from mono_depth_ros.evaluation.robot.reference_messages import (
 from mono_depth_ros.evaluation.robot.result import RELATIVE, BagResult, FrameRecord
 from mono_depth_ros.evaluation.robot.thresholds import Verdict, judge
 from mono_depth_ros.geometry.transforms import TransformTree
+from mono_depth_ros.messages.calibrations import camera_from_message
 from mono_depth_ros.messages.camera_info import image_geometry_for
 from mono_depth_ros.messages.encodings import decode_depth
 from mono_depth_ros.outputs.depth_outputs import CLOUD, DEPTH, INFO
 from mono_depth_ros.outputs.depth_outputs import RELATIVE as RELATIVE_TOPIC
-from mono_depth_ros.ros.conversions import header_stamp, model_from_message
+from mono_depth_ros.ros.conversions import header_stamp
 from mono_depth_ros.ros.evaluator.declaration import declare_evaluator_parameters
 from mono_depth_ros.ros.node.diagnostics import diagnostic_array, status_name
 from mono_depth_ros.ros.node.limits import Level
@@ -212,7 +213,7 @@ class ReplayEvaluator(Node):
 
     def _keep_view(self, name: str, message: CameraInfo) -> None:
         def keep() -> None:
-            model = model_from_message(message)
+            model = camera_from_message(message)
             K = image_geometry_for(model, 'rectified', rectify=False).K_out
             self._views[name] = View(K, model.size)
 

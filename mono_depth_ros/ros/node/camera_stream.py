@@ -21,6 +21,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
+from mono_depth_ros.messages.calibrations import CalibrationError, Calibrations
 from mono_depth_ros.messages.camera_info import ImageGeometry
 from mono_depth_ros.outputs.depth_outputs import (
     CLOUD,
@@ -31,7 +32,6 @@ from mono_depth_ros.outputs.depth_outputs import (
     RECTIFIED,
     RELATIVE,
 )
-from mono_depth_ros.ros.node.calibration import Calibrations, FrameDroppedError
 from mono_depth_ros.ros.node.parameters import DepthNodeConfig
 from mono_depth_ros.ros.node.statistics import StreamStatistics
 from mono_depth_ros.stamps import stamp_of
@@ -52,6 +52,16 @@ OUTPUTS: dict[str, Any] = {
     RECTIFIED: Image,
 }
 MAX_NEWS = 64
+# Of one camera: one that changes its ROI must not pile up rectification maps.
+MAX_SIZES = 8
+
+
+class FrameDroppedError(Exception):
+    """Carry why a frame cannot become depth: a short cause to count, a sentence to act on."""
+
+    def __init__(self, cause: str, text: str) -> None:
+        super().__init__(text)
+        self.cause = cause
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,10 @@ class CameraStream:
         self.other_transport = f'{image}/compressed' if self.image_type is Image else image
         self.info_topic = info_topic(node, self.prefix)
         self._calibrations = Calibrations(
-            node.resolve_topic_name(self.info_topic), config.input, config.rectify
+            f'camera_info on {node.resolve_topic_name(self.info_topic)}',
+            config.input,
+            config.rectify,
+            MAX_SIZES,
         )
         self._subscriptions: list[Subscription[Any]] = []
         self._publishers: dict[str, Publisher[Any]] = {}
@@ -216,7 +229,10 @@ class CameraStream:
         """
         if not self._calibrations:
             raise FrameDroppedError('no_camera_info', self._missing_info())
-        geometry = self._calibrations.geometry(size)
+        try:
+            geometry = self._calibrations.geometry(size)
+        except CalibrationError as error:
+            raise FrameDroppedError(error.cause, str(error)) from error
         if geometry.note and self.is_news(geometry.note):
             self.node.get_logger().warning(f'{self.label}: {geometry.note}')
         return geometry

@@ -12,8 +12,7 @@ from std_msgs.msg import Header
 from mono_depth_ros.inference.estimator import DepthEstimator, ScaledDepth
 from mono_depth_ros.inference.memory import BatchLimit, MemoryExhaustedError
 from mono_depth_ros.inference.units import DepthScaling
-from mono_depth_ros.ros.node.calibration import FrameDroppedError
-from mono_depth_ros.ros.node.camera_stream import CameraStream, Frame
+from mono_depth_ros.ros.node.camera_stream import CameraStream, Frame, FrameDroppedError
 from mono_depth_ros.ros.node.frame_processing import (
     PreparedFrame,
     check_age,

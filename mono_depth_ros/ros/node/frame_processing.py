@@ -25,8 +25,7 @@ from mono_depth_ros.ros.conversions import (
     packed_cloud_message,
     rgb_from_message,
 )
-from mono_depth_ros.ros.node.calibration import FrameDroppedError
-from mono_depth_ros.ros.node.camera_stream import CameraStream, Frame
+from mono_depth_ros.ros.node.camera_stream import CameraStream, Frame, FrameDroppedError
 from mono_depth_ros.ros.node.parameters import DepthNodeConfig
 
 NEEDS_NETWORK = {DEPTH, CLOUD, RELATIVE, COLOR}
