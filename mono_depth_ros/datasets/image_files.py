@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mono_depth_ros.messages.encoded_size import is_cut_jpeg
+
 
 def read_image(path: Path) -> NDArray[np.uint8]:
     """Read an image file as (H, W, 3) uint8 RGB; gray becomes three equal channels.
@@ -19,7 +21,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     if not path.is_file():
         raise FileNotFoundError(f"Image '{path}' does not exist.")
     data = np.fromfile(path, np.uint8)
-    is_whole = data.size > 0 and not _is_cut_jpeg(data.tobytes())
+    # OpenCV 4 would fill up a JPEG that was cut off.
+    is_whole = data.size > 0 and not is_cut_jpeg(data)
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR) if is_whole else None
     except cv2.error as error:  # more pixels than OpenCV takes
@@ -56,12 +59,3 @@ def read_label_map(path: Path) -> NDArray[np.uint8]:
             'per pixel (gray, or with a palette). Colours have to be turned into numbers first.'
         )
     return labels.astype(np.uint8)
-
-
-def _is_cut_jpeg(data: bytes) -> bool:
-    """Whether a JPEG's end is missing: OpenCV 4 would fill the rest of the image up.
-
-    The end of a thumbnail, which sits before the scan of the image itself, is not its end.
-    """
-    start_of_scan, end_of_image = b'\xff\xda', b'\xff\xd9'
-    return data.startswith(b'\xff\xd8') and data.rfind(end_of_image) <= data.rfind(start_of_scan)

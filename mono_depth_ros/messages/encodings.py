@@ -127,7 +127,7 @@ def decode_compressed(data: Buffer, max_pixels: int = MAX_PIXELS) -> Pixels:
         ValueError: no JPEG or PNG, damaged, or cut off.
     """
     encoded = np.frombuffer(data, np.uint8)
-    promised = read_encoded_size(encoded.tobytes())
+    promised = read_encoded_size(encoded)
     if promised is None:
         raise _undecodable(encoded)
     _check_pixels('Compressed image', promised[:2], max_pixels)
@@ -183,7 +183,7 @@ def decode_compressed_depth(data: Buffer, format_: str) -> NDArray[np.float32]:
     stored = np.frombuffer(data, np.uint8)
     has_header = stored[:4].tobytes() != _PNG
     png = stored[_DEPTH_HEADER:] if has_header else stored
-    promised = read_encoded_size(png.tobytes())
+    promised = read_encoded_size(png)
     if promised is not None:
         _check_pixels('Compressed depth', promised[:2], MAX_PIXELS)
     values = cv2.imdecode(png, cv2.IMREAD_UNCHANGED) if promised else None
