@@ -99,13 +99,16 @@ class CameraStream:
         self._told: set[object] = set()
         self.image_type = CompressedImage if config.image_transport == 'compressed' else Image
         image = node.resolve_topic_name(f'{self.prefix}image')
-        self.image_topic = (
-            f'{self.prefix}image' if self.image_type is Image else f'{image}/compressed'
+        is_raw = self.image_type is Image
+        # As asked for: ROS remaps them when it connects.
+        self._inputs = (
+            f'{self.prefix}image' if is_raw else f'{image}/compressed',
+            info_topic(node, self.prefix),
         )
-        self.other_transport = f'{image}/compressed' if self.image_type is Image else image
-        self.info_topic = info_topic(node, self.prefix)
+        self.image_topic, self.info_topic = map(node.resolve_topic_name, self._inputs)
+        self.other_transport = f'{image}/compressed' if is_raw else image
         self._calibrations = Calibrations(
-            f'camera_info on {node.resolve_topic_name(self.info_topic)}',
+            f'camera_info on {self.info_topic}',
             config.input,
             config.rectify,
             MAX_SIZES,
@@ -121,21 +124,16 @@ class CameraStream:
 
     def _connect(self, outputs: list[str]) -> None:
         self._refuse_a_loop(outputs)
-        for kind, topic, callback in (
-            (self.image_type, self.image_topic, self._on_image),
-            (CameraInfo, self.info_topic, self._on_info),
-        ):
-            self._subscriptions.append(self._subscribe(kind, topic, callback))
+        image, info = self._inputs
+        self._subscriptions.append(self._subscribe(self.image_type, image, self._on_image))
+        self._subscriptions.append(self._subscribe(CameraInfo, info, self._on_info))
         for output in outputs:
             self._publishers[output] = self._advertise(output)
 
     def _refuse_a_loop(self, outputs: list[str]) -> None:
-        inputs = [
-            self.node.resolve_topic_name(topic) for topic in (self.image_topic, self.info_topic)
-        ]
         for output in outputs:
             topic = self.node.resolve_topic_name(self.prefix + output)
-            if topic in inputs:
+            if topic in (self.image_topic, self.info_topic):
                 hint = ', or set input:=rectified if its images are' if output == RECTIFIED else ''
                 raise ValueError(
                     f'{self.label}: {topic} is an input and, as {output}, an output '
@@ -248,11 +246,10 @@ class CameraStream:
         return True
 
     def _missing_info(self) -> str:
-        topic = self.node.resolve_topic_name(self.info_topic)
-        count = self.node.count_publishers(topic)
+        count = self.node.count_publishers(self.info_topic)
         reason = f'{count} publisher(s), none has sent yet' if count else 'no publisher'
         return (
-            f'image without camera_info: waiting for {topic} ({reason}); remap it with '
+            f'image without camera_info: waiting for {self.info_topic} ({reason}); remap it with '
             'camera_info:=/your/camera_info'
         )
 
@@ -273,8 +270,8 @@ class CameraStream:
 
     def foreign_type(self) -> str:
         """Return the type of messages on the image topic if none is of the right type, or ''."""
-        topic = self.node.resolve_topic_name(self.image_topic)
-        types = {offer.topic_type for offer in self.node.get_publishers_info_by_topic(topic)}
+        offers = self.node.get_publishers_info_by_topic(self.image_topic)
+        types = {offer.topic_type for offer in offers}
         return '' if self.image_type_name in types else ', '.join(sorted(types))
 
     @property

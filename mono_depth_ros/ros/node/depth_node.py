@@ -181,8 +181,7 @@ class DepthNode(LifecycleNode):
         )
         for stream in streams:
             self.get_logger().info(
-                f'{stream.label}: {self.resolve_topic_name(stream.image_topic)} and '
-                f'{self.resolve_topic_name(stream.info_topic)} → '
+                f'{stream.label}: {stream.image_topic} and {stream.info_topic} → '
                 f'{self.resolve_topic_name(stream.prefix + "depth/image_rect")}'
             )
 

@@ -85,13 +85,12 @@ class StreamMonitor:
         stream, node = self.stream, self.stream.node
         self.history.append(stream.statistics.snapshot())
         first, last = self.history[0], self.history[-1]
-        image = node.resolve_topic_name(stream.image_topic)
         wanted, listened = stream.wanted(), stream.listened()
         stamp = stream.last_stamp_ns
         return CameraFacts(
             state=state,
-            image_topic=image,
-            image_publishers=node.count_publishers(image),
+            image_topic=stream.image_topic,
+            image_publishers=node.count_publishers(stream.image_topic),
             foreign_type=stream.foreign_type(),
             image_type=stream.image_type_name,
             other_transport=(

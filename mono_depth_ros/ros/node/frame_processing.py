@@ -75,7 +75,7 @@ def check_age(received: float, max_age: float) -> None:
 
 
 def _decode(stream: CameraStream, frame: Frame) -> Pixels:
-    topic = stream.node.resolve_topic_name(stream.image_topic)
+    topic = stream.image_topic
     try:
         return rgb_from_message(frame.message, stream.max_pixels)
     except TooLargeError as error:
