@@ -17,7 +17,7 @@ MAY_IMPORT = {
     'outputs': {'geometry', 'messages'},
     'bags': {'geometry', 'messages'},
     'visualization': {'messages'},
-    'inference': {'networks', 'geometry'},
+    'inference': {'networks', 'geometry', 'messages', 'outputs'},
     'datasets': {'bags', 'geometry', 'messages'},
     'prediction': {
         'inference',

@@ -28,6 +28,7 @@ from mono_depth_ros.inference.backends.gate import gate_images
 from mono_depth_ros.inference.backends.select import Served
 from mono_depth_ros.inference.cards.model_card import load_card
 from mono_depth_ros.inference.estimator import DepthEstimator
+from mono_depth_ros.inference.predictor import Predictor
 from mono_depth_ros.ros.conversions import camera_info_message, image_message
 from mono_depth_ros.ros.node.camera_stream import CLOUD, DEPTH, INFO, CameraStream, Frame
 from mono_depth_ros.ros.node.declaration import declare_parameters
@@ -120,11 +121,12 @@ def _measured(
     network = estimator.network_size(size)
     estimator._served[network] = Served('idle', estimator.served().figure, {1: Idle(engine)}, 1)
     message = image_message(Header(), image, 'bgr8')
+    predict = Predictor(estimator, config.depth_scale, config.min_depth, config.max_depth)
 
     def ours() -> None:
         ready = prepare_frame(stream, Frame(message, time.monotonic()), 0.0)
-        (depth,) = estimator.estimate([ready.rgb], [ready.geometry.K_out], 10.0)
-        publish_depth(ready, depth, 'scaled', config)
+        found = predict(ready.rgb, ready.geometry)
+        publish_depth(ready, found.depth, 'scaled', config)
         publish_geometry(ready)
 
     floors = floor_runs(stream, image, network, K, outputs)

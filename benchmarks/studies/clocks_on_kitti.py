@@ -17,12 +17,12 @@ from common.headline import headline
 from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
-from mono_depth_ros.evaluation.robot.card_estimate import CardEstimate
 from mono_depth_ros.evaluation.robot.from_bag import evaluate_bag
 from mono_depth_ros.evaluation.robot.options import EvaluationOptions
 from mono_depth_ros.evaluation.velodyne import read_scan, velodyne_projection
 from mono_depth_ros.inference.cards.model_card import DEFAULT_CARD, load_card
 from mono_depth_ros.inference.estimator import DepthEstimator
+from mono_depth_ros.inference.predictor import Predictor
 
 DRIVE = Path('../shared/data/kitti/test/2011_09_26/2011_09_26_drive_0052_sync')
 FRAMES, PERIOD = 52, 100_000_000  # then the car stands
@@ -36,7 +36,7 @@ def main() -> None:
     card = load_card(parser.parse_args().model)
     print(headline('torch'))
     print(f'{card.name}, {FRAMES} frames of {DRIVE.name}')
-    estimate = CardEstimate(DepthEstimator(card))
+    estimate = Predictor(DepthEstimator(card))
     with tempfile.TemporaryDirectory() as folder:
         for shift in SHIFTS:
             path = Path(folder) / f'shifted by {shift}'

@@ -166,8 +166,8 @@ def _evaluate(
 ) -> BagResult:
     from tqdm import tqdm
 
-    from mono_depth_ros.evaluation.robot.card_estimate import CardEstimate
     from mono_depth_ros.evaluation.robot.from_bag import BagSource, evaluate_bag
+    from mono_depth_ros.inference.predictor import Predictor
 
     source = BagSource(
         chosen.image,
@@ -180,11 +180,11 @@ def _evaluate(
         chosen.start,
         chosen.duration,
     )
-    estimate = CardEstimate(estimator, chosen.depth_scale, chosen.min_depth, chosen.max_depth)
+    predictor = Predictor(estimator, chosen.depth_scale, chosen.min_depth, chosen.max_depth)
     with tqdm(total=1.0, disable=None, bar_format='{percentage:3.0f}%|{bar}| {elapsed}') as bar:
         return evaluate_bag(
             chosen.bag,
-            estimate,
+            predictor,
             options,
             source,
             on_frame=frames.append,

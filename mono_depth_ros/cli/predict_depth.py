@@ -15,7 +15,7 @@ from mono_depth_ros.prediction.formats import FORMATS, check_formats
 from mono_depth_ros.prediction.options import add_estimator_options, describe
 
 if TYPE_CHECKING:
-    from mono_depth_ros.prediction.clip import Predictor, Report
+    from mono_depth_ros.prediction.clip import ClipPredictor, Report
     from mono_depth_ros.prediction.media import Clip
 
 _NOTES = 5
@@ -26,7 +26,7 @@ def main(args: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(args)
     from tqdm import tqdm
 
-    from mono_depth_ros.prediction.clip import Predictor, Report, predict_clip
+    from mono_depth_ros.prediction.clip import ClipPredictor, Report, predict_clip
     from mono_depth_ros.prediction.media import find_clips
 
     report = Report()
@@ -35,7 +35,7 @@ def main(args: Sequence[str] | None = None) -> int:
         output = Path(chosen.output).expanduser()
         clips = find_clips(inputs)
         _check_output(output, clips)
-        predictor = Predictor(chosen)
+        predictor = ClipPredictor(chosen)
         _check_units(predictor, chosen)
         output.mkdir(parents=True, exist_ok=True)
         total = sum(clip.count for clip in clips)
@@ -60,7 +60,7 @@ def _check_output(output: Path, clips: Sequence[Clip]) -> None:
         )
 
 
-def _check_units(predictor: Predictor, chosen: argparse.Namespace) -> None:
+def _check_units(predictor: ClipPredictor, chosen: argparse.Namespace) -> None:
     """Refuse before the run what would fail in it."""
     size = predictor.camera.model.size if predictor.camera else predictor.estimator.card.input_size
     check_formats(chosen.write, predictor.kind(size), predictor.camera is not None)
@@ -71,7 +71,9 @@ def _check_units(predictor: Predictor, chosen: argparse.Namespace) -> None:
         )
 
 
-def _finish(report: Report, predictor: Predictor, output: Path, chosen: argparse.Namespace) -> int:
+def _finish(
+    report: Report, predictor: ClipPredictor, output: Path, chosen: argparse.Namespace
+) -> int:
     card = predictor.estimator.card
     path = output / 'depth.yaml'
     _write_description(path, report, predictor, chosen)
@@ -96,7 +98,7 @@ def _finish(report: Report, predictor: Predictor, output: Path, chosen: argparse
 
 
 def _write_description(
-    path: Path, report: Report, predictor: Predictor, chosen: argparse.Namespace
+    path: Path, report: Report, predictor: ClipPredictor, chosen: argparse.Namespace
 ) -> None:
     """Say beside the files what their numbers are."""
     card, camera = predictor.estimator.card, predictor.camera

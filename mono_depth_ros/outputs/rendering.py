@@ -21,7 +21,6 @@ from mono_depth_ros.outputs.depth_outputs import (
     RECTIFIED,
     RELATIVE,
     color_range,
-    limit_depth,
 )
 
 PACKED_CLOUD = 'xyzrgb'
@@ -75,7 +74,7 @@ def render_outputs(
     """Render what is wanted of a depth map; relative depth never becomes an output in metres.
 
     Args:
-        depth: (H, W) [m unless relative]; out-of-range values are marked in place.
+        depth: (H, W) [m unless relative], what is invalid or out of range marked by limit_depth.
         kind: 'metric', 'scaled' or 'relative'.
         rgb: (H, W, 3) uint8, the undistorted image.
         geometry: of that image.
@@ -85,8 +84,6 @@ def render_outputs(
     Yields:
         One output after the other, so that depth is out before the cloud is computed.
     """
-    near, far = options.min_depth, options.max_depth
-    depth = limit_depth(depth, kind, geometry.valid, near, far)
     is_relative = kind == 'relative'
     if is_relative and RELATIVE in wanted:
         yield Rendered(RELATIVE, '32FC1', depth)
@@ -97,7 +94,7 @@ def render_outputs(
         cloud = _packed_cloud(depth, rgb, geometry.K_out, options.cloud_stride)
         yield Rendered(CLOUD, PACKED_CLOUD, cloud)
     if COLOR in wanted:
-        limits = color_range(depth, kind, near, far)
+        limits = color_range(depth, kind, options.min_depth, options.max_depth)
         yield Rendered(COLOR, 'bgr8', colorize_depth(depth, options.colormap, *limits))
 
 
@@ -112,5 +109,12 @@ def render_rectified(
 def _packed_cloud(
     depth: NDArray[np.float32], rgb: NDArray[np.uint8], K: NDArray[np.float64], stride: int
 ) -> NDArray[np.float32]:
-    points = backproject(torch.from_numpy(depth), torch.from_numpy(K.astype(np.float32)), stride)
-    return pack_cloud(points.numpy(), rgb[::stride, ::stride])
+    return pack_cloud(points_of(depth, K, stride), rgb[::stride, ::stride])
+
+
+def points_of(
+    depth: NDArray[np.float32], K: NDArray[np.float64], stride: int = 1
+) -> NDArray[np.float32]:
+    """Return the points (h, w, 3) of every stride-th pixel [m], NaN where depth is not finite."""
+    intrinsics = torch.from_numpy(K.astype(np.float32))
+    return np.asarray(backproject(torch.from_numpy(depth), intrinsics, stride))

@@ -28,6 +28,7 @@ from mono_depth_ros.bags.reader import (
 )
 from mono_depth_ros.bags.writer import BagWriter, new_bag
 from mono_depth_ros.inference.estimator import DepthEstimator, ScaledDepth
+from mono_depth_ros.inference.predictor import Predictor
 from mono_depth_ros.messages.calibration_file import read_calibration_file
 from mono_depth_ros.messages.calibrations import (
     Calibrations,
@@ -139,7 +140,7 @@ def add_depth(
         connections = [c for c in reader.connections if c.topic not in report.left_out]
         with new_bag(output) as writer:
             copy = writer.copy_from(reader, connections)
-            batch = _Batch(writer, copy, estimator, options, report)
+            batch = _Batch(writer, copy, _predictor(estimator, options), options, report)
             messages = read_messages(reader, connections)
             for done, (connection, log_time, data) in enumerate(messages, start=1):
                 batch.add_copy(connection, log_time, data)
@@ -162,11 +163,11 @@ class _Batch:
         self,
         writer: BagWriter,
         copy: Callable[..., None],
-        estimator: DepthEstimator,
+        predictor: Predictor,
         options: BagDepthOptions,
         report: BagDepthReport,
     ) -> None:
-        self._writer, self._copy, self._estimator = writer, copy, estimator
+        self._writer, self._copy, self._predictor = writer, copy, predictor
         self._options, self._report = options, report
         self._waiting: list[tuple[Any, ...] | _Frame] = []
         self._bytes = 0
@@ -206,10 +207,8 @@ class _Batch:
         """Run the network on the waiting images, and write everything in order."""
         frames = [item for item in self._waiting if isinstance(item, _Frame)]
         found = iter(
-            self._estimator.estimate_scaled(
-                [frame.rgb for frame in frames],
-                [frame.geometry.K_out for frame in frames],
-                self._options.depth_scale,
+            self._predictor.batch(
+                [frame.rgb for frame in frames], [frame.geometry for frame in frames]
             )
         )
         for item in self._waiting:
@@ -288,6 +287,10 @@ def _is_usable(info: Any) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _predictor(estimator: DepthEstimator, options: BagDepthOptions) -> Predictor:
+    return Predictor(estimator, options.depth_scale, options.min_depth, options.max_depth)
 
 
 def _check_topics(reader: AnyReader, options: BagDepthOptions) -> None:

@@ -13,14 +13,13 @@ import cv2
 from tqdm import tqdm
 
 from mono_depth_ros.inference.estimator import DepthEstimator
-from mono_depth_ros.inference.units import DepthScaling
+from mono_depth_ros.inference.predictor import Predictor
 from mono_depth_ros.messages.calibration_file import (
     check_principal_point,
     geometry_of,
     read_calibration_file,
 )
 from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, rectify_image
-from mono_depth_ros.outputs.depth_outputs import limit_depth
 from mono_depth_ros.prediction.files import Prediction, render, write_arrays
 from mono_depth_ros.prediction.media import Clip, Frame, read_clip
 from mono_depth_ros.prediction.options import describe, open_estimator
@@ -57,14 +56,14 @@ class _Camera:
     geometry: ImageGeometry
 
 
-class Predictor:
+class ClipPredictor:
     """The network with what the user said about the camera and the range.
 
     Attributes:
         camera: None without intrinsics.
         estimator: the network.
         lacks_metres: whether a metric card has no metres here, because its focal length is known
-            but not that of the camera.
+            but not that of the camera; its shape is as good as ever.
 
     Raises:
         FileNotFoundError, ValueError: the card, the calibration or a choice is wrong.
@@ -73,21 +72,14 @@ class Predictor:
     def __init__(self, chosen: argparse.Namespace) -> None:
         self.camera = _read_camera(chosen.intrinsics, chosen.input) if chosen.intrinsics else None
         self.estimator: DepthEstimator = open_estimator(chosen)
-        self._limits = chosen.min_depth, chosen.max_depth
-        card = self.estimator.card
-        # Without intrinsics a metric card's depth has no metres; its shape is as good as ever.
-        self.lacks_metres = (
-            card.depth_unit == 'metric' and self.camera is None and chosen.depth_scale is None
-        )
-        self._depth_scale = 1.0 if self.lacks_metres else chosen.depth_scale
+        self._geometry = self.camera.geometry if self.camera else None
+        limits = chosen.min_depth, chosen.max_depth
+        self._predict = Predictor(self.estimator, chosen.depth_scale, *limits)
+        self.lacks_metres = self._predict.lacks_metres(self._geometry)
 
     def kind(self, size: tuple[int, int]) -> str:
         """Return the unit of depth for images of a (height, width), before there are any."""
-        K = self.camera.geometry.K_out if self.camera else None
-        return self._kind(self.estimator.scaling(K, size, self._depth_scale))
-
-    def _kind(self, scaling: DepthScaling) -> str:
-        return 'relative' if self.lacks_metres else scaling.kind
+        return self._predict.scaling(size, self._geometry).kind
 
     def prepare(self, frame: Frame) -> Frame:
         """Rectify an image where its calibration says so, and refuse what does not fit."""
@@ -108,21 +100,17 @@ class Predictor:
     def predict(self, frames: Sequence[Frame]) -> list[Prediction]:
         """Run the network on a batch of prepared images."""
         images = [frame.image for frame in frames if frame.image is not None]
-        K = self.camera.geometry.K_out if self.camera else None
-        valid = self.camera.geometry.valid if self.camera else None
-        found = self.estimator.estimate_scaled(images, [K] * len(images), self._depth_scale)
-        predictions = []
-        for frame, image, (depth, scaling) in zip(frames, images, found):
-            kind = self._kind(scaling)
-            depth = limit_depth(depth, kind, valid, *self._limits)
-            warning = scaling.warning or ''
-            predictions.append(Prediction(frame.stem, image, depth, kind, K, warning))
-        return predictions
+        K = self._geometry.K_out if self._geometry else None
+        found = self._predict.batch(images, [self._geometry] * len(images))
+        return [
+            Prediction(frame.stem, image, depth, scaling.kind, K, scaling.warning or '')
+            for frame, image, (depth, scaling) in zip(frames, images, found)
+        ]
 
 
 def predict_clip(
     clip: Clip,
-    predictor: Predictor,
+    predictor: ClipPredictor,
     output: Path,
     chosen: argparse.Namespace,
     report: Report,
@@ -158,7 +146,7 @@ def predict_clip(
 
 
 def _batches(
-    clip: Clip, predictor: Predictor, most: int, report: Report, bar: tqdm
+    clip: Clip, predictor: ClipPredictor, most: int, report: Report, bar: tqdm
 ) -> Iterator[list[Frame]]:
     """Collect images that can be used, and count those that cannot."""
     batch: list[Frame] = []
@@ -181,7 +169,7 @@ def _write(
     prediction: Prediction,
     scale: Scale,
     film: VideoWriter | None,
-    predictor: Predictor,
+    predictor: ClipPredictor,
     output: Path,
     chosen: argparse.Namespace,
     report: Report,

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from mono_depth_ros.geometry.camera import backproject
 from mono_depth_ros.messages.colormap import colorize_depth
 from mono_depth_ros.messages.encodings import depth_as_uint16
 from mono_depth_ros.messages.point_cloud import ply_bytes
+from mono_depth_ros.outputs.rendering import points_of
 from mono_depth_ros.prediction.formats import PER_METRE, check_formats
 from mono_depth_ros.visualization.canvas import (
     BACKGROUND,
@@ -123,8 +122,7 @@ def render(prediction: Prediction, scale: Scale, caption: Caption) -> Picture:
 
 def _ply(prediction: Prediction) -> bytes:
     assert prediction.K is not None
-    K = torch.from_numpy(prediction.K.astype(np.float32))
-    points = backproject(torch.from_numpy(prediction.depth), K).numpy()
+    points = points_of(prediction.depth, prediction.K)
     known = np.isfinite(points).all(axis=-1)
     comment = f'{prediction.kind} depth in metres, optical frame: x right, y down, z forward'
     return ply_bytes(points[known], prediction.image[known], comment)

@@ -4,6 +4,8 @@ import numpy as np
 
 from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.datasets.street.raycast import Street, render_frame, street_intrinsics
+from mono_depth_ros.inference.estimator import ScaledDepth
+from mono_depth_ros.inference.units import DepthScaling
 
 SIZE = (48, 144)
 START = 1_000_000_000_000_000_000
@@ -100,4 +102,5 @@ class KnownDepth:
         self._factor, self._kind = factor, kind
 
     def __call__(self, image, geometry):
-        return self._depths[image.tobytes()] * np.float32(self._factor), self._kind
+        depth = self._depths[image.tobytes()] * np.float32(self._factor)
+        return ScaledDepth(depth, DepthScaling(1.0, self._kind, None))

@@ -23,7 +23,6 @@ from mono_depth_ros.bags.transforms import read_extrinsics, read_transforms
 from mono_depth_ros.evaluation.robot.evaluator import BagEvaluation, DepthFrame
 from mono_depth_ros.evaluation.robot.options import EvaluationOptions
 from mono_depth_ros.evaluation.robot.poses import POSE_TYPES
-from mono_depth_ros.evaluation.robot.reference import Depth
 from mono_depth_ros.evaluation.robot.reference_messages import (
     CLOUD_TYPE,
     TRANSPORT,
@@ -33,6 +32,7 @@ from mono_depth_ros.evaluation.robot.reference_messages import (
 )
 from mono_depth_ros.evaluation.robot.result import BagResult, FrameRecord
 from mono_depth_ros.geometry.transforms import TransformTree
+from mono_depth_ros.inference.estimator import ScaledDepth
 from mono_depth_ros.messages.calibration_file import (
     check_principal_point,
     geometry_of,
@@ -45,11 +45,11 @@ from mono_depth_ros.stamps import NANOSECONDS, stamp_of
 Image = NDArray[np.uint8]
 
 
-class Estimate(Protocol):
-    """What turns images into depth."""
+class Predict(Protocol):
+    """What turns images into depth, such as inference's Predictor."""
 
-    def __call__(self, image: Image, geometry: ImageGeometry) -> tuple[Depth, str]:
-        """Return depth (H, W) of a rectified image (H, W, 3) RGB, and its kind."""
+    def __call__(self, image: Image, geometry: ImageGeometry) -> ScaledDepth:
+        """Return the depth of a rectified image (H, W, 3) RGB."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class BagSource:
 
 def evaluate_bag(
     path: str | Path,
-    estimate: Estimate,
+    predict: Predict,
     options: EvaluationOptions,
     source: BagSource | None = None,
     *,
@@ -101,7 +101,7 @@ def evaluate_bag(
 
     Args:
         path: a ROS 1 .bag, a ROS 2 bag folder, or one storage file (.mcap, .db3).
-        estimate: gives the depth of a rectified image.
+        predict: gives the depth of a rectified image.
         options: what to compare with, and how.
         source: where the images are.
         on_frame: gets every compared frame.
@@ -115,7 +115,7 @@ def evaluate_bag(
     path = Path(path).expanduser()
     with open_bag(path) as reader:
         try:
-            run = _Run(reader, estimate, options, source or BagSource(), on_frame)
+            run = _Run(reader, predict, options, source or BagSource(), on_frame)
             for share in run.read():
                 on_progress(share)
         except ValueError as error:
@@ -133,12 +133,12 @@ class _Run:
     def __init__(
         self,
         reader: AnyReader,
-        estimate: Estimate,
+        predict: Predict,
         options: EvaluationOptions,
         source: BagSource,
         on_frame: Callable[[FrameRecord], None] | None,
     ) -> None:
-        self._reader, self._estimate, self._source = reader, estimate, source
+        self._reader, self._predict, self._source = reader, predict, source
         self._image_topic = choose_image_topic(reader, source.image_topic)
         self._model, self._geometry = _camera(reader, self._image_topic, source)
         self._camera_frame = ''
@@ -203,10 +203,9 @@ class _Run:
             )
             return
         self._camera_frame = message.header.frame_id
-        depth, kind = self._estimate(rectify_image(image, self._geometry), self._geometry)
-        self.evaluation.add_depth(
-            DepthFrame(stamp, message.header.frame_id, depth, self._geometry.K_out, kind)
-        )
+        depth, scaling = self._predict(rectify_image(image, self._geometry), self._geometry)
+        frame_id, K = message.header.frame_id, self._geometry.K_out
+        self.evaluation.add_depth(DepthFrame(stamp, frame_id, depth, K, scaling.kind))
 
     def _take_reference(self, message: Any, stamp: int) -> None:
         try:

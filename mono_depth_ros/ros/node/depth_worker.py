@@ -11,6 +11,7 @@ from std_msgs.msg import Header
 
 from mono_depth_ros.inference.estimator import DepthEstimator, ScaledDepth
 from mono_depth_ros.inference.memory import BatchLimit, MemoryExhaustedError
+from mono_depth_ros.inference.predictor import Predictor
 from mono_depth_ros.inference.units import DepthScaling
 from mono_depth_ros.ros.node.camera_stream import CameraStream, Frame, FrameDroppedError
 from mono_depth_ros.ros.node.frame_processing import (
@@ -126,12 +127,11 @@ class DepthWorker:
 
     def _estimate(self, frames: list[PreparedFrame], config: DepthNodeConfig) -> list[ScaledDepth]:
         """Run the network on all frames at once; nothing comes back when it fails."""
+        predictor = self._predictor(config)
 
         def work(part: Sequence[PreparedFrame]) -> list[ScaledDepth]:
-            return self._estimator.estimate_scaled(
-                [ready.rgb for ready in part],
-                [ready.geometry.K_out for ready in part],
-                config.depth_scale or None,
+            return predictor.batch(
+                [ready.rgb for ready in part], [ready.geometry for ready in part]
             )
 
         try:
@@ -157,7 +157,12 @@ class DepthWorker:
         stream = ready.stream
         try:
             check_age(ready.received, config.max_age)
-            scaling = found.scaling if found else self._scaling(ready, config)
+            # The unit that depth would have, where nobody asks for depth itself.
+            scaling = (
+                found.scaling
+                if found
+                else self._predictor(config).scaling(ready.rgb.shape[:2], ready.geometry)
+            )
             self._note_unit(ready, scaling, config)
             if found:
                 publish_depth(ready, found.depth, scaling.kind, config)
@@ -172,11 +177,9 @@ class DepthWorker:
             stream.batch_limit = self._batches.limit
             stream.statistics.count_out(ready.received, self._header_age(ready.header))
 
-    def _scaling(self, ready: PreparedFrame, config: DepthNodeConfig) -> DepthScaling:
-        """Return the unit that depth would have where nobody asks for depth itself."""
-        return self._estimator.scaling(
-            ready.geometry.K_out, ready.rgb.shape[:2], config.depth_scale or None
-        )
+    def _predictor(self, config: DepthNodeConfig) -> Predictor:
+        scale = config.depth_scale or None
+        return Predictor(self._estimator, scale, config.min_depth, config.max_depth)
 
     def _drop(self, stream: CameraStream, drop: FrameDroppedError) -> None:
         stream.statistics.count_drop(drop.cause)

@@ -28,6 +28,8 @@ from street_bags import (
 from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.evaluation.robot.from_bag import BagSource, evaluate_bag
 from mono_depth_ros.evaluation.robot.options import EvaluationOptions
+from mono_depth_ros.inference.estimator import ScaledDepth
+from mono_depth_ros.inference.units import DepthScaling
 
 SOURCE = BagSource(image_topic=CAMERA)
 
@@ -283,7 +285,9 @@ def test_a_ros1_camera_before_a_wall(tmp_path):
 
     result = evaluate_bag(
         path,
-        lambda image, geometry: (np.full((8, 12), 2.5, np.float32), 'scaled'),
+        lambda image, geometry: ScaledDepth(
+            np.full((8, 12), 2.5, np.float32), DepthScaling(1.0, 'scaled', None)
+        ),
         EvaluationOptions('wall:2'),
         BagSource(intrinsics=calibration),
     )
