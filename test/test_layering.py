@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / 'mono_depth_ros'
-COMMON = {'arguments', 'machine', 'resources', 'stamps', 'suggest'}
+COMMON = {'arguments', 'machine', 'resources', 'stamps', 'suggest', 'types'}
 MAY_IMPORT = {
     'networks': set(),
     'geometry': set(),
@@ -53,6 +53,7 @@ MAY_IMPORT = {
     'resources': set(),
     'stamps': set(),
     'suggest': set(),
+    'types': set(),
 }
 EVERYTHING = {*MAY_IMPORT, 'demo'}
 MAY_IMPORT |= {'demo': set(MAY_IMPORT), 'cli': EVERYTHING}

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mono_depth_ros.inference.preprocessing import Image, Size, resize_into
+from mono_depth_ros.inference.preprocessing import Image, resize_into
+from mono_depth_ros.types import Size
 
 Depth = NDArray[np.float32]
 InverseDepthLine = tuple[float, float]

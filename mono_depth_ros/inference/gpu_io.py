@@ -13,7 +13,8 @@ import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mono_depth_ros.inference.preprocessing import Image, Size, is_shrunk
+from mono_depth_ros.inference.preprocessing import Image, is_shrunk
+from mono_depth_ros.types import Size
 
 Depth = NDArray[np.float32]
 InverseDepthLine = tuple[float, float]

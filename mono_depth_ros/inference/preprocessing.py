@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mono_depth_ros.inference.engine_options import FITS
+from mono_depth_ros.types import SIZE_MULTIPLE, Size
 
 Image = NDArray[np.uint8]
-Size = tuple[int, int]
 
-SIZE_MULTIPLE = 32
 # Decoders mirror their coarsest map at its border, which takes two pixels each way.
 _MIN_STEPS = 2
 

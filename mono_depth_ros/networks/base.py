@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mono_depth_ros.networks.layers.blocks import TrainingDrop
 from mono_depth_ros.networks.layers.fold_bn import fold_batch_norm
 from mono_depth_ros.networks.layers.reparam import merge_branches
+from mono_depth_ros.types import SIZE_MULTIPLE
 
 
 class DepthOutput(NamedTuple):
@@ -30,8 +31,6 @@ class DepthNetwork(nn.Module):
     The image is normalised inside the encoder, because papers differ in it.
     """
 
-    size_multiple = 32
-
     encoder: nn.Module
     heads: nn.ModuleList
 
@@ -48,7 +47,7 @@ class DepthNetwork(nn.Module):
         """Predict disparity in (0, 1).
 
         Args:
-            image: (B, 3, H, W) RGB in [0, 1]; H and W are multiples of `size_multiple`.
+            image: (B, 3, H, W) RGB in [0, 1]; H and W are multiples of `SIZE_MULTIPLE`.
 
         Returns:
             All levels while training; (B, 1, H, W), the finest one, in eval mode.
@@ -86,11 +85,11 @@ class DepthNetwork(nn.Module):
 
     def check_input_size(self, height: int, width: int) -> None:
         """Raise a ValueError that names the nearest legal size if this one is not."""
-        legal = tuple(nearest_multiple(extent, self.size_multiple) for extent in (height, width))
+        legal = tuple(nearest_multiple(extent, SIZE_MULTIPLE) for extent in (height, width))
         if legal != (height, width):
             raise ValueError(
                 f'Input size {height}x{width} (height x width) is not a multiple of '
-                f'{self.size_multiple}. Resize the image; the nearest legal size is '
+                f'{SIZE_MULTIPLE}. Resize the image; the nearest legal size is '
                 f'{legal[0]}x{legal[1]}.'
             )
 

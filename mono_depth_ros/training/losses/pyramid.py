@@ -29,6 +29,7 @@ from mono_depth_ros.training.data.batch import Batch
 from mono_depth_ros.training.losses.apx import distribution_difference
 from mono_depth_ros.training.losses.resizing import resized
 from mono_depth_ros.training.losses.view_synthesis import full_precision
+from mono_depth_ros.types import SIZE_MULTIPLE
 
 # Keeps these draws apart from others that start from a sample's seed.
 _COLOURS = 1
@@ -65,7 +66,7 @@ def derive(
     return scaled(batch, pyramid.lr_factor if level == 'lr' else pyramid.hr_factor)
 
 
-def scaled(batch: Batch, factor: float, multiple: int = 32) -> Batch:
+def scaled(batch: Batch, factor: float, multiple: int = SIZE_MULTIPLE) -> Batch:
     """Return a batch at another size; see at_size.
 
     Args:
