@@ -15,6 +15,7 @@ from mono_depth_ros.evaluation.protocol.kitti import evaluate_kitti
 from mono_depth_ros.evaluation.protocol.predictors import evaluate_card, network_predictor
 from mono_depth_ros.geometry.camera import resize_intrinsics
 from mono_depth_ros.inference.cards.checkpoint import save_weights
+from mono_depth_ros.inference.cards.metrics import MEDIAN_SCALED, UNSCALED, Metrics
 from mono_depth_ros.inference.cards.model_card import ModelCard, load_card, write_card
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
@@ -104,15 +105,16 @@ def _training_data(config: TrainConfig, steps: int) -> str:
     return f'{data}; {steps} steps of {batch}, supervision {config.supervision}'
 
 
-def _metrics(card: ModelCard, config: TrainConfig) -> dict[str, float]:
+def _metrics(card: ModelCard, config: TrainConfig) -> Metrics:
     """Return what a card reaches on every validation split, both ways of scaling."""
     metrics = {}
     for split in validation_splits(config):
         result = evaluate_card(card, config.validation_root, split, GROUND_TRUTH)
-        ways = {'median_scaled': result.median_scaled}
+        found = {MEDIAN_SCALED: result.median_scaled}
         if card.depth_unit == 'metric':
-            ways['unscaled'] = result.unscaled
-        for way, values in ways.items():
-            for name in CARD_METRICS:
-                metrics[f'{Path(split).stem}_{name}_{way}'] = round(getattr(values, name), 4)
+            found[UNSCALED] = result.unscaled
+        metrics[Path(split).stem] = {
+            scaling: {name: round(getattr(values, name), 4) for name in CARD_METRICS}
+            for scaling, values in found.items()
+        }
     return metrics

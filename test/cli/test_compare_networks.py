@@ -25,7 +25,7 @@ def card(tmp_path_factory):
             network='lite_hr_depth',
             weights='tiny.safetensors',
             sha256=sha256,
-            metrics={'test_20_abs_rel_median_scaled': 0.204},
+            metrics={'test_20': {'median_scaled': {'abs_rel': 0.204}}},
         ),
         path,
     )

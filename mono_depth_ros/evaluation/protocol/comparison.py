@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mono_depth_ros.evaluation.cost import Latency, measure_latency, untrained_network
 from mono_depth_ros.evaluation.protocol.published import METRICS, PublishedResult, comparable
 from mono_depth_ros.inference.cards.checkpoint import load_network
-from mono_depth_ros.inference.cards.model_card import ModelCard
+from mono_depth_ros.inference.cards.metrics import MEDIAN_SCALED, Metrics
+from mono_depth_ros.inference.cards.model_card import KEYS, ModelCard
 from mono_depth_ros.networks import DepthNetwork, create_network
 from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
 
 # The size that most papers report on.
 SIZE = (192, 640)
-MEDIAN_SCALED = 'median_scaled'
-
-_CARD_METRIC = re.compile(
-    rf'((?P<split>.+)_)?(?P<metric>{"|".join(METRICS)})(_(?P<scaling>{MEDIAN_SCALED}|unscaled))?'
-    r'(_of_(?P<reference>.+))?'
-)
 
 
 class Timing(NamedTuple):
@@ -55,8 +49,8 @@ class ComparisonLine:
     kind: str
     source: str
     size: tuple[int, int]
-    parameters_m: float | None
-    operations_g: float | None
+    parameters_m: float | None = None
+    operations_g: float | None = None
     data: str | None = None
     scaling: str | None = None
     wall_ms: float | None = None
@@ -85,7 +79,7 @@ def card_lines(card: ModelCard, timing: Timing | None) -> list[ComparisonLine]:
     """Return a trained card's accuracy, one line for every split and scaling it states.
 
     Parameters, operations and latency are those of the card's network at the card's input size.
-    A reference has neither: figures whose name ends in '_of_row_prior', for example.
+    A reference, such as the row prior, has neither.
 
     Raises:
         ValueError: the card is untrained, or states no metric of the field.
@@ -95,35 +89,26 @@ def card_lines(card: ModelCard, timing: Timing | None) -> list[ComparisonLine]:
             f'{card.source}: the card is untrained and has no accuracy to compare. '
             'Leave it out, or train it.'
         )
-    found = _card_metrics(card)
-    if not found:
+    if not any(_accuracies(card.metrics)):
         raise ValueError(
-            f"{card.source}: 'metrics' has none of {', '.join(METRICS)}. Measure the "
-            'card with evaluate_depth and write them, such as {abs_rel: 0.106}.'
+            f"{card.source}: 'metrics' has none of {', '.join(METRICS)}. Measure the card with "
+            f'evaluate_depth and write {KEYS["metrics"].expected}.'
         )
     base = _measured(load_network(card), timing, card.network, 'card', card.name, card.input_size)
-    return [_card_line(base, *place, metrics) for place, metrics in found.items()]
+    lines = [replace(base, **accuracy) for accuracy in _accuracies(card.metrics)]
+    for name, metrics in card.references.items():
+        reference = ComparisonLine(card.network, 'reference', name, card.input_size)
+        lines += [replace(reference, **accuracy) for accuracy in _accuracies(metrics)]
+    return lines
 
 
-def _card_line(
-    base: ComparisonLine,
-    split: str | None,
-    scaling: str,
-    reference: str | None,
-    metrics: Mapping[str, float | None],
-) -> ComparisonLine:
-    line = replace(base, data=split, scaling=scaling, metrics=metrics)
-    if reference is None:
-        return line
-    return replace(
-        line,
-        kind='reference',
-        source=reference,
-        parameters_m=None,
-        operations_g=None,
-        wall_ms=None,
-        cpu_ms=None,
-    )
+def _accuracies(metrics: Metrics) -> Iterator[dict[str, Any]]:
+    """Yield what a line says of every split and scaling that has a metric of the field."""
+    for split, scalings in metrics.items():
+        for scaling, values in scalings.items():
+            if any(name in METRICS for name in values):
+                found = {name: values.get(name) for name in METRICS}
+                yield {'data': split, 'scaling': scaling, 'metrics': found}
 
 
 def _published_line(rows: Sequence[PublishedResult]) -> ComparisonLine:
@@ -162,16 +147,3 @@ def _measured(
         wall_ms=latency.wall_ms if latency else None,
         cpu_ms=latency.cpu_ms if latency else None,
     )
-
-
-def _card_metrics(
-    card: ModelCard,
-) -> dict[tuple[str | None, str, str | None], dict[str, float | None]]:
-    """Sort a card's metrics, named [split_]metric[_scaling][_of_reference], by the other three."""
-    found: dict[tuple[str | None, str, str | None], dict[str, float | None]] = {}
-    for key, value in card.metrics.items():
-        parts = _CARD_METRIC.fullmatch(key)
-        if parts:
-            place = parts['split'], parts['scaling'] or MEDIAN_SCALED, parts['reference']
-            found.setdefault(place, dict.fromkeys(METRICS))[parts['metric']] = value
-    return found

@@ -11,14 +11,10 @@ from typing import Any
 
 import yaml
 
-from mono_depth_ros.evaluation.protocol.comparison import (
-    MEDIAN_SCALED,
-    SIZE,
-    ComparisonLine,
-    Timing,
-)
+from mono_depth_ros.evaluation.protocol.comparison import SIZE, ComparisonLine, Timing
 from mono_depth_ros.evaluation.protocol.options import CLOCKS
 from mono_depth_ros.evaluation.protocol.published import METRICS
+from mono_depth_ros.inference.cards.metrics import MEDIAN_SCALED
 from mono_depth_ros.machine import processor_name
 from mono_depth_ros.visualization.comparison_plot import Mark, Panel, draw_plot
 
@@ -74,10 +70,9 @@ def _label(line: ComparisonLine, notes: Sequence[str]) -> str:
     marks = ''.join(f' [{notes.index(note) + 1}]' for note in line.notes)
     if line.kind == 'published':
         return f'  {line.source}{marks}'
-    data = f', {line.data}' if line.data else ''
     if line.kind == 'reference':
-        return f'  beside it {line.source}{data}, {line.scaling}'
-    return f'  card {line.source}, {_by(line.size)}{data}, {line.scaling}'
+        return f'  beside it {line.source}, {line.data}, {line.scaling}'
+    return f'  card {line.source}, {_by(line.size)}, {line.data}, {line.scaling}'
 
 
 def _by(size: tuple[int, int]) -> str:
@@ -143,11 +138,11 @@ def _published_marks(lines: Sequence[ComparisonLine], clock: str) -> Iterable[Ma
 
 def _card_panels(lines: Sequence[ComparisonLine], clock: str) -> Iterable[Panel]:
     """Yield a panel for every split that cards state a median-scaled abs_rel on."""
-    marks: dict[str, list[Mark]] = {}
+    marks: dict[str | None, list[Mark]] = {}
     for line in lines:
         error = line.metrics.get('abs_rel') if line.kind == 'card' else None
         if error is not None and line.scaling == MEDIAN_SCALED:
-            marks.setdefault(line.data or 'images that the card does not name', []).append(
+            marks.setdefault(line.data, []).append(
                 _mark(line, f'{line.source}, {_by(line.size)}', error, clock)
             )
     for split, on_split in marks.items():

@@ -1,27 +1,50 @@
 """Model cards: the one thing a user selects. docs/model_cards.md explains every key."""
 
 import reprlib
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from mono_depth_ros.inference.cards.card_fields import KINDS, REQUIRED
+from mono_depth_ros.inference.cards.card_fields import (
+    NUMBER,
+    TEXT,
+    WHOLE,
+    Key,
+    is_intrinsics,
+    is_mapping,
+    is_sha256,
+    is_size,
+    is_text,
+    key,
+    to_matrix,
+)
+from mono_depth_ros.inference.cards.metrics import (
+    METRICS,
+    REFERENCES,
+    Metrics,
+    is_flat,
+    nested,
+)
 from mono_depth_ros.resources import share_file
 from mono_depth_ros.suggest import did_you_mean
+from mono_depth_ros.types import SIZE_MULTIPLE, Size
 
 Matrix3 = tuple[tuple[float, float, float], ...]
 
 DEFAULT_CARD = 'lite_hr_depth_lite0'
 NO_WEIGHTS = 'none'
-SIZE_MULTIPLE = 32
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelCard:
     """What a network is, which weights it takes, and what its depth means.
+
+    Fields with metadata are the keys of a card's file, in its order; those without a default
+    are required.
 
     Attributes:
         weights: file beside the card; None for an untrained network.
@@ -31,28 +54,50 @@ class ModelCard:
         depth_unit: 'metric' or 'relative'.
         depth_scale: metres per unit of depth, if somebody measured it.
         training_K: 3x3 intrinsics of the training camera at input_size [px].
+        metrics: measured figures by split, scaling and name.
+        references: metrics of something else on the same images, by its name.
         macs: multiply-adds of the convolutions of one image of input_size.
         path: the file that the card was read from.
     """
 
     name: str
-    network: str
-    weights: str | None
-    input_size: tuple[int, int]
-    min_depth: float
-    max_depth: float
-    depth_unit: str
-    training_data: str
-    license_code: str
-    license_weights: str
-    network_options: Mapping[str, Any] = field(default_factory=dict)
-    sha256: str | None = None
-    seed: int | None = None
-    depth_scale: float | None = None
-    training_K: Matrix3 | None = None  # noqa: N815 - K is the field's name
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    parameters: int | None = None
-    macs: int | None = None
+    network: str = field(metadata=key('the name of a network, such as small_depth', is_text))
+    network_options: Mapping[str, Any] = field(
+        default_factory=dict,
+        metadata=key(
+            'options by name, such as {se_before_activation: true}',
+            lambda value: is_mapping(value, lambda option: True),
+        ),
+    )
+    weights: str | None = field(
+        metadata=key("a file beside the card, or 'none' (untrained)", is_text)
+    )
+    sha256: str | None = field(
+        default=None, metadata=key('64 hexadecimal digits, in quotes', is_sha256)
+    )
+    seed: int | None = field(default=None, metadata=WHOLE)
+    input_size: Size = field(metadata=key('[height, width] in pixels', is_size, tuple))
+    min_depth: float = field(metadata=NUMBER)
+    max_depth: float = field(metadata=NUMBER)
+    depth_unit: str = field(
+        metadata=key('metric or relative', lambda value: value in ('metric', 'relative'))
+    )
+    depth_scale: float | None = field(default=None, metadata=NUMBER)
+    training_K: Matrix3 | None = field(  # noqa: N815 - K is the field's name
+        default=None,
+        metadata=key(
+            'the rows [fx, skew, cx], [0, fy, cy], [0, 0, 1] in pixels at input_size',
+            is_intrinsics,
+            to_matrix,
+        ),
+    )
+    training_data: str = field(metadata=TEXT)
+    license_code: str = field(metadata=TEXT)
+    license_weights: str = field(metadata=TEXT)
+    metrics: Metrics = field(default_factory=dict, metadata=METRICS)
+    references: Mapping[str, Metrics] = field(default_factory=dict, metadata=REFERENCES)
+    parameters: int | None = field(default=None, metadata=WHOLE)
+    macs: int | None = field(default=None, metadata=WHOLE)
     path: Path | None = None
 
     def __post_init__(self) -> None:
@@ -70,6 +115,11 @@ class ModelCard:
     def source(self) -> str:
         """What error messages call the card: its file, else its name."""
         return str(self.path or self.name)
+
+
+_FIELDS = [item for item in fields(ModelCard) if item.metadata]
+KEYS: dict[str, Key] = {item.name: item.metadata['key'] for item in _FIELDS}
+_REQUIRED = [item.name for item in _FIELDS if item.default is item.default_factory is MISSING]
 
 
 def models_folder() -> Path:
@@ -98,13 +148,9 @@ def load_card(name_or_path: str | Path) -> ModelCard:
 
 def write_card(card: ModelCard, path: str | Path) -> None:
     """Write a card to a .yaml file that load_card reads; the file's stem becomes its name."""
-    entries: dict[str, Any] = {}
-    for key in KINDS:
-        value = getattr(card, key)
-        if key == 'weights':
-            value = value or NO_WEIGHTS
-        if value is not None:
-            entries[key] = _plain(value)
+    values = {name: getattr(card, name) for name in KEYS}
+    values['weights'] = card.weights or NO_WEIGHTS
+    entries = {name: _plain(value) for name, value in values.items() if value not in (None, {})}
     text = yaml.safe_dump(entries, sort_keys=False, default_flow_style=None, width=99)
     Path(path).write_text(text, encoding='utf-8')
 
@@ -153,29 +199,46 @@ def _read_mapping(path: Path) -> dict[str, Any]:
 
 def _card_of(entries: dict[str, Any], path: Path) -> ModelCard:
     """Check every key and value of a card's file and build the card."""
-    for key in entries:
-        _check_key(str(key), path)
-    missing = [key for key in REQUIRED if key not in entries]
+    for name in entries:
+        _check_key(str(name), path)
+    missing = [name for name in _REQUIRED if name not in entries]
     if missing:
         raise ValueError(f'{path}: missing {", ".join(missing)}; docs/model_cards.md explains it.')
-    values = {}
-    for key, value in entries.items():
-        kind = KINDS[key]
-        if value is None and key not in REQUIRED:
-            continue
-        if not kind.accepts(value):
-            given = reprlib.repr(value)  # aliases let a small file mean an endless value
-            raise ValueError(f"{path}: '{key}' is {given}; expected {kind.expected}.")
-        values[key] = kind.convert(value)
+    values = {
+        name: _value(name, value, path)
+        for name, value in _with_nested_metrics(entries, path).items()
+        if value is not None or name in _REQUIRED
+    }
     if values['weights'] == NO_WEIGHTS:
         values['weights'] = None
     return ModelCard(name=path.stem, path=path, **values)
 
 
-def _check_key(key: str, path: Path) -> None:
-    if key not in KINDS:
-        hint = did_you_mean(key, KINDS)
-        raise ValueError(f"{path}: unknown key '{key}'.{hint} Known keys: {', '.join(KINDS)}.")
+def _check_key(name: str, path: Path) -> None:
+    if name not in KEYS:
+        hint = did_you_mean(name, KEYS)
+        raise ValueError(f"{path}: unknown key '{name}'.{hint} Known keys: {', '.join(KEYS)}.")
+
+
+def _value(name: str, value: Any, path: Path) -> Any:
+    if not KEYS[name].accepts(value):
+        given = reprlib.repr(value)  # aliases let a small file mean an endless value
+        raise ValueError(f"{path}: '{name}' is {given}; expected {KEYS[name].expected}.")
+    return KEYS[name].convert(value)
+
+
+def _with_nested_metrics(entries: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Read metrics of one long name each, too, as cards had them before they were nested."""
+    if not is_flat(entries.get('metrics')):
+        return entries
+    warnings.warn(
+        f"{path}: 'metrics' has numbers by one long name each, which the next release no longer "
+        f'reads; expected {KEYS["metrics"].expected}. write_card(load_card(path), path) rewrites '
+        'the file.',
+        FutureWarning,
+        stacklevel=2,
+    )
+    return entries | nested(entries['metrics'])
 
 
 def _check_weights(card: ModelCard) -> None:
@@ -228,8 +291,6 @@ def _plain(value: Any) -> Any:
     """Return a value of a card as the types that YAML has."""
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return dict(value) if isinstance(value, Mapping) else value
-
-
-# A field without an entry in KINDS could be neither read nor written.
-assert set(KINDS) == {item.name for item in fields(ModelCard)} - {'name', 'path'}
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    return value

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
-from mono_depth_ros.evaluation.metrics import DepthMetrics
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.training.callbacks.history import HeldOutErrors, Validation
 from mono_depth_ros.training.callbacks.pictures import Picture
@@ -95,16 +93,13 @@ def launch_command(card: ModelCard) -> str:
     return f'ros2 launch mono_depth_ros depth.launch.py {model}'
 
 
-def metric_rows(card: ModelCard) -> dict[str, dict[str, float]]:
+def metric_rows(card: ModelCard) -> dict[str, Mapping[str, float]]:
     """Arrange a card's metrics by row ('<split>, median-scaled') and column ('abs_rel')."""
-    fields = '|'.join(DepthMetrics._fields)
-    rows: dict[str, dict[str, float]] = {}
-    for key, value in card.metrics.items():
-        found = re.fullmatch(f'(.+)_({fields})_(median_scaled|unscaled)', key)
-        split, name, way = found.groups() if found else ('', key, '')
-        row = ', '.join(part for part in (split, way.replace('_', '-')) if part)
-        rows.setdefault(row, {})[name] = value
-    return rows
+    return {
+        f'{split}, {scaling.replace("_", "-")}': values
+        for split, scalings in card.metrics.items()
+        for scaling, values in scalings.items()
+    }
 
 
 def duration(seconds: float) -> str:

@@ -16,11 +16,11 @@ from mono_depth_ros.inference.cards.checkpoint import save_weights
 from mono_depth_ros.networks import create_network
 
 METRICS = {
-    'test_20_abs_rel_median_scaled': 0.2,
-    'test_20_rmse_log_median_scaled': 0.25,
-    'test_20_abs_rel_unscaled': 0.3,
-    'eigen_rmse': 4.5,
-    'test_20_scale': 5.4,
+    'test_20': {
+        'median_scaled': {'abs_rel': 0.2, 'rmse_log': 0.25},
+        'unscaled': {'abs_rel': 0.3, 'scale': 5.4},
+    },
+    'eigen': {'median_scaled': {'rmse': 4.5}, 'unscaled': {'scale': 5.4}},
 }
 
 
@@ -95,21 +95,17 @@ def test_a_card_is_measured_at_its_own_size(trained):
 
 
 @pytest.mark.slow
-def test_metrics_without_a_split_are_taken_too(trained):
-    (line,) = card_lines(replace(trained, metrics={'abs_rel': 0.106}), None)
-
-    assert line.data is None and line.metrics['abs_rel'] == 0.106
-
-
-@pytest.mark.slow
 def test_what_was_measured_beside_a_card_is_not_the_cards(trained):
-    metrics = {
-        'test_abs_rel': 0.19,
-        'test_abs_rel_of_row_prior': 0.24,
-        'my_test_abs_rel_unscaled_of_u_net': 0.3,
-    }
+    card = replace(
+        trained,
+        metrics={'test': {'median_scaled': {'abs_rel': 0.19}}},
+        references={
+            'row_prior': {'test': {'median_scaled': {'abs_rel': 0.24}}},
+            'u_net': {'my_test': {'unscaled': {'abs_rel': 0.3}}},
+        },
+    )
 
-    own, prior, other = card_lines(replace(trained, metrics=metrics), None)
+    own, prior, other = card_lines(card, None)
 
     assert (own.kind, own.source, own.data, own.metrics['abs_rel']) == (
         'card',
@@ -131,4 +127,4 @@ def test_a_card_without_accuracy_is_refused(trained):
     with pytest.raises(ValueError, match='tiny: the card is untrained and has no accuracy'):
         card_lines(UNTRAINED, None)
     with pytest.raises(ValueError, match=r"'metrics' has none of abs_rel, .*evaluate_depth"):
-        card_lines(replace(trained, metrics={'scale': 5.4}), None)
+        card_lines(replace(trained, metrics={'eigen': {'unscaled': {'scale': 5.4}}}), None)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,8 @@ ENTRIES = {
     'training_data': 'street',
     'license_code': 'Apache-2.0',
     'license_weights': 'CC0-1.0',
-    'metrics': {'abs_rel': 0.106},
+    'metrics': {'kitti': {'median_scaled': {'abs_rel': 0.106}, 'unscaled': {'abs_rel': 1}}},
+    'references': {'row_prior': {'kitti': {'median_scaled': {'abs_rel': 0.44}}}},
     'parameters': 14_300_000,
     'macs': 8_010_000_000,
 }
@@ -62,7 +64,8 @@ def test_a_card_holds_what_its_file_says(tmp_path):
         training_data='street',
         license_code='Apache-2.0',
         license_weights='CC0-1.0',
-        metrics={'abs_rel': 0.106},
+        metrics={'kitti': {'median_scaled': {'abs_rel': 0.106}, 'unscaled': {'abs_rel': 1}}},
+        references={'row_prior': {'kitti': {'median_scaled': {'abs_rel': 0.44}}}},
         parameters=14_300_000,
         macs=8_010_000_000,
         path=path,
@@ -79,6 +82,28 @@ def test_a_written_card_reads_back_the_same(tmp_path, changes):
     write_card(card, tmp_path / 'street.yaml')
 
     assert load_card(tmp_path / 'street.yaml') == card
+
+
+@pytest.mark.filterwarnings('ignore::FutureWarning')
+def test_a_card_of_before_metrics_were_nested_loads_as_what_became_of_it(tmp_path):
+    card = load_card(Path(__file__).with_name('lite_hr_depth_lite0_flat.yaml'))
+
+    now = load_card('lite_hr_depth_lite0')
+    assert card.references['row_prior']['test_kitti2015_20']['median_scaled'] == {'abs_rel': 0.237}
+    assert replace(card, name=now.name, path=now.path) == now
+
+
+def test_flat_metrics_without_split_or_of_another_name_are_kept_with_a_warning(tmp_path):
+    flat = {'abs_rel': 0.106, 'rmse_log_unscaled': 0.2, 'my_scale': 5.4}
+
+    with pytest.warns(FutureWarning, match=r"street.yaml: 'metrics' has .*; expected numbers by"):
+        card = load_card(card_file(tmp_path, metrics=flat, references=...))
+
+    median_scaled = {'abs_rel': 0.106, 'my_scale': 5.4}
+    unscaled = {'rmse_log': 0.2}
+    assert card.metrics == {
+        'unnamed images': {'median_scaled': median_scaled, 'unscaled': unscaled}
+    }
 
 
 def test_a_card_is_found_by_its_name_file_or_folder(tmp_path):
@@ -149,7 +174,12 @@ def test_missing_keys_are_all_named(tmp_path):
         ('training_K', [[1, 0, 0], [0, 0, 0], [0, 0, 1]], 'the rows'),
         ('training_K', 371.0, 'the rows'),
         ('license_code', '', 'a text'),
-        ('metrics', {'abs_rel': 'good'}, 'numbers by name'),
+        ('metrics', 0.106, 'numbers by split, scaling'),
+        ('metrics', {'kitti': {'median_scaled': 0.106}}, 'numbers by split, scaling'),
+        ('metrics', {'kitti': {'median': {'abs_rel': 0.1}}}, 'numbers by split, scaling'),
+        ('metrics', {'kitti': {'unscaled': {'abs_rel': 'good'}}}, 'numbers by split, scaling'),
+        ('metrics', {1: 0.106}, 'numbers by split, scaling'),
+        ('references', {'kitti': {'unscaled': {'abs_rel': 0.1}}}, "others' metrics by their name"),
         ('parameters', '14 M', 'a whole number'),
     ],
 )
@@ -194,4 +224,4 @@ def test_the_documentation_explains_every_key():
     page = ROOT / 'docs' / 'model_cards.md'
     text = page.read_text(encoding='utf-8')
 
-    assert [key for key in model_card.KINDS if f'`{key}`' not in text] == []
+    assert [key for key in model_card.KEYS if f'`{key}`' not in text] == []

@@ -73,7 +73,8 @@ def test_the_end_says_what_came_out_and_how_to_run_it(printed):
     assert f'report   {card.path.parents[1] / "report.html"}' in summary
     assert f'ros2 launch mono_depth_ros depth.launch.py model:={card.path}' in summary
     row = next(line for line in summary.splitlines() if line.startswith('split, unscaled'))
-    assert float(row.split()[2]) == pytest.approx(card.metrics['split_abs_rel_unscaled'], abs=6e-4)
+    abs_rel = card.metrics['split']['unscaled']['abs_rel']
+    assert float(row.split()[2]) == pytest.approx(abs_rel, abs=6e-4)
 
 
 @pytest.mark.slow

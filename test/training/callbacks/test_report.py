@@ -113,7 +113,7 @@ def test_the_card_is_told_with_unit_licence_and_how_to_run_it(reported):
     assert page.row('depth') == ['metric']
     assert page.row('licence of the weights') == [card.license_weights]
     assert page.row('sha256') == [card.sha256]
-    assert f'{card.metrics["split_abs_rel_unscaled"]:.4f}' in page.row('split, unscaled')
+    assert f'{card.metrics["split"]["unscaled"]["abs_rel"]:.4f}' in page.row('split, unscaled')
     assert page.words[page.words.index('Run it:') + 1] == (
         f'ros2 launch mono_depth_ros depth.launch.py model:={card.path}'
     )
