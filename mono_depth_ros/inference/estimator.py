@@ -78,7 +78,7 @@ class DepthEstimator:
         self.card = card
         self.device = checked_device(device)
         self._precision = _checked_precision(precision, self.device)
-        self._backends = candidates(backend, self.device, precision)
+        self._backends = candidates(backend, self.device, precision, report)
         self._fit = fit
         self.network_size(card.input_size)  # refuses a wrong fit before the weights load
         if threads is not None:

@@ -9,7 +9,7 @@ from cards import UNTRAINED
 from torch.nn.functional import interpolate
 
 from mono_depth_ros.geometry.disparity import disparity_to_depth
-from mono_depth_ros.inference.backends.select import AUTO
+from mono_depth_ros.inference.backends.select import auto_order
 from mono_depth_ros.inference.cards.checkpoint import load_network, save_weights
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.inference.estimator import DepthEstimator
@@ -241,5 +241,5 @@ def test_by_default_the_fastest_backend_that_proves_itself_serves(constant_card)
     (depth,) = estimator.estimate([image], depth_scale=2.0)
 
     served = estimator.served()
-    assert served.backend in AUTO['cpu'] and not served.figure.problem('float32')
+    assert served.backend in auto_order('cpu') and not served.figure.problem('float32')
     np.testing.assert_allclose(depth, 2 * CONSTANT_DEPTH, rtol=1e-3)

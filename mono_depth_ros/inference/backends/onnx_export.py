@@ -1,6 +1,5 @@
 """A network as an ONNX file, for the backends that read one."""
 
-import importlib.util
 import inspect
 import io
 import warnings
@@ -9,7 +8,7 @@ from typing import Any
 
 import torch
 
-from mono_depth_ros.inference.backends.base import BackendError, EngineSpec
+from mono_depth_ros.inference.backends.base import EngineSpec
 from mono_depth_ros.inference.backends.cache import cached, entry_path
 from mono_depth_ros.inference.backends.precision import DisparityOfBytes
 
@@ -43,8 +42,6 @@ def export_path(job: EngineSpec) -> Path:
 
 def export(job: EngineSpec) -> bytes:
     """Trace the network to ONNX: (B, H, W, 3) uint8 images in, (B, H, W) disparity out."""
-    if importlib.util.find_spec('onnx') is None:
-        raise BackendError('the package onnx is not installed: pip install onnx')
     network = DisparityOfBytes(job.network, torch.float32)
     images = torch.zeros(job.batch, *job.size, 3, dtype=torch.uint8)
     # The newer exporter needs onnxscript and takes ten times as long for the same graph.

@@ -1,22 +1,20 @@
-"""ONNX Runtime: its own kernels on the CPU or on CUDA, or TensorRT through its provider.
+"""ONNX Runtime: its own kernels on the CPU or on CUDA.
 
-The CUDA and TensorRT providers are not verified: no machine of ours had their wheels and a GPU.
+The CUDA provider is not verified: no machine of ours had its wheels and a GPU.
 """
 
-import importlib.util
 import os
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mono_depth_ros.inference.backends.base import BackendError, EngineSpec
-from mono_depth_ros.inference.backends.cache import entry_path
-from mono_depth_ros.inference.backends.onnx_export import INPUT, OUTPUT, export_path, exported
+from mono_depth_ros.inference.backends.base import Backend, BackendError, EngineSpec
+from mono_depth_ros.inference.backends.onnx_export import INPUT, OUTPUT, exported
 
 PROVIDERS = {'cpu': 'CPUExecutionProvider', 'cuda': 'CUDAExecutionProvider'}
-TENSORRT = 'TensorrtExecutionProvider'
 
 
 class OnnxRuntimeEngine:
@@ -24,8 +22,13 @@ class OnnxRuntimeEngine:
 
     note = ''
 
-    def __init__(self, job: EngineSpec, provider: str = '') -> None:
-        session = session_of(job, provider or PROVIDERS[job.device.type])
+    def __init__(
+        self,
+        job: EngineSpec,
+        provider: str | None = None,
+        options: Mapping[str, object] | None = None,
+    ) -> None:
+        session = session_of(job, provider or PROVIDERS[job.device.type], options or {})
         shape = job.batch, *job.size
         self.images = torch.zeros(*shape, 3, dtype=torch.uint8, device=job.device)
         self._disparity = torch.empty(shape, device=job.device)
@@ -43,30 +46,27 @@ class OnnxRuntimeEngine:
         self._run()
         return self._disparity
 
-    def bare(self) -> object:
-        """Run the session, and nothing else."""
-        return self._run()
 
-
-def tensorrt_engine(job: EngineSpec) -> OnnxRuntimeEngine:
-    """Let TensorRT build an engine of the whole network, which takes minutes the first time."""
-    job.report(f'tensorrt: building an engine, {job.label} (minutes, once)')
-    return OnnxRuntimeEngine(job, TENSORRT)
-
-
-def session_of(job: EngineSpec, provider: str) -> Any:
+def session_of(job: EngineSpec, provider: str, options: Mapping[str, object]) -> Any:
     """Build the session; waiting threads do not spin, a robot has other uses for its cores.
+
+    Args:
+        job: what is built.
+        provider: what of ONNX Runtime runs it.
+        options: more of that provider's options.
 
     Raises:
         BackendError: the provider's libraries are not there; another one never takes its place.
     """
     onnxruntime = quiet_onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = job.threads
-    options.log_severity_level = 3  # errors: an unoptimised node is no news for a user
-    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = job.threads
+    settings.log_severity_level = 3  # errors: an unoptimised node is no news for a user
+    settings.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    on_gpu = {'device_id': job.device.index or 0} if job.device.type == 'cuda' else {}
+    exact = {'use_tf32': 0} if provider == PROVIDERS['cuda'] else {}
     session = onnxruntime.InferenceSession(
-        exported(job), options, providers=[(provider, _provider_options(job, provider))]
+        exported(job), settings, providers=[(provider, {**on_gpu, **exact, **options})]
     )
     if provider not in session.get_providers():
         raise BackendError(
@@ -74,25 +74,6 @@ def session_of(job: EngineSpec, provider: str) -> Any:
             'that this onnxruntime-gpu asks for'
         )
     return session
-
-
-def _provider_options(job: EngineSpec, provider: str) -> dict[str, object]:
-    device: dict[str, object] = {'device_id': job.device.index or 0}
-    if provider == PROVIDERS['cuda']:
-        return device | {'use_tf32': 0}
-    if provider == TENSORRT:
-        key = {
-            'export': export_path(job).name,
-            'precision': job.precision,
-            'device': torch.cuda.get_device_name(job.device),
-            'onnxruntime': quiet_onnxruntime().__version__,
-        }
-        return device | {
-            'trt_fp16_enable': job.precision == 'float16',
-            'trt_engine_cache_enable': True,
-            'trt_engine_cache_path': str(entry_path(job.cache, 'tensorrt', key)),
-        }
-    return {}
 
 
 def quiet_onnxruntime() -> Any:
@@ -107,12 +88,8 @@ def quiet_onnxruntime() -> Any:
     return onnxruntime
 
 
-def check(device: torch.device, precision: str) -> None:
-    """Raise a BackendError that says why ONNX Runtime cannot serve here."""
-    if importlib.util.find_spec('onnxruntime') is None:
-        raise BackendError('it is not installed: pip install onnxruntime onnx')
-    if precision != 'float32':
-        raise BackendError(f'it runs float32 here, not {precision}')
+def check_machine(device: torch.device, precision: str) -> None:
+    """Raise a BackendError where this build of ONNX Runtime has no provider for the device."""
     if PROVIDERS[device.type] not in quiet_onnxruntime().get_available_providers():
         raise BackendError(
             f'this build has no provider for {device.type}: '
@@ -120,17 +97,11 @@ def check(device: torch.device, precision: str) -> None:
         )
 
 
-def check_tensorrt(device: torch.device, precision: str) -> None:
-    """Raise a BackendError that says why TensorRT cannot serve here."""
-    if device.type != 'cuda':
-        raise BackendError('it needs device cuda')
-    if precision == 'bfloat16':
-        raise BackendError('it runs float32 or float16 here, not bfloat16')
-    if (
-        importlib.util.find_spec('onnxruntime') is None
-        or TENSORRT not in quiet_onnxruntime().get_available_providers()
-    ):
-        raise BackendError(
-            'it is not installed: pip install tensorrt onnx, and onnxruntime-gpu '
-            'in place of onnxruntime'
-        )
+BACKEND = Backend(
+    build=OnnxRuntimeEngine,
+    precisions={'cpu': ('float32',), 'cuda': ('float32',)},
+    auto={'cpu': 2, 'cuda': 2},
+    packages=('onnxruntime', 'onnx'),
+    install='pip install onnxruntime onnx',
+    check_machine=check_machine,
+)

@@ -1,6 +1,5 @@
 """OpenVINO on the CPU, in float32 or bfloat16."""
 
-import importlib.util
 import sys
 from functools import cache
 from pathlib import Path
@@ -11,7 +10,7 @@ from xml.etree import ElementTree
 import torch
 from torch import Tensor
 
-from mono_depth_ros.inference.backends.base import BackendError, EngineSpec
+from mono_depth_ros.inference.backends.base import Backend, BackendError, EngineSpec
 from mono_depth_ros.inference.backends.onnx_export import exported
 
 HINTS = {'float32': 'f32', 'bfloat16': 'bf16'}
@@ -37,10 +36,6 @@ class OpenVinoEngine:
         """Return the disparity (batch, height, width)."""
         self._request.infer(share_inputs=True, share_outputs=True)
         return self._disparity
-
-    def bare(self) -> object:
-        """Run the request as OpenVINO's own examples do."""
-        return self._request.infer(share_inputs=True, share_outputs=True)
 
 
 def compiled_model(job: EngineSpec) -> Any:
@@ -108,15 +103,19 @@ def quiet_openvino() -> Any:
     return openvino
 
 
-def check(device: torch.device, precision: str) -> None:
-    """Raise a BackendError that says why OpenVINO cannot serve here."""
-    if importlib.util.find_spec('openvino') is None:
-        raise BackendError('it is not installed: pip install openvino onnx')
-    if device.type != 'cpu':
-        raise BackendError(f'it runs on the CPU here, not on {device.type}')
-    if precision not in HINTS:
-        raise BackendError(f'it runs {" or ".join(HINTS)} here, not {precision}')
+def check_machine(device: torch.device, precision: str) -> None:
+    """Raise a BackendError where the CPU does not calculate in the precision."""
     if precision == 'bfloat16' and not has_bfloat16():
         raise BackendError(
             'this CPU has no bfloat16 instructions (AVX512-BF16 or AMX): take float32'
         )
+
+
+BACKEND = Backend(
+    build=OpenVinoEngine,
+    precisions={'cpu': tuple(HINTS)},
+    auto={'cpu': 1},
+    packages=('openvino', 'onnx'),
+    install='pip install openvino onnx',
+    check_machine=check_machine,
+)

@@ -1,16 +1,15 @@
 """Which backend serves: the one asked for or none, or with 'auto' the first that proves itself."""
 
-import importlib.util
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from mono_depth_ros.inference.backends import onnx_export, onnx_runtime, open_vino, torch_cuda
-from mono_depth_ros.inference.backends.base import BackendError, Engine, EngineSpec
+from mono_depth_ros.inference.backends.base import Backend, BackendError, Engine, EngineSpec
 from mono_depth_ros.inference.backends.cache import forget
 from mono_depth_ros.inference.backends.gate import (
     GateFigure,
@@ -19,12 +18,11 @@ from mono_depth_ros.inference.backends.gate import (
     reference_disparity,
     worst,
 )
-from mono_depth_ros.inference.backends.torch_cpu import TorchCpuEngine
+from mono_depth_ros.inference.backends.onnx_export import export_path
 from mono_depth_ros.inference.engine_options import BACKENDS
 
-# Fastest first, see docs/performance.md. TensorRT, not verified, serves who asks for it by name.
 _TIMED_RUNS = 3
-AUTO = {'cpu': ('openvino', 'onnxruntime', 'torch'), 'cuda': ('torch', 'onnxruntime')}
+_NEXT_STEP = 'Choose another backend, or another precision or device.'
 
 
 class Served(NamedTuple):
@@ -48,67 +46,95 @@ class Served(NamedTuple):
         return [(self.engines[1 if count == 1 else self.most], count) for count in counts]
 
 
-def candidates(backend: str, device: torch.device, precision: str) -> tuple[str, ...]:
-    """Return the backends to try in turn.
+def find_backend(name: str) -> Backend:
+    """Return a backend by its name.
 
     Raises:
-        ValueError: there is no such backend, or it cannot serve here.
+        ValueError: there is no such backend.
     """
-    if backend == 'auto':
-        return AUTO[device.type]
-    if backend not in BACKENDS:
-        raise ValueError(f"backend is '{backend}'; expected auto, {', '.join(BACKENDS)}.")
-    try:
-        check(backend, device, precision)
-    except BackendError as error:
-        raise BackendError(
-            f'backend {backend}: {error}. Or choose another one, or backend auto.'
-        ) from error
-    return (backend,)
+    if name not in BACKENDS:
+        raise ValueError(f"backend is '{name}'; expected auto, {', '.join(BACKENDS)}.")
+    module = import_module(f'mono_depth_ros.inference.backends.{BACKENDS[name]}')
+    backend: Backend = module.BACKEND
+    return backend
+
+
+def auto_order(device_type: str) -> list[str]:
+    """Return the backends that 'auto' tries on a type of device, the fastest first."""
+    places = {name: find_backend(name).auto.get(device_type) for name in BACKENDS}
+    found = {name: place for name, place in places.items() if place is not None}
+    return sorted(found, key=found.__getitem__)
+
+
+def candidates(
+    name: str, device: torch.device, precision: str, report: Callable[[str], None]
+) -> dict[str, Backend]:
+    """Return the backends to try in turn, by name: those of 'auto' that can serve here, or one.
+
+    Raises:
+        ValueError: there is no such backend, or none can serve here.
+    """
+    names = auto_order(device.type) if name == 'auto' else [name]
+    found, failures = {}, []
+    for each in names:
+        backend = find_backend(each)
+        try:
+            backend.check(device, precision)
+            found[each] = backend
+        except BackendError as error:
+            failures.append(f'backend {each}: {error}')
+    if not found:
+        raise BackendError(f'{"; ".join(failures)}. {_NEXT_STEP}')
+    for failure in failures:
+        report(failure)
+    return found
 
 
 def serve(
-    names: Sequence[str], job: EngineSpec, batches: Sequence[int], depth_range: tuple[float, float]
+    backends: Mapping[str, Backend],
+    job: EngineSpec,
+    batches: Sequence[int],
+    depth_range: tuple[float, float],
 ) -> Served:
     """Build one engine per batch with the first backend that can and whose depth is right.
 
     Args:
-        names: backends in order; several mean that the next takes the place of one that fails.
+        backends: by name, those of `candidates`; the next takes the place of one that fails.
         job: what to build, whatever its batch.
         batches: numbers of images.
         depth_range: the card's depth at disparity 1 and at disparity 0.
 
     Raises:
-        BackendError: none can; with one name the message says why, with its figure.
+        BackendError: none can; the message says why, with its figure.
     """
     reference = reference_disparity(job.network, job.size)
     failures = []
-    for name in names:
+    for name, backend in backends.items():
         try:
-            return _served(name, job, batches, reference, depth_range)
+            return _served(name, backend, job, batches, reference, depth_range)
         except torch.cuda.OutOfMemoryError:  # no fault of the backend: it may pass
             raise
         except Exception as error:  # whatever a foreign library raises
             failures.append(f'{name}: {_in_words(error)}')
             job.report(f'backend {failures[-1]}')
-    choice = '' if len(names) > 1 else ' Choose another one, or backend auto.'
     raise BackendError(
-        f'No backend for {job.label} on {job.device}: {"; ".join(failures)}.{choice}'
+        f'No backend for {job.label} on {job.device}: {"; ".join(failures)}. {_NEXT_STEP}'
     )
 
 
 def _served(
     name: str,
+    backend: Backend,
     job: EngineSpec,
     batches: Sequence[int],
     reference: Tensor,
     depth_range: tuple[float, float],
 ) -> Served:
-    check(name, job.device, job.precision)
+    backend.check_machine(job.device, job.precision)
     engines, figures = {}, []
     for batch in sorted(set(batches)):
         sized = replace(job, batch=batch)
-        engines[batch], figure = _proven(name, sized, reference, depth_range)
+        engines[batch], figure = _proven(name, backend, sized, reference, depth_range)
         figures.append(figure)
     served = Served(name, worst(figures), engines, worthwhile_batch(engines))
     if served.most < max(engines):
@@ -122,49 +148,24 @@ def _served(
 
 
 def _proven(
-    name: str, job: EngineSpec, reference: Tensor, depth_range: tuple[float, float]
+    name: str,
+    backend: Backend,
+    job: EngineSpec,
+    reference: Tensor,
+    depth_range: tuple[float, float],
 ) -> tuple[Engine, GateFigure]:
     """Build an engine and put it through the gate; what came from the cache gets two chances."""
-    was_cached = name != 'torch' and onnx_export.export_path(job).exists()
+    was_cached = backend.reads_onnx and export_path(job).exists()
     try:
-        engine = build(name, job)
+        engine = backend.build(job)
         return engine, checked(measure(engine, reference, depth_range), job.precision)
     except Exception as error:
         if not was_cached:
             raise
         job.report(f'{name}: {_in_words(error)}; exporting anew')
-        forget(onnx_export.export_path(job))
-        engine = build(name, job)
+        forget(export_path(job))
+        engine = backend.build(job)
         return engine, checked(measure(engine, reference, depth_range), job.precision)
-
-
-def build(name: str, job: EngineSpec) -> Engine:
-    """Build an engine of a backend that check() has nothing against."""
-    return _builder(name, job.device)(job)
-
-
-def _builder(name: str, device: torch.device) -> Callable[[EngineSpec], Engine]:
-    if name == 'torch':
-        return TorchCpuEngine if device.type == 'cpu' else torch_cuda.build
-    if name == 'onnxruntime':
-        return onnx_runtime.OnnxRuntimeEngine
-    if name == 'openvino':
-        return open_vino.OpenVinoEngine
-    assert name == 'tensorrt', name
-    return onnx_runtime.tensorrt_engine
-
-
-def check(name: str, device: torch.device, precision: str) -> None:
-    """Raise a BackendError that says why a backend cannot serve here, and what to do."""
-    checks = {
-        'onnxruntime': onnx_runtime.check,
-        'openvino': open_vino.check,
-        'tensorrt': onnx_runtime.check_tensorrt,
-    }
-    if name in checks:
-        checks[name](device, precision)
-        if importlib.util.find_spec('onnx') is None:
-            raise BackendError('the package onnx is not installed: pip install onnx')
 
 
 def worthwhile_batch(engines: Mapping[int, Engine]) -> int:

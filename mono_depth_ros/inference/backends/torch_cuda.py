@@ -59,11 +59,6 @@ class GraphEngine:
         self._graph.replay()
         return self._disparity
 
-    def bare(self) -> object:
-        """Launch the graph, and nothing else."""
-        self._graph.replay()
-        return None
-
 
 def build(job: EngineSpec) -> GraphEngine:
     """Record the network in every form, keep the fastest.
@@ -71,7 +66,6 @@ def build(job: EngineSpec) -> GraphEngine:
     Which one wins depends on the GPU, the precision and the network: cuDNN has kernels for
     half precision that want channels last, and few for depthwise float32 that do.
     """
-    check_device(job.device, job.precision)
     shape = (job.batch, *job.size, 3)
     engines, failures = {}, []
     for form, name in product(FORMS, LAYOUTS):
@@ -133,12 +127,3 @@ def milliseconds(engine: GraphEngine, device: torch.device) -> float:
         end.record()
         end.synchronize()
         return float(start.elapsed_time(end)) / _TIMED_RUNS
-
-
-def check_device(device: torch.device, precision: str) -> None:
-    """Raise a BackendError where the GPU lacks a precision."""
-    if precision == 'bfloat16' and torch.cuda.get_device_capability(device) < (8, 0):
-        name = torch.cuda.get_device_name(device)
-        raise BackendError(
-            f'{name} has no bfloat16 (compute capability 8.0 and newer have): take float16'
-        )

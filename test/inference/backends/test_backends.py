@@ -44,6 +44,12 @@ def job(tmp_path_factory):
     )
 
 
+def serve(job, backend, batches=(1,), depth_range=RANGE):
+    """Serve with one backend, chosen by its name as an estimator does."""
+    found = select.candidates(backend, job.device, job.precision, job.report)
+    return select.serve(found, job, batches, depth_range)
+
+
 def with_reports(job: EngineSpec, folder: Path | None = None) -> tuple[EngineSpec, list[str]]:
     said: list[str] = []
     return replace(job, cache=folder or job.cache, report=said.append), said
@@ -61,7 +67,9 @@ def with_reports(job: EngineSpec, folder: Path | None = None) -> tuple[EngineSpe
 )
 def test_every_backend_and_batch_has_the_depth_of_pytorch(job, backend, precision):
     # The range is one that half precision suffices for, whatever the random weights.
-    served = select.serve([backend], replace(job, precision=precision), (1, 3), (1.0, 2.0))
+    served = serve(
+        replace(job, precision=precision), backend, batches=(1, 3), depth_range=(1.0, 2.0)
+    )
 
     assert served.backend == backend and sorted(served.engines) == [1, 3]
     assert served.figure.problem(precision) == ''
@@ -141,7 +149,7 @@ def test_an_export_of_other_weights_is_not_taken(job, tmp_path):
     other = load_network(replace(CARD, seed=2), gate_images()).deploy()
     onnx_export.exported(replace(sized, network=other))
 
-    served = select.serve(['onnxruntime'], sized, [1], RANGE)
+    served = serve(sized, 'onnxruntime')
 
     assert served.figure.problem('float32') == ''
     assert any('exporting anew' in text and 'depth error max' in text for text in said)
@@ -151,18 +159,19 @@ def test_a_backend_by_name_whose_depth_is_wrong_is_refused_with_the_figure(job, 
     monkeypatch.setattr('mono_depth_ros.inference.backends.gate.HALF_MEDIAN', 1e-9)
 
     with pytest.raises(BackendError, match=r'torch: depth error .*median .* \(limit 1e-09\)'):
-        select.serve(['torch'], replace(job, precision='bfloat16'), [1], RANGE)
+        serve(replace(job, precision='bfloat16'), 'torch')
 
 
-def test_auto_says_why_a_backend_fails_and_takes_the_next(job, monkeypatch):
+def test_auto_says_why_a_backend_fails_and_takes_the_next(job):
     sized, said = with_reports(job)
 
     def fail(job: EngineSpec) -> None:
         raise RuntimeError('no such instruction')
 
-    monkeypatch.setattr(select.onnx_runtime, 'OnnxRuntimeEngine', fail)
+    failing = replace(select.find_backend('onnxruntime'), build=fail)
+    backends = {'onnxruntime': failing, 'torch': select.find_backend('torch')}
 
-    served = select.serve(['onnxruntime', 'torch'], sized, [1], RANGE)
+    served = select.serve(backends, sized, [1], RANGE)
 
     assert served.backend == 'torch'
     assert 'backend onnxruntime: RuntimeError: no such instruction' in said
@@ -182,7 +191,7 @@ def test_auto_says_why_a_backend_fails_and_takes_the_next(job, monkeypatch):
 )
 def test_what_a_backend_cannot_do_is_said(job, backend, precision, message):
     with pytest.raises(BackendError, match=message):
-        select.serve([backend], replace(job, precision=precision), [1], RANGE)
+        serve(replace(job, precision=precision), backend)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +206,7 @@ def test_a_missing_package_is_named_with_its_command(job, monkeypatch, backend, 
     )
 
     with pytest.raises(BackendError, match=f'not installed: pip install .*{package}'):
-        select.serve([backend], job, [1], RANGE)
+        serve(job, backend)
 
 
 def test_an_unknown_backend_is_refused():
