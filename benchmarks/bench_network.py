@@ -28,6 +28,7 @@ from mono_depth_ros.inference.backends.base import Engine, EngineSpec
 from mono_depth_ros.inference.backends.cache import fingerprint
 from mono_depth_ros.inference.backends.onnx_runtime import OnnxRuntimeEngine
 from mono_depth_ros.inference.backends.open_vino import OpenVinoEngine
+from mono_depth_ros.inference.backends.pytorch import TorchCpuEngine
 from mono_depth_ros.inference.backends.select import auto_order, candidates, serve
 from mono_depth_ros.inference.backends.torch_cuda import GraphEngine
 from mono_depth_ros.inference.engine_options import BACKENDS
@@ -254,7 +255,9 @@ def bare_run(engine: Engine) -> Callable[[], object]:
         return engine._run
     if isinstance(engine, OpenVinoEngine):  # as OpenVINO's own examples do
         return lambda: engine._request.infer(share_inputs=True, share_outputs=True)
-    return lambda: engine._network(engine.images)
+    if isinstance(engine, TorchCpuEngine):
+        return lambda: engine._network(engine.images)
+    return engine.run  # of a new backend, until it is told here
 
 
 def fitting(milliseconds: float, fewest: int, most: int) -> int:
