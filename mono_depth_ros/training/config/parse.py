@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields, is_dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 import yaml
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentError, ArgumentParser
 
 from mono_depth_ros.arguments import option_names, respell
 from mono_depth_ros.resources import share_file
 from mono_depth_ros.suggest import did_you_mean
 from mono_depth_ros.training.config.schema import OtherData, TrainConfig
+
+# Mappings whose entries are options of their own, e.g. --network_options.block_drop.
+_FREE = ('--network_options.', '--reading.options.')
 
 
 class UnknownOptionError(ValueError):
@@ -22,7 +25,7 @@ class UnknownOptionError(ValueError):
 
 def list_recipes() -> list[str]:
     """Return the names of the recipes that come with the package, sorted."""
-    return sorted(path.stem for path in _recipes_folder().glob('*.yaml'))
+    return sorted(path.stem for path in share_file('config/train').glob('*.yaml'))
 
 
 def parse_config(arguments: Sequence[str]) -> TrainConfig:
@@ -37,39 +40,23 @@ def parse_config(arguments: Sequence[str]) -> TrainConfig:
         FileNotFoundError: the recipe does not exist.
         SystemExit: after --help.
     """
-    _check_options(arguments)
-    arguments = respell(arguments, _field_of)
-    parser = _parser()
-    recipe = _option(arguments, '--recipe')
-    base = _read_recipe(recipe) if recipe else {}
+    parser = create_parser()
+    known = list(parser._option_string_actions)
+    _check_options(arguments, known)
+    given = respell(arguments, _field_of)
     try:
-        chosen = parser.parse_args(list(arguments), parser.parse_object(base))
-    except Exception as error:
+        values = parser.parse_args(given)
+        if values.recipe:  # a second time, on top of the recipe
+            recipe = parser.parse_object(_read_recipe(values.recipe, known))
+            values = parser.parse_args(given, recipe)
+        built = parser.instantiate(values)
+    except ArgumentError as error:
         raise ValueError(str(error)) from error
-    return config_from(chosen)
+    return TrainConfig(**{field.name: built[field.name] for field in fields(TrainConfig)})
 
 
-def config_from(values: Mapping[str, Any] | Namespace) -> TrainConfig:
-    """Build a config from (nested) values, e.g. of a recipe or a checkpoint.
-
-    Raises:
-        ValueError: a key is unknown or a value is of the wrong type.
-    """
-    if isinstance(values, Namespace):
-        chosen = values
-    else:
-        _check_keys(values, TrainConfig, 'config')
-        try:
-            chosen = _parser().parse_object(dict(values))
-        except Exception as error:
-            raise ValueError(str(error)) from error
-    entries = chosen.as_dict()
-    entries.pop('recipe', None)
-    config: TrainConfig = _build(TrainConfig, entries)
-    return config
-
-
-def _parser() -> ArgumentParser:
+def create_parser() -> ArgumentParser:
+    """Return the parser of all options: TrainConfig's fields, as its docstrings explain them."""
     parser = ArgumentParser(
         prog='train_depth',
         exit_on_error=False,
@@ -87,35 +74,7 @@ def _parser() -> ArgumentParser:
     return parser
 
 
-def _build(kind: Any, values: dict[str, Any]) -> Any:
-    hints = get_type_hints(kind)
-    return kind(**{name: _value(hints[name], value) for name, value in values.items()})
-
-
-def _value(kind: Any, value: Any) -> Any:
-    if is_dataclass(kind):
-        return _build(kind, value)
-    if _entry_kind(kind):
-        return [_build(_entry_kind(kind), _plain(entry)) for entry in value]
-    return value
-
-
-def _entry_kind(kind: Any) -> Any:
-    """Return the dataclass that a list is of, or None."""
-    entries = get_args(kind)
-    return entries[0] if get_origin(kind) is list and is_dataclass(entries[0]) else None
-
-
-def _plain(entry: Any) -> dict[str, Any]:
-    """Return an entry of a list as a mapping: the parser may have built it already."""
-    return asdict(entry) if isinstance(entry, OtherData) else dict(entry)
-
-
-def _recipes_folder() -> Path:
-    return share_file('config/train')
-
-
-def _read_recipe(name: str) -> dict[str, Any]:
+def _read_recipe(name: str, known: Sequence[str]) -> dict[str, Any]:
     path = Path(name).expanduser()
     if path.suffix != '.yaml':
         if name not in list_recipes():
@@ -123,7 +82,7 @@ def _read_recipe(name: str) -> dict[str, Any]:
                 f"Recipe '{name}' does not exist.{did_you_mean(name, list_recipes())} Available: "
                 f'{", ".join(list_recipes())}; a path to a .yaml file will do too.'
             )
-        path = _recipes_folder() / f'{name}.yaml'
+        path = share_file('config/train') / f'{name}.yaml'
     if not path.is_file():
         raise FileNotFoundError(f"Recipe file '{path}' does not exist.")
     try:
@@ -132,36 +91,39 @@ def _read_recipe(name: str) -> dict[str, Any]:
         raise ValueError(f'{path}: not a YAML file: {error}') from error
     if not isinstance(entries, dict):
         raise ValueError(f"{path}: expected lines such as 'network: small_depth'.")
-    _check_keys(entries, TrainConfig, str(path))
+    _check_keys(entries, [option[2:] for option in known], path)
     return entries
 
 
-def _check_keys(entries: Mapping[str, Any], kind: Any, where: str) -> None:
-    hints = get_type_hints(kind)
+def _check_keys(
+    entries: Mapping[Any, Any], known: Collection[str], path: Path, prefix: str = ''
+) -> None:
+    """Refuse keys that are no options, with what they may have meant."""
     for key, value in entries.items():
-        if key not in hints:
+        name = f'{prefix}{key}'
+        if name not in known:
             raise ValueError(
-                f"{where}: unknown key '{key}'.{did_you_mean(str(key), list(hints))} "
-                f'Known keys: {", ".join(hints)}.'
+                f"{path}: unknown key '{name}'.{did_you_mean(name, known)} "
+                'train_depth --help lists all of them.'
             )
-        if is_dataclass(hints[key]):
+        if name == 'also':
+            _check_other_data(value, path)
+        elif any(other.startswith(f'{name}.') for other in known):
             if not isinstance(value, Mapping):
-                raise ValueError(f"{where}: '{key}' is {value!r}; expected keys and values.")
-            _check_keys(value, hints[key], f'{where}: {key}')
-        elif _entry_kind(hints[key]):
-            if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
-                raise ValueError(
-                    f"{where}: '{key}' is {value!r}; expected a list of keys and values."
-                )
-            for one in value:
-                _check_keys(one, _entry_kind(hints[key]), f'{where}: {key}')
+                raise ValueError(f"{path}: '{name}' is {value!r}; expected keys and values.")
+            _check_keys(value, known, path, f'{name}.')
 
 
-def _check_options(arguments: Sequence[str]) -> None:
-    known = [f'--{name}' for name in ('help', 'recipe', *_names(TrainConfig))]
+def _check_other_data(value: Any, path: Path) -> None:
+    if not isinstance(value, list) or not all(isinstance(entry, Mapping) for entry in value):
+        raise ValueError(f"{path}: 'also' is {value!r}; expected a list of keys and values.")
+    for entry in value:
+        _check_keys(entry, [f'also.{field.name}' for field in fields(OtherData)], path, 'also.')
+
+
+def _check_options(arguments: Sequence[str], known: Sequence[str]) -> None:
     for option in option_names(arguments):
-        spelt = _field_of(option)
-        if spelt not in known and not _is_entry(spelt):
+        if _field_of(option) not in known and not _field_of(option).startswith(_FREE):
             raise UnknownOptionError(
                 f"Unknown option '{option}'.{did_you_mean(option, known)} "
                 'train_depth --help lists all of them.'
@@ -171,25 +133,3 @@ def _check_options(arguments: Sequence[str]) -> None:
 def _field_of(option: str) -> str:
     """Return an option, `--` included, with `_` for `-`, as the fields of TrainConfig have it."""
     return f'--{option[2:].replace("-", "_")}'
-
-
-def _is_entry(option: str) -> bool:
-    """Whether an option sets one entry of a mapping, e.g. --network_options.block_drop."""
-    return option.startswith(('--network_options.', '--reading.options.'))
-
-
-def _names(kind: Any, prefix: str = '') -> Iterable[str]:
-    hints = get_type_hints(kind)
-    for item in fields(kind):
-        yield f'{prefix}{item.name}'
-        if is_dataclass(hints[item.name]):
-            yield from _names(hints[item.name], f'{prefix}{item.name}.')
-
-
-def _option(arguments: Sequence[str], name: str) -> str | None:
-    for number, argument in enumerate(arguments):
-        if argument.startswith(f'{name}='):
-            return argument.partition('=')[2]
-        if argument == name and number + 1 < len(arguments):
-            return arguments[number + 1]
-    return None
