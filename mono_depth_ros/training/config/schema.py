@@ -15,11 +15,12 @@ class AugmentationConfig:
     Attributes:
         flip: share of the samples that are mirrored.
         jitter: share of the samples whose colours are changed, all frames alike.
-        brightness: largest relative change.
-        contrast: largest relative change.
-        saturation: largest relative change.
-        hue: largest change, as a share of the colour circle.
-        zoom: smallest and largest enlargement; a window of the image is cut out at random.
+        brightness: largest relative change of the brightness, as a share.
+        contrast: largest relative change of the contrast, as a share.
+        saturation: largest relative change of the saturation, as a share.
+        hue: largest change of the hue, as a share of the colour circle.
+        zoom: smallest and largest factor of enlargement; a window of the image is cut out at
+            random.
         mix: share of the samples that show another one within a strip of columns (CutMix, along
             the axis that leaves the ground in place); hints or a teacher explain them.
         overlay: share of the other samples that show, in front, what is clearly nearer in another
@@ -28,7 +29,8 @@ class AugmentationConfig:
             nothing but a teacher explains.
         boxes: share of the samples in which boxes like bare lorries stand on the road: their depth
             is known and joins the hints, or a teacher says what it is.
-        camera_height: above the road, for boxes where no hints show the road [m].
+        camera_height: height of the camera above the road, for boxes where no hints show the
+            road [m].
     """
 
     flip: float = 0.5
@@ -57,29 +59,30 @@ class AugmentationConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """What is minimised.
+    """What is minimised: the loss.
 
     Attributes:
-        levels: how many of the network's disparities are trained, finest first.
+        levels: number of the network's disparities that are trained, finest first.
         photometric: weight of the reprojection error.
-        ssim: share of structural similarity in it, the rest is absolute difference.
+        ssim: share of structural similarity in the reprojection error; the rest is absolute
+            difference.
         auto_mask: leave out pixels that look the same without any motion.
-        auto_mask_from: share of the training after which that begins: a pose network that starts
-            from scratch has little left to learn from before it has found a motion.
+        auto_mask_from: share of the training after which auto_mask begins: a pose network that
+            starts from scratch has little left to learn from before it has found a motion.
         smoothness: weight of the edge-aware smoothness; halved from level to level.
         hints: weight of |log depth - log hint| where stereo matching has a hint; an error that
             all pixels share counts less.
-        velocity: weight of |distance found - distance measured| [1/unit].
+        velocity: weight of |distance found - distance measured| [1/unit of depth].
         triplet: weight of the semantic triplet loss on the decoder's features (OE-Depth); left out
             for samples without a label map.
         bidirectional: compare in both directions and weigh pixels by how well they agree
             (FA-Depth's earlier loss), instead of taking the nearest source and auto-masking.
-        structure: with it, weight of the relative difference of depths.
-        perception: with it, weight of the difference of the depth network's features.
+        structure: weight of the relative difference of depths, with bidirectional.
+        perception: weight of the difference of the depth network's features, with bidirectional.
         apx: weight of the difference to a teacher's maps as distributions.
         distillation: weight of |disparity - the teacher's|.
-        distillation_of: compare disparity (HR-Depth), or log_depth, to which near and far count
-            alike.
+        distillation_of: what distillation compares: disparity (HR-Depth), or log_depth, to which
+            near and far count alike.
         features: weight of the difference to a teacher's encoder features (FitNets), for what its
             encoder knows of other data, e.g. of ImageNet.
         consistency: weight of the agreement between resolutions (multi_resolution).
@@ -119,9 +122,11 @@ class TripletConfig:
     """How the semantic triplet loss looks at features.
 
     Attributes:
-        patch: height and width of a pixel's neighbourhood, in pixels of the features.
-        margin: how far the nearest feature of another class should be.
-        levels: which features: level s has 1 / 2^s of the image's size, and counts 1 / 2^s.
+        patch: height and width of a pixel's neighbourhood in the features [px].
+        margin: distance that the nearest feature of another class should have, as a number: the
+            features have length 1.
+        levels: numbers of the features to compare: level s has 1 / 2^s of the image's size, and
+            counts 1 / 2^s.
     """
 
     patch: int = 5
@@ -136,12 +141,12 @@ class LevelWeights:
     Attributes:
         loss: weight of the level's own loss.
         features: weight of the agreement of its features with the current level's.
-        disparity: the same of its disparities.
+        disparity: weight of the agreement of its disparities with the current level's.
     """
 
-    loss: float
-    features: float
-    disparity: float
+    loss: float = 1.0
+    features: float = 0.1
+    disparity: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -151,14 +156,15 @@ class PyramidConfig:
     The weights are the best of the paper's ablation, one level at a time.
 
     Attributes:
-        levels: any of lr, hr, flip and color; none for the current level alone.
+        levels: names of the other levels, any of lr, hr, flip and color; none for the current
+            level alone.
         current: weight of the current level's loss.
         lr: weights of the smaller images.
         hr: weights of the larger images.
         flip: weights of the mirrored images.
         color: weights of the images in other colours.
-        lr_factor: size of the smaller images, as a share of the current ones'.
-        hr_factor: the same of the larger images.
+        lr_factor: factor of the smaller images' size over that of the current ones.
+        hr_factor: factor of the larger images' size over that of the current ones.
     """
 
     levels: tuple[Level, ...] = ()
@@ -166,7 +172,7 @@ class PyramidConfig:
     lr: LevelWeights = LevelWeights(loss=0.5, features=1.0, disparity=0.5)
     hr: LevelWeights = LevelWeights(loss=0.5, features=0.5, disparity=0.1)
     flip: LevelWeights = LevelWeights(loss=1.0, features=0.1, disparity=0.5)
-    color: LevelWeights = LevelWeights(loss=1.0, features=0.1, disparity=0.1)
+    color: LevelWeights = LevelWeights()
     lr_factor: float = 0.5
     hr_factor: float = 2.0
 
@@ -176,11 +182,12 @@ class ApxConfig:
     """How a teacher's maps are distilled as distributions (FA-Depth's APX).
 
     Attributes:
-        encoder: weight of the encoder's features.
-        decoder: weight of the decoder's features.
-        disparity: weight of the disparities.
-        farthest: depth from which on the teacher does not count [units]; .inf for no mask.
-        hole: how many times farther than its row a pixel is that does not count either; 0 for
+        encoder: weight of the difference of the encoder's features.
+        decoder: weight of the difference of the decoder's features.
+        disparity: weight of the difference of the disparities.
+        farthest: depth from which on the teacher does not count [units of depth]; .inf for no
+            mask.
+        hole: factor by which a pixel is farther than its row that does not count either; 0 for
             no such rule.
     """
 
@@ -193,18 +200,19 @@ class ApxConfig:
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """How it is minimised.
+    """How the loss is minimised.
 
     Attributes:
-        name: adam or adamw.
-        learning_rate: after warm-up.
-        weight_decay: of AdamW.
-        schedule: step, cosine or constant.
-        drop_after: epoch of the step schedule's drop.
-        drop_factor: the learning rate is multiplied with it at the drop.
-        warmup_steps: steps of linear growth from zero.
-        gradient_clip: largest norm of the gradient; 0 for no limit.
-        encoder_factor: learning rate of the depth network's encoder over that of the rest.
+        name: name of the optimiser.
+        learning_rate: learning rate after warm-up, a factor of the step.
+        weight_decay: weight of AdamW's decay of the weights.
+        schedule: course of the learning rate.
+        drop_after: number of epochs before the step schedule's drop.
+        drop_factor: factor of the learning rate at the drop.
+        warmup_steps: number of steps in which the learning rate grows linearly from zero.
+        gradient_clip: largest norm of the gradient, a number; 0 for no limit.
+        encoder_factor: factor of the learning rate of the depth network's encoder over that of
+            the rest.
         average: weight of the past in a running average of the depth network's weights, which
             is what is validated and exported, e.g. 0.99; 0 for the weights as they are.
     """
@@ -226,10 +234,12 @@ class DataConfig:
     """Where samples come from.
 
     Attributes:
-        offsets: neighbours in time that a target is compared with.
-        options: keywords of the data set, e.g. {image_topic: /camera/image_raw}.
+        offsets: numbers of the neighbours in time that a target is compared with: -1 is the
+            image before it.
+        options: options of the data set, e.g. {image_topic: /camera/image_raw}; also one by one:
+            --reading.options.image_topic.
         keep: keep decoded images in memory, for data that fits.
-        workers: processes that read and augment.
+        workers: number of processes that read and augment.
     """
 
     offsets: tuple[int, ...] = (-1, 1)
@@ -246,11 +256,11 @@ class OtherData:
     """More data beside the first; its fields mean what TrainConfig's of the same name do.
 
     Attributes:
-        data: which kind of data set.
-        root: its folder or file.
-        split: its split file, where it takes one.
-        stereo_split: more lines, of frames with a stereo partner alone.
-        options: keywords of the data set.
+        data: kind of data set.
+        root: folder or file of the data set.
+        split: split file of the data set, where it takes one.
+        stereo_split: split file of more samples, with a stereo partner alone.
+        options: options of the data set.
     """
 
     data: DataName = 'kitti_raw'
@@ -265,60 +275,62 @@ class TrainConfig:
     """One training run.
 
     Attributes:
-        network: name of a registered network.
-        network_options: its options.
-        pose_network: finds the camera's motion; none for supervision S and T, and where the data
-            know every pose, which makes depth metric.
-        pose_reduction: the pose network sees images smaller by this factor.
+        network: name of a registered network, see docs/networks.md.
+        network_options: options of the network, e.g. {block_drop: 0.1}; also one by one:
+            --network_options.block_drop.
+        pose_network: network that finds the camera's motion; none for supervision S and T, and
+            where the data know every pose, which makes depth metric.
+        pose_reduction: factor by which the pose network's images are smaller.
         encoder_weights: ImageNet weights of the encoder: a file, 'package' for those of an
             installed package, or none.
-        pose_encoder_weights: the same for the pose network.
+        pose_encoder_weights: ImageNet weights of the pose network's encoder, in the same way.
         initial: a model card whose weights the network starts from, or none.
         teacher: a model card to distil from, or none; of several, separated by commas, the mean of
             log depths (one named twice counts twice), and the encoder features of the first.
-        input_size: (height, width) that the network is trained at.
-        min_depth: depth at disparity 1, in units.
-        max_depth: depth at disparity 0, in units.
-        depth_scale: metres per unit of depth, used where metres are known (stereo, velocity).
-        canonical_focal: depth counts at the training camera's focal length, so that a zoomed
+        input_size: height and width of the images that the network is trained with [px].
+        min_depth: depth at disparity 1 [units of depth].
+        max_depth: depth at disparity 0 [units of depth].
+        depth_scale: length of a unit of depth [m], used where metres are known (stereo, velocity).
+        canonical_focal: let depth count at the training camera's focal length, so that a zoomed
             image of a scene is not a nearer one; the node undoes the same (fy / training fy).
         supervision: M (neighbours in time), S (stereo partner), MS (both) or T (a teacher alone).
         multi_resolution: train at three resolutions of each image (RA-Depth).
         freeze_batch_norm: keep the statistics that the initial weights came with.
-        data: which kind of data set.
-        root: its folder or file.
-        split: its split file, where it takes one; several are separated by commas.
-        stereo_split: more lines, of frames that have a stereo partner but no neighbours in time.
-        also: more data to learn from, each with its own root, split and options.
+        data: kind of data set.
+        root: folder or file of the data set.
+        split: split file of the data set, where it takes one; several are separated by commas.
+        stereo_split: split file of more samples, that have a stereo partner but no neighbours in
+            time.
+        also: more data to learn from, a list such as [{data: street, options: {frames: 60}}].
         reading: how samples are read.
-        augmentation: how they are varied.
-        loss: what is minimised.
+        augmentation: how samples are varied.
+        loss: terms of the loss and their weights.
         triplet: how the semantic triplet loss looks at features.
         pyramid: in which other forms every batch is trained on (FA-Depth).
         apx: what of a teacher is distilled as distributions.
-        optimizer: how.
-        batch_size: samples per step and device.
-        accumulate: batches per optimiser step.
-        epochs: passes over the data.
-        steps: optimiser steps instead of epochs, if above 0.
-        seed: of everything random.
-        output: the run's folder.
-        name: the card's name; the network's by default.
-        training_data: what the card says of the data.
-        license_weights: what the card says of the weights' licence.
-        held_out: a split file of the same data whose images are not trained on; how well they
-            are reprojected is watched, which needs no ground truth.
-        validation_root: KITTI folder to validate on, or none.
-        validation_split: its split file; of several, separated by commas, the first is watched
-            during training, and the card gets the figures of all.
-        checkpoint_minutes: time between checkpoints.
-        validate_minutes: time between validations, of both kinds.
-        accelerator: auto, cpu or cuda.
-        devices: devices per node.
-        num_nodes: machines.
-        precision: 32-true or bf16-mixed.
-        threads: CPU threads of the networks; 0 leaves torch's choice.
-        resume: go on from the output folder's checkpoint.
+        optimizer: how the loss is minimised.
+        batch_size: number of samples per step and device.
+        accumulate: number of batches per optimiser step.
+        epochs: number of passes over the data.
+        steps: number of optimiser steps instead of epochs, if above 0.
+        seed: number that everything random follows from.
+        output: folder of the run: checkpoints, curves, the card.
+        name: name of the card; the network's where it is empty.
+        training_data: words of the card on the data.
+        license_weights: words of the card on the weights' licence.
+        held_out: split file of the same data whose images are not trained on; how well they are
+            reprojected is watched, which needs no ground truth.
+        validation_root: KITTI folder to validate on; no validation where it is empty.
+        validation_split: split file to validate on; of several, separated by commas, the first is
+            watched during training, and the card gets the figures of all.
+        checkpoint_minutes: time between checkpoints [min].
+        validate_minutes: time between validations, of both kinds [min].
+        accelerator: kind of device; auto takes a GPU where there is one.
+        devices: number of devices per machine.
+        num_nodes: number of machines.
+        precision: number format of the networks.
+        threads: number of CPU threads of the networks; 0 leaves the choice to PyTorch.
+        resume: go on from the checkpoint in the output folder.
     """
 
     network: str = 'small_depth'
