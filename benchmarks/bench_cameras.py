@@ -83,7 +83,7 @@ def measure(
                 backend=chosen.backend,
                 cameras=cameras,
                 threads=chosen.threads,
-                fit='stretch',
+                resize_mode='stretch',
                 calibration_images=images[:2],
             )
             lines += row(estimator, images[:cameras], chosen, table)
@@ -97,7 +97,7 @@ def measure(
 
 def agreement(estimator: DepthEstimator, images: list[np.ndarray]) -> str:
     """Compare the depth maps, resampled on the GPU too, with those of PyTorch on the CPU."""
-    plain = DepthEstimator(estimator.card, fit='stretch', calibration_images=images[:2])
+    plain = DepthEstimator(estimator.card, resize_mode='stretch', calibration_images=images[:2])
     if len(images) == 1:  # the batch norms of both must have seen the same
         return 'one camera: not compared'
     pairs = zip(estimator.estimate(images), plain.estimate(images))

@@ -90,6 +90,10 @@ ARGUMENTS = [
 ]
 
 
+# What arguments were once called, as in mono_depth_ros/deprecation.py: taken for one more release.
+OLD_NAMES = {'fit': 'resize_mode'}
+
+
 def documented_parameters() -> dict[str, tuple[Any, str]]:
     """Read the default and the comment of every parameter from the generated depth.yaml.
 
@@ -128,11 +132,24 @@ def parameter_arguments() -> list[DeclareLaunchArgument]:
     return arguments
 
 
+def old_arguments() -> list[DeclareLaunchArgument]:
+    return [
+        DeclareLaunchArgument(old, default_value='', description=renamed(old, new))
+        for old, new in OLD_NAMES.items()
+    ]
+
+
+def renamed(old: str, new: str) -> str:
+    return f'{old} is called {new} now; the next release knows the new name alone.'
+
+
 def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             *ARGUMENTS,
             *parameter_arguments(),
+            *old_arguments(),
+            OpaqueFunction(function=pass_on_old_names),
             OpaqueFunction(function=set_transport),
             OpaqueFunction(function=start_node),
             OpaqueFunction(function=start_rviz),
@@ -142,6 +159,13 @@ def generate_launch_description() -> LaunchDescription:
 
 def given(context: LaunchContext, name: str) -> str:
     return context.launch_configurations[name].strip()
+
+
+def pass_on_old_names(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    used = {old: new for old, new in OLD_NAMES.items() if given(context, old)}
+    for old, new in used.items():
+        context.launch_configurations[new] = given(context, new) or given(context, old)
+    return [LogInfo(msg=f'[WARNING] {renamed(old, new)}') for old, new in used.items()]
 
 
 def set_transport(context: LaunchContext) -> list[LaunchDescriptionEntity]:

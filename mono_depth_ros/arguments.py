@@ -1,4 +1,4 @@
-"""Command lines: `-` and `_` in the name of an option mean the same; a wrong name is refused."""
+"""Command lines: `-` and `_` in an option's name mean the same; a wrong name is refused."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Any
 
+from mono_depth_ros.deprecation import OPTIONS, renamed
 from mono_depth_ros.suggest import did_you_mean
 
 
@@ -22,6 +23,10 @@ class ArgumentParser(argparse.ArgumentParser):
 
     def _known_spelling(self, name: str) -> str:
         dashed = name.replace('_', '-')
+        new = OPTIONS.get(dashed, '')
+        if new and self._knows(new) and not self._knows(dashed):
+            print(f'{self.prog}: warning: {renamed(dashed, new)}', file=sys.stderr)
+            return new
         return dashed if self._knows(dashed) else name
 
     def _knows(self, name: str) -> bool:

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / 'mono_depth_ros'
-COMMON = {'arguments', 'machine', 'resources', 'stamps', 'suggest', 'types'}
+COMMON = {
+    'arguments',
+    'deprecation',
+    'machine',
+    'resources',
+    'stamps',
+    'suggest',
+    'types',
+}
 MAY_IMPORT = {
     'networks': set(),
     'geometry': set(),
@@ -49,6 +57,7 @@ MAY_IMPORT = {
     },
     'ros': {'inference', 'outputs', 'geometry', 'messages', 'bags', 'evaluation'},
     'arguments': set(),
+    'deprecation': set(),
     'machine': set(),
     'resources': set(),
     'stamps': set(),

@@ -56,7 +56,7 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         require_report_libraries()
         task = _task(chosen)
-        _prepare_folder(task.folder, _overwrites(chosen))
+        _prepare_folder(task.folder, chosen.overwrite)
         from mono_depth_ros.evaluation.protocol.predictors import card_predictor
 
         predict = card_predictor(task.card, task.frames, chosen.device)
@@ -153,7 +153,6 @@ def _add_running(add: Callable[..., object]) -> None:
         help='gets the results (default: evaluation/CARD_SPLIT_GROUND-TRUTH)',
     )
     add('--overwrite', action='store_true', help='replace the results that --output holds already')
-    add('--afresh', action='store_true', help=argparse.SUPPRESS)
 
 
 def _task(chosen: Arguments) -> _Task:
@@ -192,16 +191,6 @@ def _task(chosen: Arguments) -> _Task:
         else printed_for(load_published(), card.network, data_set, card.input_size)
     )
     return _Task(card, factor, frames, split, papers, ways, subject, folder.expanduser())
-
-
-def _overwrites(chosen: Arguments) -> bool:
-    if chosen.afresh:
-        print(
-            'evaluate_depth: warning: --afresh is called --overwrite now; the next release knows '
-            'the new name alone.',
-            file=sys.stderr,
-        )
-    return bool(chosen.overwrite or chosen.afresh)
 
 
 def _prepare_folder(folder: Path, overwrite: bool) -> None:

@@ -8,4 +8,4 @@ BACKENDS = {
     'tensorrt': 'tensorrt',
 }
 PRECISION_NAMES = ('float32', 'float16', 'bfloat16')  # as PyTorch calls them
-FITS = ('keep_aspect', 'stretch')
+RESIZE_MODES = ('keep_aspect', 'stretch')

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mono_depth_ros.deprecation import old_keywords
 from mono_depth_ros.geometry.disparity import inverse_depth_line
 from mono_depth_ros.inference import cpu_io, gpu_io
 from mono_depth_ros.inference.backends.base import PRECISIONS, BackendError, EngineSpec
@@ -52,7 +53,7 @@ class DepthEstimator:
         backend: a name in BACKENDS, or 'auto' for the first that works and proves its numbers.
         cameras: how many images usually come at once; engines exist for one and for so many.
         threads: CPU threads for the whole process; None leaves them alone.
-        fit: how images are brought to the network's size, see legal_size.
+        resize_mode: how images are brought to the network's size, see legal_size.
         calibration_images: RGB images that set the batch norms of an untrained card; None
             takes those that come with the package.
         report: receives progress messages, and which backend serves.
@@ -62,6 +63,7 @@ class DepthEstimator:
         ValueError: a choice that does not exist or is not available here, or wrong weights.
     """
 
+    @old_keywords(fit='resize_mode')
     def __init__(
         self,
         card: ModelCard,
@@ -71,7 +73,7 @@ class DepthEstimator:
         backend: str = 'auto',
         cameras: int = 1,
         threads: int | None = None,
-        fit: str = 'keep_aspect',
+        resize_mode: str = 'keep_aspect',
         calibration_images: Sequence[Image] | None = None,
         report: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -79,8 +81,8 @@ class DepthEstimator:
         self.device = checked_device(device)
         self._precision = _checked_precision(precision, self.device)
         self._backends = candidates(backend, self.device, precision, report)
-        self._fit = fit
-        self.network_size(card.input_size)  # refuses a wrong fit before the weights load
+        self._resize_mode = resize_mode
+        self.network_size(card.input_size)  # refuses a wrong mode before the weights load
         if threads is not None:
             _set_threads(threads)
         self._batches = 1, cameras
@@ -95,7 +97,7 @@ class DepthEstimator:
 
     def network_size(self, image_size: Size) -> Size:
         """Return the (height, width) at which the network sees images of a size."""
-        return legal_size(image_size, self.card.input_size, self._fit)
+        return legal_size(image_size, self.card.input_size, self._resize_mode)
 
     def scaling(
         self, K: Intrinsics | None, image_size: Size, depth_scale: float | None = None

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mono_depth_ros.inference.engine_options import FITS
+from mono_depth_ros.deprecation import old_keywords
+from mono_depth_ros.inference.engine_options import RESIZE_MODES
 from mono_depth_ros.types import SIZE_MULTIPLE, Size
 
 Image = NDArray[np.uint8]
@@ -20,8 +21,9 @@ Image = NDArray[np.uint8]
 _MIN_STEPS = 2
 
 
+@old_keywords(fit='resize_mode')
 @lru_cache(maxsize=64)
-def legal_size(image_size: Size, card_input_size: Size, fit: str) -> Size:
+def legal_size(image_size: Size, card_input_size: Size, resize_mode: str) -> Size:
     """Return the network size (height, width) for a camera.
 
     keep_aspect starts from the size that has the camera's aspect and the card's pixel count.
@@ -31,14 +33,15 @@ def legal_size(image_size: Size, card_input_size: Size, fit: str) -> Size:
     Args:
         image_size: (height, width) of the camera's images.
         card_input_size: (height, width) that the weights were trained at.
-        fit: 'keep_aspect', or 'stretch' for the card's size whatever the camera's aspect.
+        resize_mode: 'keep_aspect', or 'stretch' for the card's size whatever the camera's
+            aspect.
 
     Raises:
-        ValueError: fit is neither.
+        ValueError: resize_mode is neither.
     """
-    if fit not in FITS:
-        raise ValueError(f"fit is '{fit}'; expected {' or '.join(FITS)}.")
-    if fit == 'stretch':
+    if resize_mode not in RESIZE_MODES:
+        raise ValueError(f"resize_mode is '{resize_mode}'; expected {' or '.join(RESIZE_MODES)}.")
+    if resize_mode == 'stretch':
         return card_input_size
     aspect = image_size[1] / image_size[0]
     pixels = card_input_size[0] * card_input_size[1]

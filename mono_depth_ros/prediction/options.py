@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mono_depth_ros.inference.cards.model_card import DEFAULT_CARD, ModelCard, load_card
-from mono_depth_ros.inference.engine_options import BACKENDS, FITS, PRECISION_NAMES
+from mono_depth_ros.inference.engine_options import BACKENDS, PRECISION_NAMES, RESIZE_MODES
 from mono_depth_ros.outputs.depth_outputs import MAX_DEPTH, MIN_DEPTH
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def add_engine_options(add: Callable[..., object]) -> None:
     )
     add('--threads', type=int, metavar='N', help="CPU threads (default: PyTorch's choice)")
     add(
-        '--fit',
-        choices=FITS,
+        '--resize-mode',
+        choices=RESIZE_MODES,
         default='keep_aspect',
         help="keep_aspect: the legal size nearest the camera's aspect; stretch: the card's size",
     )
@@ -92,7 +92,7 @@ def open_estimator(chosen: argparse.Namespace) -> DepthEstimator:
         precision=chosen.precision,
         backend=chosen.backend,
         threads=chosen.threads,
-        fit=chosen.fit,
+        resize_mode=chosen.resize_mode,
     )
 
 

@@ -112,6 +112,24 @@ def test_values_keep_their_dashes_and_underscores(parser):
     assert chosen.camera_frame == 'left-optical_frame'
 
 
+@pytest.mark.parametrize('line', [['--fit', 'stretch'], ['--fit=stretch']])
+def test_an_old_name_of_an_option_is_taken_with_a_warning(parser, capsys, line):
+    parser.add_argument('--resize-mode')
+
+    assert parser.parse_args(line).resize_mode == 'stretch'
+
+    warning = 'measure: warning: --fit is called --resize-mode now; the next release knows'
+    assert warning in capsys.readouterr().err
+
+
+def test_a_name_that_is_old_elsewhere_may_be_an_option_of_its_own(parser, capsys):
+    parser.add_argument('--fit')
+    parser.add_argument('--resize-mode')
+
+    assert parser.parse_args(['--fit', 'stretch']).fit == 'stretch'
+    assert capsys.readouterr().err == ''
+
+
 def test_sub_commands_take_both_spellings_too():
     parser = ArgumentParser()
     command = parser.add_subparsers().add_parser('kitti')

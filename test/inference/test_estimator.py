@@ -124,8 +124,8 @@ def test_disparity_is_resized_before_it_is_inverted(tmp_path):
 @pytest.mark.slow
 def test_stretch_and_keep_aspect_choose_the_network_size():
     images = [scene(64, 96)]
-    stretching = estimator_of(UNTRAINED, fit='stretch', calibration_images=images)
-    keeping = estimator_of(UNTRAINED, fit='keep_aspect', calibration_images=images)
+    stretching = estimator_of(UNTRAINED, resize_mode='stretch', calibration_images=images)
+    keeping = estimator_of(UNTRAINED, resize_mode='keep_aspect', calibration_images=images)
 
     assert stretching.network_size((120, 80)) == (64, 96)
     assert keeping.network_size((120, 80)) == (96, 64)
@@ -207,7 +207,7 @@ def test_intrinsics_must_be_given_for_every_image(estimator):
         ({'precision': 'int8'}, "precision is 'int8'; expected float32, float16, bfloat16"),
         ({'precision': 'float16'}, 'float16 needs a CUDA device'),
         ({'threads': 0}, 'threads is 0; expected 1 or more'),
-        ({'fit': 'crop'}, "fit is 'crop'; expected keep_aspect or stretch"),
+        ({'resize_mode': 'crop'}, "resize_mode is 'crop'; expected keep_aspect or stretch"),
     ],
 )
 def test_a_choice_that_does_not_exist_is_refused(choice, message):
@@ -243,3 +243,10 @@ def test_by_default_the_fastest_backend_that_proves_itself_serves(constant_card)
     served = estimator.served()
     assert served.backend in auto_order('cpu') and not served.figure.problem('float32')
     np.testing.assert_allclose(depth, 2 * CONSTANT_DEPTH, rtol=1e-3)
+
+
+def test_the_resize_mode_is_taken_by_its_old_name_with_a_warning():
+    with pytest.warns(DeprecationWarning, match='fit is called resize_mode now'):
+        stretching = estimator_of(UNTRAINED, fit='stretch')
+
+    assert stretching.network_size((480, 640)) == UNTRAINED.input_size

@@ -29,7 +29,7 @@ def test_stretch_takes_the_cards_size():
 
 
 def test_an_unknown_fit_is_refused():
-    with pytest.raises(ValueError, match="fit is 'crop'; expected keep_aspect or stretch"):
+    with pytest.raises(ValueError, match="resize_mode is 'crop'; expected keep_aspect or stretch"):
         legal_size((480, 640), (192, 640), 'crop')
 
 
@@ -61,3 +61,10 @@ def test_growing_interpolates_about_pixel_centres():
     batch = to_network_input([ramp], (64, 4))
 
     assert (batch[0, 0, 5] * 255).round().tolist() == [0, 25, 75, 100]
+
+
+def test_the_mode_is_taken_by_its_old_name_with_a_warning():
+    with pytest.warns(DeprecationWarning, match='fit is called resize_mode now; the next rel'):
+        size = legal_size((480, 640), (192, 640), fit='stretch')
+
+    assert size == (192, 640)

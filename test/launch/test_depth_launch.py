@@ -1,5 +1,6 @@
 """depth.launch.py takes every argument, refuses wrong ones by name and starts the real node."""
 
+import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,14 +12,15 @@ pytest.importorskip(
 
 from domains import next_domain
 from launch import LaunchContext
-from launch.actions import SetEnvironmentVariable
+from launch.actions import LogInfo, SetEnvironmentVariable
 from launch.utilities import perform_substitutions
 from launch_ros.actions import LifecycleNode, Node
-from launching import LaunchProcess, describe, visit, words
+from launching import LaunchProcess, describe, started, visit, words
 from lifecycle_msgs.srv import GetState
 from rcl_interfaces.srv import GetParameters
 from ros_harness import Probe
 
+from mono_depth_ros.deprecation import PARAMETERS
 from mono_depth_ros.ros.node.parameters import SPECS
 
 SOURCE = Path(__file__).parents[2] / 'launch'
@@ -120,6 +122,32 @@ def test_every_parameter_is_an_argument_with_its_choices(name):
 def test_wrong_arguments_are_refused_and_the_right_ones_named(launch_files, arguments, message):
     with pytest.raises(RuntimeError, match=message):
         visit(launch_files / 'depth.launch.py', **arguments)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'mode'),
+    [
+        ({'fit': 'stretch'}, 'stretch'),
+        ({'fit': 'stretch', 'resize_mode': 'keep_aspect'}, 'keep_aspect'),
+    ],
+)
+def test_an_old_name_is_taken_with_a_warning(launch_files, arguments, mode):
+    context = LaunchContext()
+    context.launch_configurations.update(arguments)
+
+    entities = started(describe(launch_files / 'depth.launch.py').entities, context)
+
+    said = [
+        perform_substitutions(context, entity.msg)
+        for entity in entities
+        if isinstance(entity, LogInfo)
+    ]
+    assert context.launch_configurations['resize_mode'] == mode
+    assert any('fit is called resize_mode now' in text for text in said)
+
+
+def test_the_old_names_are_those_that_the_node_takes(launch_files):
+    assert runpy.run_path(str(launch_files / 'depth.launch.py'))['OLD_NAMES'] == PARAMETERS
 
 
 def test_package_that_is_not_sourced_is_named_with_the_cure(launch_files, monkeypatch):

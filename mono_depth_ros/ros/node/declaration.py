@@ -9,6 +9,7 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from mono_depth_ros.deprecation import PARAMETERS, renamed
 from mono_depth_ros.ros.node.parameters import SPECS, DepthNodeConfig
 
 
@@ -37,8 +38,10 @@ def declare_parameters(node: Node) -> dict[str, str]:
     by `ros2 param set`; the caller must not configure while a refusal stands.
     """
     refused = {}
+    given_by_old_names = _declare_old_names(node)
     for name, spec in SPECS.items():
         default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
+        default = given_by_old_names.get(name, default)
         try:
             given = node.declare_parameter(name, default, descriptor(name))
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
@@ -49,6 +52,32 @@ def declare_parameters(node: Node) -> dict[str, str]:
             refused[name] = f'{name}: the given value is empty.{_type_hint(spec.default)}'
             node.set_parameters([Parameter(name, value=default)])
     return refused
+
+
+def _declare_old_names(node: Node) -> dict[str, Any]:
+    """Declare what parameters were once called; return by their new names what is given so."""
+    values = {}
+    for old, new in PARAMETERS.items():
+        about = ParameterDescriptor(description=renamed(old, new), dynamic_typing=True)
+        given = node.declare_parameter(old, None, about)
+        if given.type_ != Parameter.Type.NOT_SET:
+            node.get_logger().warning(renamed(old, new))
+            values[new] = given.value
+    return values
+
+
+def under_new_names(changes: list[Parameter[Any]]) -> list[Parameter[Any]]:
+    """Return changes of parameters, those by old names as changes of the new ones."""
+    return [Parameter(PARAMETERS.get(one.name, one.name), value=one.value) for one in changes]
+
+
+def pass_on_old_names(node: Node, changes: list[Parameter[Any]]) -> None:
+    """Set what was just set by an old name by the new one too, with a warning."""
+    old = [change for change in changes if change.name in PARAMETERS]
+    for change in old:
+        node.get_logger().warning(renamed(change.name, PARAMETERS[change.name]))
+    if old:
+        node.set_parameters(under_new_names(old))
 
 
 def _type_hint(default: Any) -> str:

@@ -19,7 +19,12 @@ from std_msgs.msg import Header
 from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.ros.node.camera_stream import CameraStream
-from mono_depth_ros.ros.node.declaration import declare_parameters, read_config
+from mono_depth_ros.ros.node.declaration import (
+    declare_parameters,
+    pass_on_old_names,
+    read_config,
+    under_new_names,
+)
 from mono_depth_ros.ros.node.depth_worker import DepthWorker
 from mono_depth_ros.ros.node.diagnostics import (
     StreamMonitor,
@@ -91,6 +96,7 @@ class DepthNode(LifecycleNode):
 
     def _forget_config(self, changes: list[Parameter[Any]]) -> None:
         self._config = None
+        pass_on_old_names(self, changes)
 
     def _autostart(self) -> None:
         self._start_timer.cancel()
@@ -139,7 +145,7 @@ class DepthNode(LifecycleNode):
             backend=config.backend,
             cameras=len(config.cameras),
             threads=config.threads or DEFAULT_THREADS,
-            fit=config.fit,
+            resize_mode=config.resize_mode,
             report=self._report,
         )
         estimator.warm_up([card.input_size])  # out of memory in here must not keep the rest
@@ -223,7 +229,7 @@ class DepthNode(LifecycleNode):
 
     def _check_parameters(self, changes: list[Parameter[Any]]) -> SetParametersResult:
         """Refuse what cannot be applied now, with the reason."""
-        ours = [change for change in changes if change.name in SPECS]
+        ours = [change for change in under_new_names(changes) if change.name in SPECS]
         for change in ours:
             if self.state != 'unconfigured' and not SPECS[change.name].metadata['while_running']:
                 return SetParametersResult(

@@ -10,7 +10,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from mono_depth_ros.inference.cards.model_card import DEFAULT_CARD
-from mono_depth_ros.inference.engine_options import BACKENDS, FITS, PRECISION_NAMES
+from mono_depth_ros.inference.engine_options import BACKENDS, PRECISION_NAMES, RESIZE_MODES
 from mono_depth_ros.messages.color_scale import COLORMAPS
 from mono_depth_ros.messages.encoded_size import MAX_PIXELS
 from mono_depth_ros.outputs.depth_outputs import MAX_DEPTH, MIN_DEPTH
@@ -83,11 +83,11 @@ class DepthNodeConfig:
         'Rectify raw images whose camera_info has distortion. Off: D is ignored, and the '
         'log says by how many pixels that is wrong.',
     )
-    fit: str = parameter(
+    resize_mode: str = parameter(
         'keep_aspect',
         "keep_aspect: the legal network size nearest the camera's aspect ratio at "
         "the card's pixel count; stretch: the card's input size (the KITTI protocol).",
-        choices=FITS,
+        choices=RESIZE_MODES,
     )
     image_transport: str = parameter(
         'raw',

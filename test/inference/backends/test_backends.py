@@ -256,9 +256,15 @@ def test_an_estimator_of_three_cameras_gives_any_number_of_images_their_own_dept
 ):
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
     images = [gate_images()[number % 2][number:64, number:96] for number in range(5)]
-    plain = DepthEstimator(CARD, backend='torch', fit='stretch', calibration_images=gate_images())
+    plain = DepthEstimator(
+        CARD, backend='torch', resize_mode='stretch', calibration_images=gate_images()
+    )
     batched = DepthEstimator(
-        CARD, backend='onnxruntime', cameras=3, fit='stretch', calibration_images=gate_images()
+        CARD,
+        backend='onnxruntime',
+        cameras=3,
+        resize_mode='stretch',
+        calibration_images=gate_images(),
     )
 
     for found, expected in zip(batched.estimate(images), plain.estimate(images), strict=True):

@@ -96,6 +96,18 @@ def test_a_bad_parameter_can_be_corrected_without_a_restart(start_node):
     probe.spin_until(lambda: depths, 'depth', each=probe.replay(SIZE))
 
 
+def test_an_old_name_of_a_parameter_is_taken_with_a_warning(start_node):
+    probe, process = start_node('-p', 'autostart:=false', '-p', 'fit:=stretch')
+    assert probe.parameter('resize_mode') == 'stretch'
+
+    assert probe.set_parameters(fit='keep_aspect') == []
+    refusals = probe.set_parameters(fit='crop')
+
+    assert probe.parameter('resize_mode') == 'keep_aspect'
+    assert "resize_mode 'crop' is not one of keep_aspect, stretch" in refusals[0]
+    assert process.log().count('fit is called resize_mode now') == 2
+
+
 def test_what_cannot_be_applied_while_running_is_refused_with_the_reason(configured):
     probe = configured(depth_scale=10.0)
 

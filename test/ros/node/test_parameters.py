@@ -92,3 +92,23 @@ def test_a_refused_start_value_is_named_and_leaves_the_default(node_given, messa
 
     assert re.search(message, ' '.join(refused.values())), refused
     assert read_config(node_given) == DepthNodeConfig()
+
+
+@pytest.mark.parametrize('node_given', ['fit:=stretch'], indirect=True)
+def test_a_start_value_by_an_old_name_counts_for_the_new_one(node_given):
+    assert declare_parameters(node_given) == {}
+
+    assert read_config(node_given).resize_mode == 'stretch'
+
+
+def test_a_start_value_by_the_new_name_wins_over_one_by_the_old():
+    context = Context()
+    rclpy.init(context=context, domain_id=next_domain())
+    given = ['--ros-args', '-p', 'fit:=stretch', '-p', 'resize_mode:=keep_aspect']
+    node = Node('given', context=context, cli_args=given)
+
+    declare_parameters(node)
+
+    assert read_config(node).resize_mode == 'keep_aspect'
+    node.destroy_node()
+    context.try_shutdown()
