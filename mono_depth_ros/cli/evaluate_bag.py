@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mono_depth_ros.arguments import ArgumentParser
 from mono_depth_ros.evaluation.robot.options import EvaluationOptions
@@ -39,8 +38,20 @@ def main(args: Sequence[str] | None = None) -> int:
     card, verdict = estimator.card, judge(result, _thresholds(chosen))
     print(_text(card, chosen, result, verdict))
     if chosen.output is not None:
-        report = _report(card, chosen, result, verdict, frames)
-        chosen.output.write_text(json.dumps(report, indent=1, allow_nan=False), encoding='utf-8')
+        from mono_depth_ros.evaluation.robot.report import write_report
+
+        write_report(
+            chosen.output,
+            result,
+            verdict,
+            _thresholds(chosen),
+            frames,
+            made_of={
+                'model': card.source,
+                'bag': str(chosen.bag),
+                'options': asdict(_options(chosen)),
+            },
+        )
         print(f'{chosen.output}: the same, and every frame')
     return PASSED if verdict.passed or not _thresholds(chosen) else FAILED
 
@@ -145,16 +156,16 @@ def _add_model(parser: ArgumentParser) -> None:
 def _options(chosen: argparse.Namespace) -> EvaluationOptions:
     return EvaluationOptions(
         chosen.reference,
-        chosen.tolerance,
-        chosen.time_offset,
-        chosen.min_depth,
-        chosen.max_depth,
-        chosen.min_pixels,
-        tuple(chosen.region),
-        chosen.ego_motion,
-        chosen.body_frame,
-        chosen.camera_frame,
-        chosen.reference_frame,
+        tolerance=chosen.tolerance,
+        time_offset=chosen.time_offset,
+        min_depth=chosen.min_depth,
+        max_depth=chosen.max_depth,
+        min_pixels=chosen.min_pixels,
+        region=tuple(chosen.region),
+        ego_motion=chosen.ego_motion,
+        body_frame=chosen.body_frame,
+        camera_frame=chosen.camera_frame,
+        reference_frame=chosen.reference_frame,
     )
 
 
@@ -170,15 +181,15 @@ def _evaluate(
     from mono_depth_ros.inference.predictor import Predictor
 
     source = BagSource(
-        chosen.image,
-        chosen.camera_info,
-        chosen.intrinsics,
-        chosen.input,
-        chosen.reference_info,
-        chosen.extrinsics,
-        chosen.stamps,
-        chosen.start,
-        chosen.duration,
+        image_topic=chosen.image,
+        camera_info_topic=chosen.camera_info,
+        intrinsics=chosen.intrinsics,
+        input=chosen.input,
+        reference_info_topic=chosen.reference_info,
+        extrinsics=chosen.extrinsics,
+        stamps=chosen.stamps,
+        start=chosen.start,
+        duration=chosen.duration,
     )
     predictor = Predictor(estimator, chosen.depth_scale, chosen.min_depth, chosen.max_depth)
     with tqdm(total=1.0, disable=None, bar_format='{percentage:3.0f}%|{bar}| {elapsed}') as bar:
@@ -217,25 +228,6 @@ def _text(card: ModelCard, chosen: argparse.Namespace, result: BagResult, verdic
     if _thresholds(chosen) or not verdict.passed:
         lines += ['', verdict.text()]
     return '\n'.join(lines)
-
-
-def _report(
-    card: ModelCard,
-    chosen: argparse.Namespace,
-    result: BagResult,
-    verdict: Verdict,
-    frames: list[FrameRecord],
-) -> dict[str, Any]:
-    return {
-        'model': card.source,
-        'bag': str(chosen.bag),
-        'options': asdict(_options(chosen)),
-        **result.as_dict(),
-        'thresholds': {limit.name: limit.limit for limit in _thresholds(chosen)},
-        'passed': verdict.passed,
-        'failures': list(verdict.failures),
-        'per_frame': [frame.as_dict() for frame in frames],
-    }
 
 
 if __name__ == '__main__':

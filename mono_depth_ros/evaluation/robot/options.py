@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from mono_depth_ros.evaluation.robot.poses import STILL
 
@@ -28,6 +28,7 @@ class EvaluationOptions:
     """
 
     reference: str
+    _: KW_ONLY
     tolerance: float = 0.05
     time_offset: float = 0.0
     min_depth: float = 0.1

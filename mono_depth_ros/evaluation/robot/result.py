@@ -46,7 +46,7 @@ class FrameRecord:
         return {
             'stamp': self.stamp,
             'apart': self.apart,
-            'flicker': _plain(self.flicker),
+            'flicker': finite_or_none(self.flicker),
             'pixels': self.comparison.pixels,
             'coverage': self.comparison.coverage,
             'scale': self.comparison.scale,
@@ -133,17 +133,17 @@ class BagResult:
             'compared': self.counts.compared,
             'skipped': self.counts.skipped,
             'reasons': self.counts.reasons,
-            'apart_mean': _plain(_mean(np.abs(self.apart))),
+            'apart_mean': finite_or_none(_mean(np.abs(self.apart))),
             'apart_max': float(np.max(np.abs(self.apart))) if self.apart else None,
             **{
-                name: _plain(figures[name])
+                name: finite_or_none(figures[name])
                 for name in ('coverage', 'scale', 'scale_spread', 'flicker', 'flicker_p95')
             },
             'flicker_frames': len(self.flickers),
             'no_flicker': self.no_flicker,
             'clocks': {
                 'state': self.shift.state,
-                'seconds': _plain(self.shift.seconds),
+                'seconds': finite_or_none(self.shift.seconds),
                 'text': self.shift.text,
             },
             **{name: _row(metrics) for name, metrics in self.ways.items()},
@@ -216,12 +216,13 @@ def _mean(values: Any) -> float:
     return float(np.mean(values)) if len(values) else math.nan
 
 
-def _plain(value: float) -> float | None:
+def finite_or_none(value: float) -> float | None:
+    """Return what JSON takes: it knows no NaN."""
     return value if math.isfinite(value) else None
 
 
 def _row(metrics: FrameMetrics) -> dict[str, float | None]:
-    return {name: _plain(float(value)) for name, value in metrics.as_row().items()}
+    return {name: finite_or_none(float(value)) for name, value in metrics.as_row().items()}
 
 
 def _heading(columns: tuple[str, ...], first: str) -> str:

@@ -92,13 +92,15 @@ def parse_thresholds(texts: Iterable[str]) -> tuple[Threshold, ...]:
     thresholds = []
     for text in texts:
         name, _, number = text.partition('=')
+        expected = f"Threshold '{text}' cannot be read; expected such as 'max_abs_rel=0.2'."
         try:
-            thresholds.append(Threshold(name.strip(), float(number)))
+            limit = float(number)
         except ValueError as error:
-            reason = '' if str(error).startswith('could not') else f' {error}'
-            raise ValueError(
-                f"Threshold '{text}' cannot be read; expected such as 'max_abs_rel=0.2'.{reason}"
-            ) from error
+            raise ValueError(expected) from error
+        try:
+            thresholds.append(Threshold(name.strip(), limit))
+        except ValueError as error:
+            raise ValueError(f'{expected} {error}') from error
     return tuple(thresholds)
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
@@ -29,6 +27,7 @@ from mono_depth_ros.evaluation.robot.reference_messages import (
     check_reference_type,
     reference_of,
 )
+from mono_depth_ros.evaluation.robot.report import write_report
 from mono_depth_ros.evaluation.robot.result import RELATIVE, BagResult, FrameRecord
 from mono_depth_ros.evaluation.robot.thresholds import Verdict, judge
 from mono_depth_ros.geometry.transforms import TransformTree
@@ -387,17 +386,13 @@ class ReplayEvaluator(Node):
         if self.config.thresholds or not verdict.passed:
             said.append(verdict.text())
         if self.config.output is not None:
-            report = result.as_dict() | {
-                'latency': {
-                    name: value if np.isfinite(value) else None for name, value in latency.items()
-                },
-                'thresholds': {limit.name: limit.limit for limit in self.config.thresholds},
-                'passed': verdict.passed,
-                'failures': list(verdict.failures),
-                'per_frame': [frame.as_dict() for frame in self._frames],
-            }
-            self.config.output.write_text(
-                json.dumps(report, indent=1, allow_nan=False), encoding='utf-8'
+            write_report(
+                self.config.output,
+                result,
+                verdict,
+                self.config.thresholds,
+                self._frames,
+                latency=latency,
             )
         return '\n'.join(said), verdict
 
