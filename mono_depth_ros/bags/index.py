@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -136,8 +136,9 @@ def index_bag(
     info_topics: Sequence[str],
     odometry_topic: str | None = None,
     stamps: str = 'header',
+    takers: Mapping[str, Callable[[Any], None]] | None = None,
 ) -> BagIndex:
-    """Read stamps, calibrations and positions in one pass, keeping nothing else.
+    """Read stamps, calibrations, positions and what else is wanted, in one pass.
 
     Args:
         reader: an open bag.
@@ -145,6 +146,7 @@ def index_bag(
         info_topics: of sensor_msgs CameraInfo.
         odometry_topic: of nav_msgs Odometry.
         stamps: 'header', or 'log' for the times of recording where headers have none.
+        takers: what else takes messages, by topic, such as transforms and poses.
 
     Raises:
         ValueError: a topic is missing or of the wrong kind, the calibration is unusable or
@@ -157,12 +159,17 @@ def index_bag(
         if kind != ODOMETRY_TYPE:
             raise ValueError(f"'{odometry_topic}' carries {kind}, expected {ODOMETRY_TYPE}.")
     topics = [*image_topics, *info_topics, *([odometry_topic] if odometry_topic else [])]
-    connections = select_connections(reader, topics)
+    takers = takers or {}
+    wanted = [*topics, *takers]
+    connections = select_connections(reader, wanted) if wanted else []
     times: dict[str, list[tuple[int, int]]] = {topic: [] for topic in topics}
     infos: dict[str, Any] = {}
     positions = []
     for connection, log_time, data in read_messages(reader, connections):
         topic, message = connection.topic, reader.deserialize(data, connection.msgtype)
+        if topic in takers:
+            takers[topic](message)
+            continue
         if topic in info_topics:
             _check_constant(infos.setdefault(topic, message), message, topic)
             continue

@@ -21,6 +21,10 @@ EXPECTED = 'a ROS 1 file (.bag), a ROS 2 folder with metadata.yaml, or a single 
 IMAGE_TYPE, COMPRESSED_TYPE = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 
 
+class DamagedBagError(ValueError):
+    """A bag cannot be read; the text names it."""
+
+
 @contextmanager
 def open_bag(path: str | Path) -> Iterator[AnyReader]:
     """Open a bag of any kind for reading.
@@ -143,12 +147,12 @@ def _storage_of(path: Path) -> Path:
     raise FileNotFoundError(f"Folder '{path}' holds no bag. Expected {EXPECTED}.")
 
 
-def _damaged(path: Path, error: Exception) -> ValueError:
+def _damaged(path: Path, error: Exception) -> DamagedBagError:
     cure = 'rosbag reindex' if path.suffix == '.bag' else 'ros2 bag reindex'
     if path.suffix == '.mcap':
         cure = 'mcap recover'
     reason = str(error) or type(error).__name__
-    return ValueError(
+    return DamagedBagError(
         f"Bag '{path}' cannot be read: {reason} It may be cut off or was not closed: try "
         f"'{cure} {path}', or copy it again."
     )

@@ -14,15 +14,15 @@ The numbers are those that static_transform_publisher takes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 from rosbags.highlevel import AnyReader
-from rosbags.interfaces import Connection
 
-from mono_depth_ros.bags.reader import read_messages
 from mono_depth_ros.bags.writer import STATIC_TOPIC
 from mono_depth_ros.geometry.transforms import Matrix, TransformTree, transform_matrix
 
@@ -36,18 +36,13 @@ _EXPECTED = (
 _ORTHONORMAL = 1e-3
 
 
-def read_transforms(reader: AnyReader) -> TransformTree:
-    """Read every transform of a bag, fixed and moving; an empty tree where it has none.
-
-    Raises:
-        ValueError: a transform is none.
-    """
-    tree = TransformTree()
-    connections = [c for c in reader.connections if c.msgtype in TF_TYPES]
-    for connection, _, data in read_messages(reader, connections):
-        message: Any = reader.deserialize(data, connection.msgtype)
-        tree.add_message(message, _is_static(connection))
-    return tree
+def transform_takers(reader: AnyReader, tree: TransformTree) -> dict[str, Callable[[Any], None]]:
+    """Return, by topic, what adds the bag's transforms to a tree, for `index_bag`."""
+    topics = {c.topic for c in reader.connections if c.msgtype in TF_TYPES}
+    return {
+        topic: partial(tree.add_message, is_static=topic.endswith(STATIC_TOPIC))
+        for topic in sorted(topics)
+    }
 
 
 def read_extrinsics(path: str | Path, tree: TransformTree) -> None:
@@ -90,7 +85,3 @@ def _matrix(entry: dict[str, Any]) -> Matrix:
             'in its last column, and 0 0 0 1 in its last row'
         )
     return matrix
-
-
-def _is_static(connection: Connection) -> bool:
-    return connection.topic.endswith(STATIC_TOPIC)

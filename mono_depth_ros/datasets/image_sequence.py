@@ -19,11 +19,7 @@ from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.motion_limit import MIN_MOTION
 from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
 from mono_depth_ros.datasets.static_frames import is_moving
-from mono_depth_ros.messages.calibration_file import (
-    check_principal_point,
-    geometry_of,
-    read_calibration_file,
-)
+from mono_depth_ros.messages.calibration_file import read_camera_file
 from mono_depth_ros.messages.camera_info import rectify_image
 
 IMAGE_ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
@@ -80,10 +76,7 @@ class ImageSequence:
         self.path, self.offsets = Path(path).expanduser(), tuple(offsets)
         self._frames = _open_frames(self.path)
         self._intrinsics = intrinsics
-        self._model = read_calibration_file(intrinsics)
-        where = f"Calibration '{intrinsics}'"
-        self._geometry = geometry_of(self._model, input, where)
-        check_principal_point(self._geometry.K_out, self._model.size, where)
+        self._model, self._geometry = read_camera_file(intrinsics, input)
         rows = _neighbours(len(self._frames), np.multiply(self.offsets, step))
         self._rows = rows[is_moving(rows, self.read, min_motion)]
         self.static = len(rows) - len(self._rows)

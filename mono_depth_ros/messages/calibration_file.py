@@ -15,7 +15,7 @@ Only the size and camera_matrix must be there; without distortion the image is a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
@@ -73,13 +73,46 @@ def read_calibration_file(path: str | Path) -> CameraModel:
         raise ValueError(f"Calibration '{path}': {error}") from error
 
 
-def geometry_of(model: CameraModel, input: str, where: str) -> ImageGeometry:
-    """Decide how images become undistorted ones, and check that K fits their size.
+class Camera(NamedTuple):
+    """A camera whose images can be undistorted.
+
+    Attributes:
+        model: its calibration.
+        geometry: what is done with its images.
+    """
+
+    model: CameraModel
+    geometry: ImageGeometry
+
+
+def read_camera_file(path: str | Path, input: str) -> Camera:
+    """Read the camera of a YAML file, see `read_calibration_file` and `checked_camera`."""
+    return checked_camera(read_calibration_file(path), input, f"Calibration '{path}'")
+
+
+def checked_camera(model: CameraModel, input: str, where: str) -> Camera:
+    """Decide how a camera's images become undistorted ones, and check that K fits their size.
 
     Args:
         model: the camera.
         input: 'raw', or 'rectified' where the images are rectified already.
-        where: file and topic, for messages.
+        where: file or topic, for messages.
+
+    Raises:
+        ValueError: the calibration cannot be used; says what to do.
+    """
+    geometry = geometry_of(model, input, where)
+    check_principal_point(geometry.K_out, model.size, where)
+    return Camera(model, geometry)
+
+
+def geometry_of(model: CameraModel, input: str, where: str) -> ImageGeometry:
+    """Decide how images become undistorted ones.
+
+    Args:
+        model: the camera.
+        input: 'raw', or 'rectified' where the images are rectified already.
+        where: file or topic, for messages.
 
     Raises:
         ValueError: the calibration cannot be used; says what to do.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mono_depth_ros.bags.topics import CameraTopics
 from mono_depth_ros.outputs.depth_outputs import (
     CLOUD,
     COLOR,
@@ -21,15 +22,11 @@ DEFAULT_OUTPUTS = ('depth', 'info', 'cloud')
 _NAMESPACE = re.compile(r'/?([A-Za-z_][A-Za-z0-9_]*(/|$))*')
 
 
-@dataclass(frozen=True)
-class BagDepthOptions:
-    """What to add to a bag.
+@dataclass(frozen=True, kw_only=True)
+class BagDepthOptions(CameraTopics):
+    """What to add to a bag; the camera's topics are those of CameraTopics.
 
     Attributes:
-        image_topic: Image or CompressedImage; may be left out where the bag has only one.
-        camera_info_topic: the camera_info beside the images by default.
-        intrinsics: a YAML file of camera_calibration, instead of camera_info.
-        input: 'raw', or 'rectified' where the images were recorded rectified.
         depth_scale: metres per unit of the network's depth; wins over the card's.
         min_depth: nearer becomes NaN [m].
         max_depth: farther becomes +inf [m].
@@ -41,10 +38,6 @@ class BagDepthOptions:
         batch_size: images per run of the network.
     """
 
-    image_topic: str | None = None
-    camera_info_topic: str | None = None
-    intrinsics: str | None = None
-    input: str = 'raw'
     depth_scale: float | None = None
     min_depth: float = MIN_DEPTH
     max_depth: float = MAX_DEPTH

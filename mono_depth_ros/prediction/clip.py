@@ -14,12 +14,8 @@ from tqdm import tqdm
 
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.inference.predictor import Predictor
-from mono_depth_ros.messages.calibration_file import (
-    check_principal_point,
-    geometry_of,
-    read_calibration_file,
-)
-from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, rectify_image
+from mono_depth_ros.messages.calibration_file import read_camera_file
+from mono_depth_ros.messages.camera_info import rectify_image
 from mono_depth_ros.prediction.files import Prediction, render, write_arrays
 from mono_depth_ros.prediction.media import Clip, Frame, read_clip
 from mono_depth_ros.prediction.options import describe, open_estimator
@@ -48,14 +44,6 @@ class Report:
     warnings: set[str] = field(default_factory=set)
 
 
-@dataclass(frozen=True, eq=False)
-class _Camera:
-    """The calibration that belongs to every image of the run."""
-
-    model: CameraModel
-    geometry: ImageGeometry
-
-
 class ClipPredictor:
     """The network with what the user said about the camera and the range.
 
@@ -70,7 +58,9 @@ class ClipPredictor:
     """
 
     def __init__(self, chosen: argparse.Namespace) -> None:
-        self.camera = _read_camera(chosen.intrinsics, chosen.input) if chosen.intrinsics else None
+        self.camera = (
+            read_camera_file(chosen.intrinsics, chosen.input) if chosen.intrinsics else None
+        )
         self.estimator: DepthEstimator = open_estimator(chosen)
         self._geometry = self.camera.geometry if self.camera else None
         limits = chosen.min_depth, chosen.max_depth
@@ -194,11 +184,3 @@ def _write(
     path = output / f'{prediction.stem}_picture.png'
     path.write_bytes(cv2.imencode('.png', picture)[1].tobytes())
     report.files['picture'] += 1
-
-
-def _read_camera(path: str, input: str) -> _Camera:
-    model = read_calibration_file(path)
-    where = f"Calibration '{path}'"
-    geometry = geometry_of(model, input, where)
-    check_principal_point(geometry.K_out, model.size, where)
-    return _Camera(model, geometry)

@@ -5,8 +5,9 @@ import pytest
 from street_bags import OPTICAL, OPTICAL_FROM_LIDAR, START
 
 from mono_depth_ros.bags import transforms
+from mono_depth_ros.bags.index import index_bag
 from mono_depth_ros.bags.reader import open_bag
-from mono_depth_ros.bags.transforms import read_extrinsics, read_transforms
+from mono_depth_ros.bags.transforms import read_extrinsics, transform_takers
 from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.geometry.rotations import rigid
 from mono_depth_ros.geometry.transforms import TransformTree
@@ -21,7 +22,7 @@ def test_fixed_and_moving_transforms_of_a_bag_are_read(tmp_path):
             )
 
     with open_bag(tmp_path / 'bag') as reader:
-        tree = read_transforms(reader)
+        index_bag(reader, [], [], takers=transform_takers(reader, tree := TransformTree()))
 
     assert np.allclose(tree.lookup(OPTICAL, 'lidar', 0), OPTICAL_FROM_LIDAR)
     assert tree.lookup('odom', OPTICAL, START + 10**8 // 2)[0, 3] == pytest.approx(0.5)

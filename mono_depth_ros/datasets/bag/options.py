@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from mono_depth_ros.bags.topics import CameraTopics
 from mono_depth_ros.datasets.motion_limit import MIN_MOTION
 
 
-@dataclass(frozen=True)
-class BagOptions:
-    """How to read training samples from bags.
+@dataclass(frozen=True, kw_only=True)
+class BagOptions(CameraTopics):
+    """How to read training samples from bags; the camera's topics are those of CameraTopics.
 
     Attributes:
-        image_topic: Image or CompressedImage; may be left out where the bag has only one.
-        camera_info_topic: the camera_info beside the images by default.
-        intrinsics: a YAML file of camera_calibration, for bags without camera_info.
-        input: 'raw', or 'rectified' where the images were recorded rectified.
         offsets: neighbours, in intervals after the target (before it: negative); () for stereo or
             a teacher alone.
         frame_interval: time between neighbours [s]; the camera's own (median) by default.
@@ -32,10 +28,6 @@ class BagOptions:
         stamps: 'header', or 'log' for the times of recording where headers have none.
     """
 
-    image_topic: str | None = None
-    camera_info_topic: str | None = None
-    intrinsics: str | Path | None = None
-    input: str = 'raw'
     offsets: Sequence[int] = (-1, 1)
     frame_interval: float | None = None
     tolerance: float | None = None

@@ -33,11 +33,6 @@ from mono_depth_ros.datasets.bag.options import BagOptions
 from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
 from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.datasets.static_frames import is_moving
-from mono_depth_ros.messages.calibration_file import (
-    check_principal_point,
-    geometry_of,
-    read_calibration_file,
-)
 from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, rectify_image
 from mono_depth_ros.stamps import NANOSECONDS, stamp_of
 
@@ -210,7 +205,10 @@ def _look_into(reader: AnyReader, options: BagOptions) -> tuple[list[_View], Odo
     known = [topic for topic in infos if topic]
     index = index_bag(reader, images, known, options.odometry_topic, options.stamps)
     _check_overlap(index, images[0])
-    views = [_view(index, image, info, options) for image, info in zip(images, infos)]
+    views = [
+        _View(index.images[image], *options.camera(info, index.cameras))
+        for image, info in zip(images, infos)
+    ]
     return views, index.odometry
 
 
@@ -223,17 +221,6 @@ def _check_overlap(index: BagIndex, topic: str) -> None:
             f"Odometry and '{topic}' do not overlap in time: their stamps come from two clocks. "
             "Set stamps='log' to use the times at which they were recorded."
         )
-
-
-def _view(index: BagIndex, image_topic: str, info_topic: str | None, options: BagOptions) -> _View:
-    if info_topic:
-        model, where = index.cameras[info_topic], f"camera_info on '{info_topic}'"
-    else:
-        model = read_calibration_file(options.intrinsics or '')
-        where = f"calibration '{options.intrinsics}'"
-    geometry = geometry_of(model, options.input, where)
-    check_principal_point(geometry.K_out, model.size, where)
-    return _View(index.images[image_topic], model, geometry)
 
 
 def _timing(stamps: Frames, options: BagOptions) -> tuple[int, int]:

@@ -25,7 +25,7 @@ from mono_depth_ros.bags.reader import (
     select_connections,
 )
 from mono_depth_ros.bags.timing import NONE, nearest_in_time
-from mono_depth_ros.bags.transforms import read_transforms
+from mono_depth_ros.bags.transforms import transform_takers
 from mono_depth_ros.datasets.kitti.drive import (
     CAMERAS,
     SCANNER,
@@ -115,14 +115,14 @@ def write_kitti(
         FileNotFoundError, ValueError: the bag lacks something, or cannot be said in that layout.
     """
     with open_bag(bag) as reader:
-        cameras = _find_cameras(reader, options)
+        tree = TransformTree()
+        cameras = _find_cameras(reader, options, tree)
         lidar = _find_lidar(reader, options)
         sensors = [*cameras.values(), *([lidar] if lidar else [])]
         date = date_of(int(sensors[0].stamps[0]))
         drive = root / date / f'{date}_drive_{options.drive:04}_sync'
         report = KittiLayoutReport(drive)
         _assign_frames(sensors, options.tolerance, report)
-        tree = read_transforms(reader)
         placed = _placed(cameras, tree)
         scanner, unit = _scanner_and_unit(reader, tree, sensors[0], lidar)
         with _new_folder(drive):
@@ -132,13 +132,22 @@ def write_kitti(
     return report
 
 
-def _find_cameras(reader: AnyReader, options: KittiLayoutOptions) -> dict[int, _Sensor]:
+def _find_cameras(
+    reader: AnyReader, options: KittiLayoutOptions, tree: TransformTree
+) -> dict[int, _Sensor]:
+    """Return the cameras by number; the same pass fills the tree of transforms."""
     topics = dict(sorted((options.cameras or _usual_cameras(reader)).items()))
     infos = {
         camera: find_camera_info(reader, topic, options.infos.get(camera))
         for camera, topic in topics.items()
     }
-    index = index_bag(reader, list(topics.values()), list(infos.values()), stamps=options.stamps)
+    index = index_bag(
+        reader,
+        list(topics.values()),
+        list(infos.values()),
+        stamps=options.stamps,
+        takers=transform_takers(reader, tree),
+    )
     cameras = {}
     for number, topic in topics.items():
         model = index.cameras[infos[number]]

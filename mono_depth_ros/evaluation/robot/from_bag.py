@@ -14,12 +14,14 @@ from rosbags.interfaces import Connection
 
 from mono_depth_ros.bags.index import choose_image_topic, find_camera_info, index_bag
 from mono_depth_ros.bags.reader import (
+    DamagedBagError,
     open_bag,
     read_messages,
     rgb_from_bag_message,
     select_connections,
 )
-from mono_depth_ros.bags.transforms import read_extrinsics, read_transforms
+from mono_depth_ros.bags.topics import CameraTopics
+from mono_depth_ros.bags.transforms import read_extrinsics, transform_takers
 from mono_depth_ros.evaluation.robot.evaluator import BagEvaluation, DepthFrame
 from mono_depth_ros.evaluation.robot.options import EvaluationOptions
 from mono_depth_ros.evaluation.robot.poses import POSE_TYPES
@@ -33,12 +35,8 @@ from mono_depth_ros.evaluation.robot.reference_messages import (
 from mono_depth_ros.evaluation.robot.result import BagResult, FrameRecord
 from mono_depth_ros.geometry.transforms import TransformTree
 from mono_depth_ros.inference.estimator import ScaledDepth
-from mono_depth_ros.messages.calibration_file import (
-    check_principal_point,
-    geometry_of,
-    read_calibration_file,
-)
-from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, rectify_image
+from mono_depth_ros.messages.calibration_file import geometry_of
+from mono_depth_ros.messages.camera_info import ImageGeometry, rectify_image
 from mono_depth_ros.messages.encodings import UnsupportedEncodingError
 from mono_depth_ros.stamps import NANOSECONDS, stamp_of
 
@@ -52,15 +50,11 @@ class Predict(Protocol):
         """Return the depth of a rectified image (H, W, 3) RGB."""
 
 
-@dataclass(frozen=True)
-class BagSource:
-    """Where in a bag the images are, and how they are to be taken.
+@dataclass(frozen=True, kw_only=True)
+class BagSource(CameraTopics):
+    """What of a bag is evaluated; the camera's topics are those of CameraTopics.
 
     Attributes:
-        image_topic: Image or CompressedImage; may be left out where the bag has only one.
-        camera_info_topic: the camera_info beside the images by default.
-        intrinsics: a YAML file of camera_calibration, for bags without camera_info.
-        input: 'raw', or 'rectified' where the images were recorded rectified.
         reference_info_topic: of a depth topic; the camera_info beside it by default.
         extrinsics: a YAML file of transforms, beside those of /tf_static and /tf.
         stamps: 'header', or 'log' for the times of recording where headers have none.
@@ -68,10 +62,6 @@ class BagSource:
         duration: bag time to evaluate [s]; None: to the end.
     """
 
-    image_topic: str | None = None
-    camera_info_topic: str | None = None
-    intrinsics: str | Path | None = None
-    input: str = 'raw'
     reference_info_topic: str | None = None
     extrinsics: str | Path | None = None
     stamps: str = 'header'
@@ -118,9 +108,10 @@ def evaluate_bag(
             run = _Run(reader, predict, options, source or BagSource(), on_frame)
             for share in run.read():
                 on_progress(share)
+        except DamagedBagError:  # names the bag itself
+            raise
         except ValueError as error:
-            is_named = str(error).startswith('Bag ')  # by the reader, when the file is damaged
-            raise ValueError(str(error) if is_named else f"Bag '{path}': {error}") from error
+            raise ValueError(f"Bag '{path}': {error}") from error
     nothing = run.evaluation.why_nothing()
     if nothing:
         raise ValueError(f"Bag '{path}': {nothing}.")
@@ -140,13 +131,11 @@ class _Run:
     ) -> None:
         self._reader, self._predict, self._source = reader, predict, source
         self._image_topic = choose_image_topic(reader, source.image_topic)
-        self._model, self._geometry = _camera(reader, self._image_topic, source)
         self._camera_frame = ''
-        self._tree = _transforms(reader, source)
+        self._tree = TransformTree()
         self.evaluation = BagEvaluation(options, self._tree, on_frame)
         self._reference_topic = options.reference if not options.is_wall else ''
-        self._reference_view = self._check_reference()
-        self._read_poses()
+        self._look_ahead()
 
     def read(self) -> Iterator[float]:
         """Take in every image and reference; yield the share of the bag that is done."""
@@ -225,8 +214,32 @@ class _Run:
         if camera:
             self._tree.common_ancestor(camera, options.reference_frame or reference_frame)
 
-    def _check_reference(self) -> View | None:
-        """Return the view of a depth topic; None where clouds, or a wall, need none."""
+    def _look_ahead(self) -> None:
+        """Read cameras, transforms and poses in one pass, before the first image."""
+        reader, source, motion = self._reader, self._source, self.evaluation.motion
+        info_topic = (
+            None
+            if source.intrinsics
+            else find_camera_info(reader, self._image_topic, source.camera_info_topic)
+        )
+        reference_info = self._check_reference()
+        takers = transform_takers(reader, self._tree)
+        if motion.topic:
+            self._check_poses(motion.topic)
+            takers[motion.topic] = motion.add_message
+        infos = [topic for topic in (info_topic, reference_info) if topic]
+        cameras = index_bag(reader, [], infos, takers=takers).cameras
+        self._model, self._geometry = source.camera(info_topic, cameras)
+        self._reference_view = None
+        if reference_info:
+            model = cameras[reference_info]
+            geometry = geometry_of(model, 'rectified', f"camera_info on '{reference_info}'")
+            self._reference_view = View(geometry.K_out, model.size)
+        if source.extrinsics:
+            read_extrinsics(source.extrinsics, self._tree)
+
+    def _check_reference(self) -> str | None:
+        """Return the camera_info of a depth topic; None where clouds, or a wall, need none."""
         if not self._reference_topic:
             return None
         if self._reference_topic == self._image_topic:
@@ -239,12 +252,7 @@ class _Run:
         check_reference_type(self._reference_topic, kind or '')
         if not self._reader.topics[self._reference_topic].msgcount:
             raise ValueError(f"Topic '{self._reference_topic}' has no messages. Was the sensor on")
-        if kind == CLOUD_TYPE:
-            return None
-        topic = self._find_reference_info()
-        model = index_bag(self._reader, [], [topic]).cameras[topic]
-        geometry = geometry_of(model, 'rectified', f"camera_info on '{topic}'")
-        return View(geometry.K_out, model.size)
+        return None if kind == CLOUD_TYPE else self._find_reference_info()
 
     def _find_reference_info(self) -> str:
         try:
@@ -259,34 +267,7 @@ class _Run:
                 f'{error} (Of the reference it is reference_info.)'
             ) from error
 
-    def _read_poses(self) -> None:
-        topic = self.evaluation.motion.topic
-        if not topic:
-            return
-        connections = select_connections(self._reader, [topic])
-        kind = connections[0].msgtype
+    def _check_poses(self, topic: str) -> None:
+        kind = select_connections(self._reader, [topic])[0].msgtype
         if kind not in POSE_TYPES:
             raise ValueError(f"'{topic}' carries {kind}, expected one of: {', '.join(POSE_TYPES)}")
-        for connection, _, data in read_messages(self._reader, connections):
-            self.evaluation.motion.add_message(self._reader.deserialize(data, connection.msgtype))
-
-
-def _camera(
-    reader: AnyReader, image_topic: str, source: BagSource
-) -> tuple[CameraModel, ImageGeometry]:
-    if source.intrinsics:
-        model = read_calibration_file(source.intrinsics)
-        where = f"calibration '{source.intrinsics}'"
-    else:
-        topic = find_camera_info(reader, image_topic, source.camera_info_topic)
-        model, where = index_bag(reader, [], [topic]).cameras[topic], f"camera_info on '{topic}'"
-    geometry = geometry_of(model, source.input, where)
-    check_principal_point(geometry.K_out, model.size, where)
-    return model, geometry
-
-
-def _transforms(reader: AnyReader, source: BagSource) -> TransformTree:
-    tree = read_transforms(reader)
-    if source.extrinsics:
-        read_extrinsics(source.extrinsics, tree)
-    return tree

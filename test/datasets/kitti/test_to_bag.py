@@ -8,8 +8,9 @@ import pytest
 from kitti_folder import DAY, DRIVE, write_day, write_image, write_scan
 from shared_data import shared_data
 
+from mono_depth_ros.bags.index import index_bag
 from mono_depth_ros.bags.reader import open_bag, rgb_from_bag_message
-from mono_depth_ros.bags.transforms import read_transforms
+from mono_depth_ros.bags.transforms import transform_takers
 from mono_depth_ros.datasets.bag.data import RosbagData
 from mono_depth_ros.datasets.bag.options import BagOptions
 from mono_depth_ros.datasets.image_files import read_image
@@ -18,6 +19,7 @@ from mono_depth_ros.datasets.kitti.drive import read_points, read_stamps
 from mono_depth_ros.datasets.kitti.from_bag import write_kitti
 from mono_depth_ros.datasets.kitti.options import KittiBagOptions, KittiLayoutOptions
 from mono_depth_ros.datasets.kitti.to_bag import write_drive
+from mono_depth_ros.geometry.transforms import TransformTree
 from mono_depth_ros.stamps import stamp_of
 
 SIZE = (40, 60)
@@ -110,7 +112,7 @@ def test_frames_are_those_of_rep_103_and_rep_105(tmp_path, drive):
     [(_, image), _] = found['/camera_color_left/image_rect']
     assert image.header.frame_id == 'camera_color_left_optical'
     with open_bag(tmp_path / 'bag') as reader:
-        tree = read_transforms(reader)
+        index_bag(reader, [], [], takers=transform_takers(reader, tree := TransformTree()))
     # Ahead of the base is the camera's z, left its -x, up its -y; the base is below and behind.
     camera = tree.lookup('camera_color_left_optical', 'base_link')
     assert np.allclose(camera[:3, :3], [[0, -1, 0], [0, 0, -1], [1, 0, 0]])

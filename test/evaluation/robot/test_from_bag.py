@@ -153,12 +153,12 @@ def test_a_file_of_transforms_stands_in_for_tf(tmp_path, drive):
 
     with pytest.raises(ValueError, match=r"'camera_optical' is not known.*extrinsics file"):
         evaluate(path, drive, LIDAR)
-    found = evaluate(path, drive, LIDAR, BagSource(CAMERA, extrinsics=file))
+    found = evaluate(path, drive, LIDAR, BagSource(image_topic=CAMERA, extrinsics=file))
     assert found.figures()['abs_rel'] < 1e-6
 
 
 def test_only_the_chosen_time_is_evaluated(bag, drive):
-    source = BagSource(CAMERA, start=0.5, duration=1.0)
+    source = BagSource(image_topic=CAMERA, start=0.5, duration=1.0)
 
     assert evaluate(bag, drive, LIDAR, source).counts.frames == 10
 
@@ -217,17 +217,33 @@ def test_broken_messages_are_counted_and_the_rest_is_right(tmp_path, drive):
             SOURCE,
             r"'/lidar/point' is not in the bag\. Did you mean '/lidar/points'\?",
         ),
-        (LIDAR, BagSource('/camera/image'), r"Did you mean '/camera/image_raw'\? It holds"),
         (
             LIDAR,
-            BagSource(CAMERA, camera_info_topic='/info'),
+            BagSource(image_topic='/camera/image'),
+            r"Did you mean '/camera/image_raw'\? It holds",
+        ),
+        (
+            LIDAR,
+            BagSource(image_topic=CAMERA, camera_info_topic='/info'),
             "'/info' is not a camera_info topic",
         ),
         (INFO, SOURCE, 'carries sensor_msgs/msg/CameraInfo; a reference is'),
-        (DEPTH, BagSource(CAMERA, reference_info_topic='/info'), r'Depth on .*reference_info'),
+        (
+            DEPTH,
+            BagSource(image_topic=CAMERA, reference_info_topic='/info'),
+            r'Depth on .*reference_info',
+        ),
         (CAMERA, SOURCE, 'is both the image and the reference'),
-        (LIDAR, BagSource(DEPTH), r"'/stereo/depth': Image encoding '32FC1' is not supported"),
-        (LIDAR, BagSource(CAMERA, start=60), r'start is 60 s, but the bag is 2\.5 s long'),
+        (
+            LIDAR,
+            BagSource(image_topic=DEPTH),
+            r"'/stereo/depth': Image encoding '32FC1' is not supported",
+        ),
+        (
+            LIDAR,
+            BagSource(image_topic=CAMERA, start=60),
+            r'start is 60 s, but the bag is 2\.5 s long',
+        ),
     ],
 )
 def test_a_topic_that_does_not_fit_is_named(bag, drive, reference, source, error):
@@ -243,7 +259,10 @@ def test_a_reference_without_depth_is_refused(tmp_path, drive):
 
     with pytest.raises(ValueError, match=r"Depth encoding 'rgb8' is not supported.*32FC1"):
         evaluate(
-            path, drive, '/rear/image_raw', BagSource(CAMERA, reference_info_topic=DEPTH_INFO)
+            path,
+            drive,
+            '/rear/image_raw',
+            BagSource(image_topic=CAMERA, reference_info_topic=DEPTH_INFO),
         )
 
 
@@ -263,7 +282,9 @@ def test_an_empty_bag_and_one_without_stamps_are_refused(tmp_path, drive):
         evaluate(tmp_path / 'empty', drive, LIDAR)
     with pytest.raises(ValueError, match='have no stamp'):
         evaluate(tmp_path / 'unstamped', drive, 'wall:3')
-    by_log = evaluate(tmp_path / 'unstamped', drive, 'wall:3', BagSource(CAMERA, stamps='log'))
+    by_log = evaluate(
+        tmp_path / 'unstamped', drive, 'wall:3', BagSource(image_topic=CAMERA, stamps='log')
+    )
     assert by_log.counts.frames == 1
 
 
