@@ -15,6 +15,7 @@ from mono_depth_ros.bags.reader import (
     read_messages,
     select_connections,
 )
+from mono_depth_ros.geometry.transforms import locate
 from mono_depth_ros.messages.calibrations import calibration_of, camera_from_message
 from mono_depth_ros.messages.camera_info import CameraModel
 from mono_depth_ros.stamps import NANOSECONDS, stamp_of
@@ -25,8 +26,6 @@ Stamps = NDArray[np.int64]
 
 COMPRESSED = '/compressed'
 CAMERA_INFO_TYPE, ODOMETRY_TYPE = 'sensor_msgs/msg/CameraInfo', 'nav_msgs/msg/Odometry'
-# Where odometry is silent for longer, nobody knows how far the robot went.
-MAX_ODOMETRY_GAP = 500_000_000  # [ns]
 # Images may be stored a little out of order; further back, a clock was set or a bag joined.
 MAX_STEP_BACK = NANOSECONDS
 
@@ -66,16 +65,13 @@ class Odometry:
         return float(np.linalg.norm(places[1] - places[0]))
 
     def _position(self, stamp: int) -> Matrix | None:
-        after = int(np.searchsorted(self.stamps, stamp))
-        if after < len(self.stamps) and self.stamps[after] == stamp:
-            return np.asarray(self.positions[after], float)
-        if not 0 < after < len(self.stamps):
+        found = locate(self.stamps, stamp)
+        if found is None:
             return None
-        start, end = self.stamps[after - 1], self.stamps[after]
-        if end - start > MAX_ODOMETRY_GAP:
-            return None
-        share = (stamp - start) / (end - start)
-        return np.asarray((1 - share) * self.positions[after - 1] + share * self.positions[after])
+        index, share = found
+        if share == 0:
+            return np.asarray(self.positions[index], float)
+        return np.asarray((1 - share) * self.positions[index] + share * self.positions[index + 1])
 
 
 @dataclass(eq=False)

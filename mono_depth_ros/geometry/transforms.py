@@ -37,6 +37,23 @@ def transform_matrix(translation: ArrayLike, rotation: ArrayLike) -> Matrix:
     return rigid(matrix_from_quaternion(rotation), metres)
 
 
+def locate(stamps: Sequence[int] | NDArray[np.int64], stamp: int) -> tuple[int, float] | None:
+    """Return where a stamp lies among increasing ones: an index, and the share to the next.
+
+    The share is 0 where the stamp is known itself. None outside the stamps, and where they are
+    more than `MAX_GAP` apart.
+    """
+    after = bisect_left(stamps, stamp)
+    if after < len(stamps) and stamps[after] == stamp:
+        return after, 0.0
+    if not 0 < after < len(stamps):
+        return None
+    start, end = stamps[after - 1], stamps[after]
+    if end - start > MAX_GAP:
+        return None
+    return after - 1, (stamp - start) / (end - start)
+
+
 class Trajectory:
     """Where one frame is in another over time; between two poses it moves steadily.
 
@@ -82,16 +99,13 @@ class Trajectory:
 
     def at(self, stamp: int) -> Matrix | None:
         """Return the pose (4, 4) at a stamp [ns], None where it is unknown."""
-        after = bisect_left(self._stamps, stamp)
-        if after < len(self._stamps) and self._stamps[after] == stamp:
-            return transform_matrix(*self._poses[after])
-        if not 0 < after < len(self._stamps):
+        found = locate(self._stamps, stamp)
+        if found is None:
             return None
-        start, end = self._stamps[after - 1], self._stamps[after]
-        if end - start > MAX_GAP:
-            return None
-        share = (stamp - start) / (end - start)
-        (place, turn), (next_place, next_turn) = self._poses[after - 1 : after + 1]
+        index, share = found
+        if share == 0:
+            return transform_matrix(*self._poses[index])
+        (place, turn), (next_place, next_turn) = self._poses[index : index + 2]
         return transform_matrix(
             (1 - share) * place + share * next_place, _slerp(turn, next_turn, share)
         )
