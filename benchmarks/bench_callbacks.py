@@ -18,7 +18,7 @@ from mono_depth_ros.training.callbacks.progress import ProgressCallback
 from mono_depth_ros.training.callbacks.report import ReportCallback
 from mono_depth_ros.training.callbacks.tensorboard import TensorBoardCallback
 from mono_depth_ros.training.config.schema import TrainConfig
-from mono_depth_ros.training.losses.objective import Panels
+from mono_depth_ros.training.losses.step_result import StepImages
 
 STEPS, SIZE = 3000, (192, 640)
 LIMIT_MS = 0.2
@@ -46,7 +46,7 @@ def main() -> None:
 def milliseconds(make: Callable[[Path], Callback], folder: Path) -> float:
     """Return the CPU time of the training's thread per step [ms]."""
     color, gray = torch.rand(3, *SIZE), torch.rand(1, *SIZE)
-    panels = Panels(color, color, gray, torch.ones(1, *SIZE))
+    panels = StepImages(color, color, gray, torch.ones(1, *SIZE))
     terms = dict.fromkeys(('photometric', 'smoothness', 'reprojection', 'identity'), 0.1)
     records = [
         StepRecord(step, STEPS, 0.1, terms, 1e-4, 12, 0.1, 0.01, panels)

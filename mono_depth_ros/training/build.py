@@ -21,8 +21,8 @@ from mono_depth_ros.networks.pose import PoseNetwork, create_pose_network
 from mono_depth_ros.training.config.checks import check_config, check_promises
 from mono_depth_ros.training.config.schema import TrainConfig
 from mono_depth_ros.training.data.augmentation import resize
-from mono_depth_ros.training.losses.distillation import Imitation, Teacher, Teachers
 from mono_depth_ros.training.losses.objective import Objective
+from mono_depth_ros.training.losses.teacher import Teacher, Teachers
 from mono_depth_ros.training.pretrained import find_imagenet_weights, load_encoder_weights
 
 
@@ -62,10 +62,7 @@ def assemble(config: TrainConfig) -> Assembly:
     focal = float(training_K[1, 1])
     teacher = _teachers(config, focal)
     pose = _pose_network(config)
-    imitation = None
-    if teacher is not None and config.loss.features > 0:
-        imitation = Imitation(depth, teacher.network)
-    objective = Objective(depth, pose, config, focal, teacher, imitation)
+    objective = Objective(depth, pose, config, focal, teacher)
     return Assembly(objective, data, _reading_size(config, teacher), training_K)
 
 

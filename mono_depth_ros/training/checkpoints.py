@@ -42,7 +42,13 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
         raise _unreadable(path, repr(error)) from error
     if not (isinstance(state, dict) and state.keys() >= _PARTS):
         raise _unreadable(path, f'expected {", ".join(sorted(_PARTS))} in it')
+    state['objective'] = {_name_now(name): part for name, part in state['objective'].items()}
     return state
+
+
+def _name_now(name: str) -> str:
+    """Return what a weight is called today, if an earlier release wrote it."""
+    return f'losses.features.{name}' if name.startswith('imitation.') else name
 
 
 def _unreadable(path: Path, reason: str) -> ValueError:

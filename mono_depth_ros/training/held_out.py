@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
+from torch import nn
 
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.training.build import open_data
@@ -26,9 +29,9 @@ class HeldOut:
     """
 
     def __init__(self, config: TrainConfig) -> None:
-        loss = LossConfig(levels=1, ssim=config.loss.ssim, smoothness=0.0)
-        self.config = replace(config, split=config.held_out, stereo_split='', also=[], loss=loss)
-        data = open_data(self.config)
+        data = open_data(
+            replace(config, split=config.held_out, stereo_split='', also=[], loss=LossConfig())
+        )
         self.count = len(data)
         self.data = AugmentedData(data, config.input_size, AS_THEY_ARE, config.seed)
 
@@ -41,15 +44,24 @@ class HeldOut:
             objective: finds motion.
         """
         device = next(network.parameters()).device
-        judge = Objective(network, objective.pose, self.config, objective.training_focal)
-        modes = [(module, module.training) for module in judge.modules()]
-        judge.eval()
         totals = {'reprojection': 0.0, 'identity': 0.0}
-        for number in range(self.count):
-            batch = collate([self.data[Draw(0, number, number)]]).to(device)
-            terms = judge(batch).terms
-            for name in totals:
-                totals[name] += float(terms[name]) / self.count
-        for module, training in modes:
-            module.training = training
+        with evaluating(network, objective):
+            for number in range(self.count):
+                batch = collate([self.data[Draw(0, number, number)]]).to(device)
+                errors = objective.reprojection_errors(batch, network)
+                for name in totals:
+                    totals[name] += float(errors[name].mean()) / self.count
         return totals
+
+
+@contextmanager
+def evaluating(*modules: nn.Module) -> Iterator[None]:
+    """Switch modules to evaluation, and every part of them back at the end."""
+    modes = [(part, part.training) for module in modules for part in module.modules()]
+    for module in modules:
+        module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training

@@ -32,7 +32,8 @@ from mono_depth_ros.training.config.schema import TrainConfig
 from mono_depth_ros.training.data.batch import AugmentedData, Batch, StepSampler, collate
 from mono_depth_ros.training.export import export_card, validate
 from mono_depth_ros.training.held_out import HeldOut
-from mono_depth_ros.training.losses.objective import Objective, StepResult
+from mono_depth_ros.training.losses.objective import Objective
+from mono_depth_ros.training.losses.step_result import StepResult
 from mono_depth_ros.training.schedule import learning_rate
 
 # A loss that grows to so many times its recent median will not come back.
@@ -103,6 +104,7 @@ class _State:
 
     def __init__(self, fabric: Fabric, assembly: Assembly, config: TrainConfig) -> None:
         self.fabric, self.assembly, self.config = fabric, assembly, config
+        self.objective = assembly.objective
         world = fabric.world_size
         self.global_batch = config.batch_size * config.accumulate * world
         self.steps_per_epoch = len(assembly.data) / self.global_batch
@@ -110,13 +112,14 @@ class _State:
         self.held_out = HeldOut(config) if config.held_out else None
         self.step = 0
         self.recent: list[float] = []
-        optimizer = _optimizer(assembly.objective, config)
+        optimizer = _optimizer(self.objective, config)
         saved = load_checkpoint(Path(config.output)) if config.resume else None
         if saved:
             self.step = int(saved['step'])
-            _load_weights(assembly.objective, saved, config)
-        self.objective, self.optimizer = fabric.setup(assembly.objective, optimizer)
-        self.average = _average(assembly.objective.depth, config)
+            _load_weights(self.objective, saved, config)
+        # The objective as Fabric runs it: in its precision, and in step with other processes.
+        self.module, self.optimizer = fabric.setup(self.objective, optimizer)
+        self.average = _average(self.objective.depth, config)
         if saved:
             self.optimizer.load_state_dict(saved['optimizer'])
             torch.set_rng_state(saved['random'])
@@ -126,21 +129,16 @@ class _State:
     @property
     def network(self) -> DepthNetwork:
         """What is validated and exported: the averaged weights, where an average is kept."""
-        network = self.average.module if self.average else self.assembly.objective.depth
+        network = self.average.module if self.average else self.objective.depth
         assert isinstance(network, DepthNetwork)
         return network
 
     def to_save(self) -> dict[str, Any]:
         """Return everything that a resumed training needs."""
-        weights = {
-            name: tensor
-            for name, tensor in self.assembly.objective.state_dict().items()
-            if not name.startswith('teacher.')
-        }
         average = self.average.state_dict() if self.average else {}
         return {
             'step': self.step,
-            'objective': weights,
+            'objective': self.objective.state_dict(),
             'config': asdict(self.config),
             'optimizer': self.optimizer.state_dict(),
             'random': torch.get_rng_state(),
@@ -168,12 +166,7 @@ def _load_weights(objective: Objective, saved: dict[str, Any], config: TrainConf
                 f"The checkpoint in '{config.output}' was trained with {name} {before!r}, not "
                 f'{now!r}; go on with the same, or start in another output folder.'
             )
-    teacher = {
-        name: tensor
-        for name, tensor in objective.state_dict().items()
-        if name.startswith('teacher.')
-    }
-    objective.load_state_dict(saved['objective'] | teacher)
+    objective.load_state_dict(saved['objective'])
 
 
 def _fabric(config: TrainConfig) -> Fabric:
@@ -256,7 +249,7 @@ def _prepare_worker(number: int) -> None:
 def _step(state: _State, batches: list[Batch], rate: float) -> list[StepResult]:
     config, fabric = state.config, state.fabric
     torch.manual_seed(hash((config.seed, state.step, fabric.global_rank)) % 2**31)
-    state.assembly.objective.set_training_progress(state.step / state.steps)
+    state.objective.set_training_progress(state.step / state.steps)
     state.objective.train()
     for group in state.optimizer.param_groups:
         group['lr'] = rate * group['factor']
@@ -266,33 +259,27 @@ def _step(state: _State, batches: list[Batch], rate: float) -> list[StepResult]:
     ]
     if config.optimizer.gradient_clip:
         fabric.clip_gradients(
-            state.objective, state.optimizer, max_norm=config.optimizer.gradient_clip
+            state.module, state.optimizer, max_norm=config.optimizer.gradient_clip
         )
     state.optimizer.step()
     state.optimizer.zero_grad()
     if state.average:
-        state.average.update_parameters(state.assembly.objective.depth)
+        state.average.update_parameters(state.objective.depth)
     return results
 
 
 def _learn(state: _State, batch: Batch, share: float, *, is_last: bool) -> StepResult:
-    """Add a batch's gradients, level by level of its pyramid: one level's graph at a time."""
-    fabric, levels = state.fabric, (None, *state.config.pyramid.levels)
-    whole: StepResult | None = None
-    for level in levels:
-        waits = is_last and level == levels[-1]  # for the other processes
-        with fabric.no_backward_sync(state.objective, enabled=not waits):
-            result = state.objective(batch, level, whole.output if whole else None)
-            _check_loss(state, result.loss.detach(), batch)
-            fabric.backward(result.loss.mean() * share)
-        loss = result.loss.detach()
-        whole = (
-            result._replace(loss=loss)
-            if whole is None
-            else whole._replace(loss=whole.loss + loss, terms=whole.terms | result.terms)
-        )
-    assert whole is not None
-    return whole
+    """Add a batch's gradients, pass by pass: one pass's graph at a time."""
+    fabric, result = state.fabric, None
+    for remaining in reversed(range(state.objective.passes)):
+        waits = is_last and remaining == 0  # for the other processes
+        with fabric.no_backward_sync(state.module, enabled=not waits):
+            found: StepResult = state.module(batch, result)
+            _check_loss(state, found.loss.detach(), batch)
+            fabric.backward(found.loss.mean() * share)
+        result = found.added_to(result)
+    assert result is not None
+    return result
 
 
 def _check_loss(state: _State, loss: Tensor, batch: Batch) -> None:
@@ -328,18 +315,17 @@ def _record(
         state.global_batch,
         seconds,
         waited,
-        results[-1].panels,
+        results[-1].images,
     )
 
 
 def _validate(state: _State, callbacks: Sequence[Callback]) -> None:
-    objective = state.assembly.objective
     if state.config.validation_split:
-        result = validate(state.network, state.config, objective.training_focal)
+        result = validate(state.network, state.config, state.objective.training_focal)
         for callback in callbacks:
             callback.on_validation(state.step, result)
     if state.held_out:
-        errors = state.held_out.errors(state.network, objective)
+        errors = state.held_out.errors(state.network, state.objective)
         for callback in callbacks:
             callback.on_held_out(state.step, errors)
 

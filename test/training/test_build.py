@@ -149,7 +149,7 @@ def test_samples_are_read_at_the_size_of_a_teacher_alone_if_it_is_larger(
 
     assert found.size == read_at
     assert found.training_K[0, 0] == pytest.approx(street_intrinsics(size)[0, 0])
-    assert len(found.objective.imitation.maps) == 3
+    assert len(found.objective.losses['features'].imitation.maps) == 3
 
 
 @pytest.mark.parametrize('supervision, has_pose', [('M', True), ('S', False)])

@@ -35,6 +35,15 @@ def test_what_was_saved_is_loaded(tmp_path):
     torch.optim.AdamW(torch.nn.Linear(3, 2).parameters()).load_state_dict(loaded['optimizer'])
 
 
+def test_weights_of_earlier_releases_get_their_names_of_today(tmp_path):
+    weights = {'depth.heads.0.conv.bias': torch.zeros(1), 'imitation.maps.0.bias': torch.ones(2)}
+    save_checkpoint(tmp_path, state() | {'objective': weights})
+
+    loaded = load_checkpoint(tmp_path)['objective']
+
+    assert list(loaded) == ['depth.heads.0.conv.bias', 'losses.features.imitation.maps.0.bias']
+
+
 def test_a_checkpoint_replaces_the_one_before_and_leaves_nothing_else(tmp_path):
     save_checkpoint(tmp_path, state(1))
     save_checkpoint(tmp_path, state(2))

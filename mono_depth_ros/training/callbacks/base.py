@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.training.config.schema import TrainConfig
-from mono_depth_ros.training.losses.objective import Panels
+from mono_depth_ros.training.losses.step_result import StepImages
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class StepRecord:
     images: int
     seconds: float
     waited: float
-    panels: Panels
+    panels: StepImages
 
 
 class Callback:

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mono_depth_ros.geometry.disparity import disparity_to_depth
-from mono_depth_ros.training.losses.objective import Panels
+from mono_depth_ros.training.losses.step_result import StepImages
 
 Picture = NDArray[np.uint8]
 
 
-def draw_panels(panels: Panels, min_depth: float, max_depth: float) -> dict[str, Picture]:
+def draw_panels(panels: StepImages, min_depth: float, max_depth: float) -> dict[str, Picture]:
     """Draw the pictures of a step.
 
     Args:

@@ -17,7 +17,7 @@ from mono_depth_ros.training.callbacks.report_page import Report, write_page
 from mono_depth_ros.training.callbacks.step_means import Averager
 from mono_depth_ros.training.config.checks import is_metric
 from mono_depth_ros.training.config.schema import TrainConfig
-from mono_depth_ros.training.losses.objective import Panels
+from mono_depth_ros.training.losses.step_result import StepImages
 from mono_depth_ros.visualization.libraries import require_report_libraries
 
 FILE_NAME = 'report.html'
@@ -86,7 +86,7 @@ class _Run:
         self._config, self._step, self._steps, self._samples = config, step, steps, samples
         self._metric = is_metric(config)
         self._gathered = Averager()
-        self._panels: Panels | None = None
+        self._panels: StepImages | None = None
         self.history = History(folder, step, steps)
 
     def add(self, record: StepRecord) -> None:
@@ -122,7 +122,7 @@ class _Run:
         unfinished.replace(self._path)
 
 
-def _hardware(panels: Panels | None) -> str:
+def _hardware(panels: StepImages | None) -> str:
     threads = torch.get_num_threads()
     processor = f'{processor_name()}, {threads} thread{"s" if threads > 1 else ""}'
     if panels is None or panels.target.device.type != 'cuda':

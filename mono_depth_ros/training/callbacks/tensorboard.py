@@ -13,7 +13,7 @@ from mono_depth_ros.training.callbacks.base import Callback, StepRecord
 from mono_depth_ros.training.callbacks.pictures import draw_panels
 from mono_depth_ros.training.callbacks.step_means import Averager, StepMeans
 from mono_depth_ros.training.config.schema import TrainConfig
-from mono_depth_ros.training.losses.objective import Panels
+from mono_depth_ros.training.losses.step_result import StepImages
 
 FOLDER = 'tensorboard'
 
@@ -36,7 +36,7 @@ class TensorBoardCallback(Callback):
         self._limits = TrainConfig.min_depth, TrainConfig.max_depth
         self._steps = Averager()
         self._scalars_at = self._pictures_at = float('-inf')
-        self._undrawn: tuple[int, Panels] | None = None
+        self._undrawn: tuple[int, StepImages] | None = None
 
     def on_start(self, config: TrainConfig, step: int, steps: int, samples: int) -> None:
         """Open a file of events, which hides what an earlier run wrote of the steps to come."""

@@ -176,6 +176,10 @@ class PyramidConfig:
     lr_factor: float = 0.5
     hr_factor: float = 2.0
 
+    def weights_of(self, level: Level) -> LevelWeights:
+        """Return how much a level counts."""
+        return {'lr': self.lr, 'hr': self.hr, 'flip': self.flip, 'color': self.color}[level]
+
 
 @dataclass(frozen=True)
 class ApxConfig:

@@ -15,10 +15,47 @@ import torch
 from torch import Tensor
 
 from mono_depth_ros.geometry.disparity import disparity_to_depth
+from mono_depth_ros.training.config.schema import TrainConfig
+from mono_depth_ros.training.losses.base import Loss, LossContext, Need
 from mono_depth_ros.training.losses.resizing import resized
 
 # A row's depth, for its holes: three quarters of its pixels are nearer.
 _ROW_SHARE = 0.75
+
+
+class ApxLoss(Loss):
+    """How far features and disparities are from a teacher's, as distributions."""
+
+    name = 'apx'
+    needs = Need.ENCODED | Need.TEACHER
+
+    @staticmethod
+    def weight_in(config: TrainConfig) -> float:
+        """Return loss.apx."""
+        return config.loss.apx
+
+    def compute(self, context: LossContext) -> Tensor:
+        """Return the weighted sum (B,) over the stages that student and teacher share."""
+        config, options, taught = context.config, context.config.apx, context.teacher
+        assert taught is not None
+        mask = position_mask(
+            taught.disparities[0],
+            config.min_depth,
+            config.max_depth,
+            options.farthest,
+            options.hole or None,
+        )
+        student = context.output.target
+        total = context.batch.target.new_zeros(len(context.batch.target))
+        for weight, own, others in (
+            (options.encoder, context.output.encoded, taught.encoded),
+            (options.decoder, student.features, taught.features),
+            (options.disparity, student.disparities, taught.disparities),
+        ):
+            if weight > 0:
+                pairs = pair_stages(own, others, context.height, taught.height)
+                total = total + weight * sum(apx_loss(*pair, mask) for pair in pairs)
+        return total
 
 
 def apx_loss(student: Tensor, teacher: Tensor, mask: Tensor | None) -> Tensor:

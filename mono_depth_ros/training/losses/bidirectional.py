@@ -21,6 +21,15 @@ from torch import Tensor
 
 from mono_depth_ros.geometry.camera import backproject, project, resize_intrinsics
 from mono_depth_ros.geometry.ego_motion import invert_transform, transform_points
+from mono_depth_ros.training.config.schema import TrainConfig
+from mono_depth_ros.training.data.batch import Batch
+from mono_depth_ros.training.losses.base import (
+    Loss,
+    LossContext,
+    LossOutput,
+    Need,
+    ReprojectionOutput,
+)
 from mono_depth_ros.training.losses.resizing import resized
 from mono_depth_ros.training.losses.terms import ReprojectionError
 from mono_depth_ros.training.losses.view_synthesis import full_precision, warp_to_target
@@ -56,7 +65,7 @@ class DepthConsistency(NamedTuple):
     loss: Tensor
 
 
-class BidirectionalLoss(NamedTuple):
+class BidirectionalOutput(NamedTuple):
     """The terms, mean over both directions, and what was seen in the first.
 
     Attributes:
@@ -74,9 +83,58 @@ class BidirectionalLoss(NamedTuple):
     weight: Tensor
 
 
+class BidirectionalLoss(Loss):
+    """The weighted losses of both directions, mean over a target's sources."""
+
+    name = 'bidirectional'
+    needs = Need.MOTION | Need.SOURCES
+
+    @staticmethod
+    def weight_in(config: TrainConfig) -> float:
+        """Return 1 where it is chosen: its parts have weights of their own."""
+        return float(config.loss.bidirectional and config.loss.photometric > 0)
+
+    def forward(self, context: LossContext) -> LossOutput:
+        """Return the sum of its parts; the mask is the first sample's first source's weight."""
+        batch, options, of = context.batch, context.config.loss, context.batch.sample_of
+        target, source = context.output.target, context.output.source
+        assert source is not None
+        K = batch.K[of]  # a source has its target's camera
+        found = bidirectional_loss(
+            View(
+                batch.target[of],
+                context.depth(target.disparities[0])[of, 0],
+                [feature[of] for feature in target.features],
+            ),
+            View(batch.source, context.depth(source.disparities[0], K)[:, 0], source.features),
+            K,
+            context.motion,
+            options.ssim,
+        )
+        terms = {
+            'photometric': _mean_over_sources(found.photometric, batch),
+            'structure': _mean_over_sources(found.depth, batch),
+            'perception': _mean_over_sources(found.features, batch),
+        }
+        loss = (
+            options.photometric * terms['photometric']
+            + options.structure * terms['structure']
+            + options.perception * terms['perception']
+        )
+        mask = found.weight[:1].expand(len(batch.target), -1, -1, -1)
+        return LossOutput(loss, terms, ReprojectionOutput(found.warped[0], mask, {}))
+
+
+def _mean_over_sources(errors: Tensor, batch: Batch) -> Tensor:
+    """Return the mean (B,) of errors (N,) over each sample's sources."""
+    of = batch.sample_of
+    count = torch.bincount(of, minlength=len(batch.target))
+    return torch.zeros_like(batch.K[:, 0, 0]).index_add(0, of, errors) / count
+
+
 def bidirectional_loss(
     target: View, source: View, K: Tensor, source_from_target: Tensor, ssim: float
-) -> BidirectionalLoss:
+) -> BidirectionalOutput:
     """Compare pairs of images in both directions.
 
     The motion back is the inverse of the motion: a pair is seen by the pose network once.
@@ -101,7 +159,7 @@ def bidirectional_loss(
     photometric, depth, features = (
         (first + second) / 2 for first, second in zip(there[:3], back[:3])
     )
-    return BidirectionalLoss(photometric, depth, features, there.warped, there.weight)
+    return BidirectionalOutput(photometric, depth, features, there.warped, there.weight)
 
 
 def rigid_flow(depth: Tensor, K: Tensor, pose: Tensor) -> Tensor:
@@ -216,7 +274,7 @@ def _one_direction(
     source_from_target: Tensor,
     ssim: float,
     flow_weight: Tensor,
-) -> BidirectionalLoss:
+) -> BidirectionalOutput:
     depths = depth_consistency(target.depth, source.depth, K, source_from_target)
     weight = depths.weight * flow_weight
     warped = warp_to_target(source.image, target.depth, K, source_from_target)
@@ -225,7 +283,7 @@ def _one_direction(
     for found, other in zip(target.features, source.features, strict=True):
         difference = feature_difference(found, other, target.depth, K, source_from_target)
         features = features + weighted_mean(difference, weight) / len(target.features)
-    return BidirectionalLoss(
+    return BidirectionalOutput(
         photometric, weighted_mean(depths.loss, weight), features, warped, weight
     )
 

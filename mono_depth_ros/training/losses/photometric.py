@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from mono_depth_ros.training.config.schema import LossConfig
+from mono_depth_ros.training.config.schema import LossConfig, TrainConfig
 from mono_depth_ros.training.data.batch import Batch
+from mono_depth_ros.training.losses.base import (
+    Loss,
+    LossContext,
+    LossOutput,
+    Need,
+    ReprojectionOutput,
+)
+from mono_depth_ros.training.losses.resizing import enlarged
 from mono_depth_ros.training.losses.terms import ReprojectionError
 from mono_depth_ros.training.losses.view_synthesis import warp_to_target
 
@@ -17,20 +25,34 @@ from mono_depth_ros.training.losses.view_synthesis import warp_to_target
 _TIE_BREAK = 1e-5
 
 
-class ReprojectionOutput(NamedTuple):
-    """What comes out beside the reprojection error.
+class PhotometricLoss(Loss):
+    """The least reprojection error over a target's sources, with auto-masking (Monodepth2)."""
 
-    Attributes:
-        warped: (3, H, W) the first sample's first source, seen from its target.
-        mask: (B, 1, H, W), 1 where the loss looks: with auto-masking, where motion explains more
-            than standing still.
-        errors: for the record: the mean error of the nearest warped source ('reprojection'), and
-            of the nearest source as it is ('identity').
-    """
+    name = 'photometric'
+    needs = Need.MOTION
 
-    warped: Tensor
-    mask: Tensor
-    errors: dict[str, Tensor]
+    @staticmethod
+    def weight_in(config: TrainConfig) -> float:
+        """Return loss.photometric, unless both directions are compared."""
+        return 0.0 if config.loss.bidirectional else config.loss.photometric
+
+    def forward(self, context: LossContext) -> LossOutput:
+        """Return the error, and what was seen on the way."""
+        error, reprojection = reproject(context, context.config.loss)
+        return LossOutput(self.weight * error, {self.name: error}, reprojection)
+
+
+def reproject(context: LossContext, options: LossConfig) -> tuple[Tensor, ReprojectionOutput]:
+    """Return the reprojection loss (B,) of what the networks found; see reprojection_loss."""
+    batch = context.batch
+    return reprojection_loss(
+        batch,
+        [context.depth(enlarged(found, batch.target)) for found in context.disparities],
+        context.motion,
+        context.within,
+        options,
+        masks=context.progress >= options.auto_mask_from,
+    )
 
 
 def reprojection_loss(

@@ -24,9 +24,15 @@ from torch import Tensor
 
 from mono_depth_ros.geometry.camera import flip_intrinsics, resize_intrinsics
 from mono_depth_ros.networks.base import DepthOutput, nearest_multiple
-from mono_depth_ros.training.config.schema import AugmentationConfig, Level, PyramidConfig
+from mono_depth_ros.training.config.schema import (
+    AugmentationConfig,
+    Level,
+    PyramidConfig,
+    TrainConfig,
+)
 from mono_depth_ros.training.data.batch import Batch
 from mono_depth_ros.training.losses.apx import distribution_difference
+from mono_depth_ros.training.losses.base import Loss, LossContext, LossOutput, Networks
 from mono_depth_ros.training.losses.resizing import resized
 from mono_depth_ros.training.losses.view_synthesis import full_precision
 from mono_depth_ros.types import SIZE_MULTIPLE
@@ -34,6 +40,35 @@ from mono_depth_ros.types import SIZE_MULTIPLE
 # Keeps these draws apart from others that start from a sample's seed.
 _COLOURS = 1
 _MIN = 1e-6
+
+
+class PyramidLevel(Loss):
+    """A further form of every batch, and its agreement with the batch as it is.
+
+    Args:
+        config: of the training.
+        networks: that it is a loss of.
+        level: which form.
+    """
+
+    def __init__(self, config: TrainConfig, networks: Networks, level: Level) -> None:
+        super().__init__(config, networks)
+        self.level: Level = level
+        self.weights = config.pyramid.weights_of(level)
+
+    @staticmethod
+    def weight_in(config: TrainConfig) -> float:
+        """Return 1: its parts have weights of their own."""
+        return 1.0
+
+    def forward(self, context: LossContext) -> LossOutput:
+        """Return how far features and disparities are from the reference's."""
+        assert context.reference is not None
+        features, disparity = consistency(self.level, context.scene_output(), context.reference)
+        return LossOutput(
+            self.weights.features * features + self.weights.disparity * disparity,
+            {f'{self.level}_features': features, f'{self.level}_disparity': disparity},
+        )
 
 
 class Agreement(NamedTuple):

@@ -31,3 +31,18 @@ def resized(maps: Tensor, size: Sequence[int]) -> Tensor:
         return F.interpolate(
             precise, (height, width), mode='bilinear', align_corners=False, antialias=True
         )
+
+
+def enlarged(disparity: Tensor, image: Tensor) -> Tensor:
+    """Return a disparity (B, 1, h, w) at the size of an image (B, 3, H, W)."""
+    if disparity.shape[-2:] == image.shape[-2:]:
+        return disparity
+    return F.interpolate(disparity, image.shape[-2:], mode='bilinear', align_corners=False)
+
+
+def averaged_down(image: Tensor, like: Tensor) -> Tensor:
+    """Return an image (B, C, H, W) averaged down to the size of a map (B, ., h, w)."""
+    factor = image.shape[-2] // like.shape[-2]
+    if image.shape[-2:] == (like.shape[-2] * factor, like.shape[-1] * factor):
+        return image if factor == 1 else F.avg_pool2d(image, factor)
+    return F.adaptive_avg_pool2d(image, (like.shape[-2], like.shape[-1]))

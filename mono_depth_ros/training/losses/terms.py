@@ -1,11 +1,14 @@
-"""The terms that training minimises; every one is a map or a number per sample."""
+"""Short losses: smoothness, depth hints and measured distances; and how images are compared."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from mono_depth_ros.training.config.schema import TrainConfig
+from mono_depth_ros.training.losses.base import Loss, LossContext, Need
 from mono_depth_ros.training.losses.per_sample import per_sample
+from mono_depth_ros.training.losses.resizing import averaged_down
 from mono_depth_ros.training.losses.ssim import (
     WindowStatistics,
     structural_dissimilarity,
@@ -46,6 +49,63 @@ class ReprojectionError:
         chosen.ssim = self.ssim
         chosen.statistics = tuple(part[samples] for part in self.statistics)
         return chosen
+
+
+class SmoothnessLoss(Loss):
+    """How far disparities change where the image does not; halved from level to level."""
+
+    name = 'smoothness'
+
+    @staticmethod
+    def weight_in(config: TrainConfig) -> float:
+        """Return loss.smoothness."""
+        return config.loss.smoothness
+
+    def compute(self, context: LossContext) -> Tensor:
+        """Return the mean (B,) over pixels and levels."""
+        losses = [
+            smoothness(disparity, averaged_down(context.batch.target, disparity)) / 2**level
+            for level, disparity in enumerate(context.disparities)
+        ]
+        return torch.stack(losses).mean(0)
+
+
+class HintLoss(Loss):
+    """How far depth is from hints of stereo matching."""
+
+    name = 'hints'
+
+    @staticmethod
+    def weight_in(config: TrainConfig) -> float:
+        """Return loss.hints."""
+        return config.loss.hints
+
+    def compute(self, context: LossContext) -> Tensor:
+        """Return the error (B,) of log depth."""
+        hint = context.batch.hint / context.config.depth_scale
+        return hint_error(context.depth(context.disparities[0]), hint)
+
+
+class VelocityLoss(Loss):
+    """How far distances found are from distances measured [units] (PackNet-SfM)."""
+
+    name = 'velocity'
+    needs = Need.MOTION
+
+    @staticmethod
+    def weight_in(config: TrainConfig) -> float:
+        """Return loss.velocity."""
+        return config.loss.velocity
+
+    def compute(self, context: LossContext) -> Tensor:
+        """Return |found - measured| (B,), summed over a sample's sources."""
+        batch = context.batch
+        length = torch.linalg.vector_norm(context.motion[:, :3, 3] + 1e-8, dim=1)
+        measured = batch.distance / context.config.depth_scale
+        known = measured.isfinite()
+        error = (length - torch.where(known, measured, 0.0)).abs() * known
+        total: Tensor = error.new_zeros(len(batch.target)).index_add(0, batch.sample_of, error)
+        return total
 
 
 def smoothness(disparity: Tensor, image: Tensor) -> Tensor:

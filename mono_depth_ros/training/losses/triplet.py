@@ -8,9 +8,41 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from mono_depth_ros.training.config.schema import TrainConfig
+from mono_depth_ros.training.data.batch import NO_LABEL
+from mono_depth_ros.training.losses.base import Loss, LossContext
+
 # Below this a distance has no gradient: the anchor's to itself.
 _MIN_SQUARE = 1e-9
 _OUTSIDE = -1  # label of what lies beyond the image's edge
+
+
+class TripletLoss(Loss):
+    """The triplet loss over the chosen levels of the decoder's features."""
+
+    name = 'triplet'
+
+    @staticmethod
+    def weight_in(config: TrainConfig) -> float:
+        """Return loss.triplet."""
+        return config.loss.triplet
+
+    def compute(self, context: LossContext) -> Tensor:
+        """Return the sum (B,) over the levels, 0 for samples without labels."""
+        options, batch = context.config.triplet, context.batch
+        labelled = (batch.labels != NO_LABEL).flatten(1).any(1)
+        total = batch.target.new_zeros(len(batch.target))
+        for level in options.levels if labelled.any() else ():
+            height = context.height >> level
+            features = [f for f in context.output.target.features if f.shape[-2] == height]
+            if not features:
+                raise ValueError(
+                    f'triplet.levels has {level}, but {context.config.network} decodes no '
+                    f'features at 1/{2**level} of the image; leave that level out.'
+                )
+            loss = triplet_loss(features[0], batch.labels, options.patch, options.margin)
+            total = total + loss / 2**level
+        return total * labelled
 
 
 def triplet_loss(features: Tensor, labels: Tensor, patch: int, margin: float) -> Tensor:

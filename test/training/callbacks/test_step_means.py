@@ -7,9 +7,9 @@ import torch
 
 from mono_depth_ros.training.callbacks.base import StepRecord
 from mono_depth_ros.training.callbacks.step_means import Averager, StepMeans, join_step_means
-from mono_depth_ros.training.losses.objective import Panels
+from mono_depth_ros.training.losses.step_result import StepImages
 
-PANELS = Panels(*(torch.zeros(3, 2, 2) for _ in range(4)))
+PANELS = StepImages(*(torch.zeros(3, 2, 2) for _ in range(4)))
 
 
 def record(step, loss=1.0, seconds=2.0, waited=0.5):

@@ -14,7 +14,8 @@ from mono_depth_ros.inference.cards.model_card import ModelCard, load_card, writ
 from mono_depth_ros.networks import create_network
 from mono_depth_ros.training.config.schema import LossConfig, TrainConfig
 from mono_depth_ros.training.data.batch import AugmentedData, Draw, collate
-from mono_depth_ros.training.losses.distillation import Imitation, Teacher, TeacherOutput, Teachers
+from mono_depth_ros.training.losses.distillation import Imitation
+from mono_depth_ros.training.losses.teacher import Teacher, TeacherOutput, Teachers
 
 SIZE = (64, 128)
 STUDENT = TrainConfig(input_size=SIZE, min_depth=0.5, max_depth=200.0, canonical_focal=True)
@@ -222,17 +223,18 @@ def test_a_student_whose_features_are_a_linear_map_away_has_nothing_to_learn():
 
 
 def test_a_teacher_is_matched_by_absolute_difference_and_stays_as_it_is():
-    teacher = KnownTeacher(20.0).requires_grad_(False)
+    teacher = KnownTeacher(20.0)
     alone = LossConfig(levels=2, photometric=0.0, smoothness=0.0, distillation=1.0)
     found = objective(10.0, loss=alone, levels=2, teacher=teacher)
 
     result = found(batch_of(sample(noise())))
     result.loss.sum().backward()
 
-    difference = (found.depth.value - teacher.value).item()
+    difference = (found.depth.value - teacher.network.value).item()
     assert result.loss.item() == pytest.approx(abs(difference))
     assert found.depth.value.grad > 0
-    assert not teacher.training and teacher.value.grad is None
+    assert not teacher.network.training and teacher.network.value.grad is None
+    assert not [name for name in found.state_dict() if 'teacher' in name]
 
 
 def test_a_teacher_may_be_matched_in_log_depth():
@@ -286,6 +288,6 @@ def test_a_teacher_of_larger_images_sees_them_and_the_student_sees_them_smaller(
 
     assert torch.equal(teacher.seen, batch.target) and teacher.height == size[0]
     assert teacher.K[0, 0, 0] == FOCAL / 2
-    assert result.panels.disparity.shape == (1, *size)
-    difference = (found.depth.value - teacher.value).item()
+    assert result.images.disparity.shape == (1, *size)
+    difference = (found.depth.value - teacher.network.value).item()
     assert result.loss.item() == pytest.approx(abs(difference))

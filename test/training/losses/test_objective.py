@@ -47,8 +47,8 @@ def test_the_loss_is_the_difference_of_target_and_warped_source():
 
     expected = np.abs(noise()[:, :2] / 255 - source[:, :1] / 255).sum() / noise().size
     assert result.loss.tolist() == pytest.approx([expected], rel=1e-3)
-    assert result.panels.warped.shape == (3, *SIZE)
-    assert torch.allclose(result.panels.warped[..., 2:], batch.target[0, ..., 2:], atol=1e-3)
+    assert result.images.warped.shape == (3, *SIZE)
+    assert torch.allclose(result.images.warped[..., 2:], batch.target[0, ..., 2:], atol=1e-3)
 
 
 def test_every_pixel_counts_by_its_nearest_source():
@@ -84,7 +84,7 @@ def test_a_standing_camera_teaches_nothing():
     result = found(batch)
     result.loss.sum().backward()
 
-    assert (result.panels.mask == 0).all()
+    assert (result.images.mask == 0).all()
     assert result.loss.item() == pytest.approx(0, abs=1e-4)
     assert found.depth.value.grad == 0
 
@@ -93,7 +93,7 @@ def test_a_moving_camera_is_not_left_out():
     source = np.roll(noise(), -2, axis=1)
     batch = batch_of(sample(noise(), Source(source, 1, moved(x=-0.2))))
 
-    mask = objective(loss=LossConfig(levels=1))(batch).panels.mask
+    mask = objective(loss=LossConfig(levels=1))(batch).images.mask
 
     assert (mask[..., 3:] == 1).all()
 
@@ -111,7 +111,7 @@ def test_auto_masking_can_begin_later():
         results.append(found(batch))
 
     before, after = results
-    assert before.panels.mask.all() and not after.panels.mask.any()
+    assert before.images.mask.all() and not after.images.mask.any()
     assert before.loss.item() > 0.1 and after.loss.item() == pytest.approx(0, abs=1e-4)
     assert before.terms['identity'] == pytest.approx(0, abs=1e-4)  # watched all the same
 
@@ -130,7 +130,7 @@ def test_auto_masking_leaves_out_a_real_standing_camera_and_keeps_a_driving_one(
     found = objective(20.0, KnownMotion(0.0, 0.0, -0.9), LossConfig(levels=1))
     found.depth = Road(float(batch.K[0, 1, 1]), float(batch.K[0, 1, 2]))
 
-    mask = found.train()(batch).panels.mask
+    mask = found.train()(batch).images.mask
 
     assert least <= mask.mean() <= most
 
@@ -153,9 +153,9 @@ def test_ties_are_broken_by_the_samples_seed():
     batch = batch_of(sample(flat(100), Source(flat(100), 1, np.eye(4))))
     found = objective(loss=LossConfig(levels=1))
 
-    first, again = found(batch).panels.mask, found(batch).panels.mask
+    first, again = found(batch).images.mask, found(batch).images.mask
     batch.seed += 1
-    other = found(batch).panels.mask
+    other = found(batch).images.mask
 
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert 0.3 < first.mean() < 0.7
@@ -193,8 +193,8 @@ def test_a_strip_of_another_scene_is_explained_by_its_hint_and_not_by_warping():
     expected = edge * 2 / (SIZE[1] - (after - first))  # nothing but the first two columns
     assert result.terms['reprojection'].item() == pytest.approx(expected, rel=1e-2)
     assert result.terms['hints'].item() > 0.1
-    assert not result.panels.mask[..., first:after].any()
-    assert result.panels.mask[..., 2:first].all()
+    assert not result.images.mask[..., first:after].any()
+    assert result.images.mask[..., 2:first].all()
 
 
 def test_a_sample_that_shows_nothing_of_its_own_leaves_its_sources_out():
@@ -213,7 +213,7 @@ def test_depth_scale_turns_metres_into_units():
     source = np.roll(noise(), -1, axis=1)  # 1 px = 100 px * 0.54 m / 54 m
     batch = batch_of(sample(noise(), Source(source, 0, moved(x=-0.54), 0.54)))
 
-    warped = objective(10.0, depth_scale=5.4)(batch).panels.warped
+    warped = objective(10.0, depth_scale=5.4)(batch).images.warped
 
     assert torch.allclose(warped[..., 1:], batch.target[0, ..., 1:], atol=1e-3)
 
@@ -351,7 +351,7 @@ def test_mixed_precision_does_not_change_the_loss_of_known_depth_and_motion():
 
 def test_of_a_smaller_picture_only_the_window_counts():
     batch = batch_of(sample(noise(), Source(noise(1), 1)), multi_resolution=True)
-    found = objective(motion=KnownMotion(0.0, 0.0, 0.2))
+    found = objective(motion=KnownMotion(0.0, 0.0, 0.2), multi_resolution=True)
     before = found(batch).terms['photometric']
     _, low = batch.others
     _, _, height, width = low.within[0].tolist()
@@ -367,7 +367,9 @@ def test_of_a_smaller_picture_only_the_window_counts():
 @pytest.mark.parametrize('canonical, consistent', [(False, True), (True, False)])
 def test_resolutions_agree_in_the_scenes_depth(canonical, consistent):
     batch = batch_of(sample(noise(), Source(noise(1), 1)), multi_resolution=True)
-    found = objective(motion=KnownMotion(0.0, 0.0, 0.2), canonical_focal=canonical)
+    found = objective(
+        motion=KnownMotion(0.0, 0.0, 0.2), multi_resolution=True, canonical_focal=canonical
+    )
 
     agreement = found(batch).terms['consistency']
 

@@ -82,8 +82,10 @@ def test_a_level_counts_its_own_loss_and_its_agreement():
     current = plain(batch)
 
     torch.testing.assert_close(whole.loss, 0.25 * current.loss)
+    done = whole
     for level in LEVELS:
-        result = found(batch, level, whole.output)
+        result = found(batch, done)
+        done = result.added_to(done)
         features, disparity = (
             result.terms[f'{level}_{name}'] for name in ('features', 'disparity')
         )
@@ -98,7 +100,7 @@ def test_levels_agree_with_the_scene_and_not_with_what_a_focal_length_makes_of_i
 
     whole = found(batch)
 
-    depth = 1 / (0.01 + 0.99 * whole.output.disparities[0])
+    depth = 1 / (0.01 + 0.99 * whole.reference.disparities[0])
     focal = batch.K[0, 1, 1] / found.training_focal
     raw = found.depth(batch.target_colours)
     raw = raw if isinstance(raw, torch.Tensor) else raw.disparities[0]
