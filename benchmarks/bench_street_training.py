@@ -27,7 +27,8 @@ from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.preprocessing import to_network_input
 from mono_depth_ros.machine import keep_freed_memory
 from mono_depth_ros.networks.pose import create_pose_network
-from mono_depth_ros.training.callbacks.base import Callback, StepRecord
+from mono_depth_ros.training.callbacks.base import Callback
+from mono_depth_ros.training.callbacks.step_means import StepMeans
 from mono_depth_ros.training.checkpoints import load_checkpoint
 from mono_depth_ros.training.config.schema import (
     AugmentationConfig,
@@ -37,6 +38,7 @@ from mono_depth_ros.training.config.schema import (
     OtherData,
     TrainConfig,
 )
+from mono_depth_ros.training.losses.step_result import StepImages
 from mono_depth_ros.training.losses.view_synthesis import find_motion
 from mono_depth_ros.training.train import train
 
@@ -88,7 +90,7 @@ def street_recipe(folder: Path, steps: int) -> TrainConfig:
 class Progress(Callback):
     """A line now and then."""
 
-    def on_step(self, record: StepRecord) -> None:
+    def on_step(self, record: StepMeans, pictures: StepImages) -> None:
         if record.step % 100 == 0:
             print(
                 f'  step {record.step:5d}: reprojection {record.terms["reprojection"]:.4f}',

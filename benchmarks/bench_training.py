@@ -22,9 +22,11 @@ from mono_depth_ros.datasets.splits import SplitEntry, write_split
 from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.machine import keep_freed_memory
 from mono_depth_ros.training.build import assemble
-from mono_depth_ros.training.callbacks.base import Callback, StepRecord
+from mono_depth_ros.training.callbacks.base import Callback
+from mono_depth_ros.training.callbacks.step_means import StepMeans
 from mono_depth_ros.training.config.schema import DataConfig, LossConfig, TrainConfig
 from mono_depth_ros.training.data.batch import AugmentedData, Batch, Draw, collate
+from mono_depth_ros.training.losses.step_result import StepImages
 from mono_depth_ros.training.train import train
 
 # As the recipes have them: how many levels each network is trained at.
@@ -68,9 +70,9 @@ class Stopwatch(Callback):
     """Keeps the seconds of every step."""
 
     def __init__(self) -> None:
-        self.records: list[StepRecord] = []
+        self.records: list[StepMeans] = []
 
-    def on_step(self, record: StepRecord) -> None:
+    def on_step(self, record: StepMeans, pictures: StepImages) -> None:
         self.records.append(record)
 
 

@@ -25,7 +25,8 @@ from torch.utils.data import DataLoader
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.training.build import Assembly, assemble
-from mono_depth_ros.training.callbacks.base import Callback, StepRecord
+from mono_depth_ros.training.callbacks.base import Callback
+from mono_depth_ros.training.callbacks.step_means import StepMeans
 from mono_depth_ros.training.checkpoints import load_checkpoint, save_checkpoint
 from mono_depth_ros.training.config.checks import what_is_left_out
 from mono_depth_ros.training.config.schema import TrainConfig
@@ -65,14 +66,12 @@ def train(
         FileNotFoundError, ValueError: the configuration or the data is wrong.
         TrainingDiverged: the loss is not finite or exploded.
     """
-    fabric = _fabric(config)
+    fabric = _fabric(config, callbacks)
     assembly = assemble(config)
     state = _State(fabric, assembly, config)
-    callbacks = callbacks if fabric.is_global_zero else ()
-    for callback in callbacks:
-        callback.on_start(config, state.step, state.steps, len(assembly.data))
-        for note in what_is_left_out(config, assembly.data):
-            callback.on_note(note)
+    state.call('on_start', config, state.step, state.steps, len(assembly.data))
+    for note in what_is_left_out(config, assembly.data):
+        state.call('on_note', note)
     saved = validated = time.monotonic()
     for batches, waited in _batches(state):
         start = time.monotonic()
@@ -81,22 +80,20 @@ def train(
         state.step += 1
         seconds = time.monotonic() - start + waited
         record = _record(state, results, rate, seconds, waited)
-        for callback in callbacks:
-            callback.on_step(record)
+        state.call('on_step', record, pictures=results[-1].images)
         if not fabric.is_global_zero or state.step == state.steps:
             continue
         stopped = fabric.world_size == 1 and is_stopped()
         if stopped or time.monotonic() - saved > 60 * config.checkpoint_minutes:
             save_checkpoint(Path(config.output), state.to_save())
             saved = time.monotonic()
-            for callback in callbacks:
-                callback.on_checkpoint(state.step)
+            state.call('on_checkpoint', state.step)
         if stopped:
             return None
         if time.monotonic() - validated > 60 * config.validate_minutes:
-            _validate(state, callbacks)
+            _validate(state)
             validated = time.monotonic()
-    return _finish(state, callbacks) if fabric.is_global_zero else None
+    return _finish(state) if fabric.is_global_zero else None
 
 
 class _State:
@@ -125,6 +122,11 @@ class _State:
             torch.set_rng_state(saved['random'])
             if self.average:
                 self.average.load_state_dict(saved['average'])
+
+    def call(self, hook: str, *values: Any, **more: Any) -> None:
+        """Call a method of every callback, in the first process alone."""
+        if self.fabric.is_global_zero:
+            self.fabric.call(hook, *values, **more)
 
     @property
     def network(self) -> DepthNetwork:
@@ -169,7 +171,7 @@ def _load_weights(objective: Objective, saved: dict[str, Any], config: TrainConf
     objective.load_state_dict(saved['objective'])
 
 
-def _fabric(config: TrainConfig) -> Fabric:
+def _fabric(config: TrainConfig, callbacks: Sequence[Callback]) -> Fabric:
     cv2.setNumThreads(1)  # readers are processes of their own
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -181,6 +183,7 @@ def _fabric(config: TrainConfig) -> Fabric:
         strategy=strategy,
         num_nodes=config.num_nodes,
         precision=config.precision,
+        callbacks=list(callbacks),
     )
     fabric.launch()
     if fabric.device.type == 'cuda':  # every batch has the same size: look for its fastest kernels
@@ -299,41 +302,28 @@ def _check_loss(state: _State, loss: Tensor, batch: Batch) -> None:
 
 def _record(
     state: _State, results: list[StepResult], rate: float, seconds: float, waited: float
-) -> StepRecord:
+) -> StepMeans:
     loss = float(torch.stack([result.loss.detach().mean() for result in results]).mean())
     state.recent = [*state.recent[1 - _RECENT :], loss]
     terms = {
         name: float(torch.stack([result.terms[name] for result in results]).mean())
         for name in results[0].terms
     }
-    return StepRecord(
-        state.step,
-        state.steps,
-        loss,
-        terms,
-        rate,
-        state.global_batch,
-        seconds,
-        waited,
-        results[-1].images,
-    )
+    return StepMeans(state.step, 1, loss, terms, rate, state.global_batch, seconds, waited)
 
 
-def _validate(state: _State, callbacks: Sequence[Callback]) -> None:
+def _validate(state: _State) -> None:
     if state.config.validation_split:
         result = validate(state.network, state.config, state.objective.training_focal)
-        for callback in callbacks:
-            callback.on_validation(state.step, result)
+        state.call('on_validation', state.step, result)
     if state.held_out:
         errors = state.held_out.errors(state.network, state.objective)
-        for callback in callbacks:
-            callback.on_held_out(state.step, errors)
+        state.call('on_held_out', state.step, errors)
 
 
-def _finish(state: _State, callbacks: Sequence[Callback]) -> ModelCard:
+def _finish(state: _State) -> ModelCard:
     save_checkpoint(Path(state.config.output), state.to_save())
-    _validate(state, callbacks)
+    _validate(state)
     card = export_card(state.network, state.config, state.steps, state.assembly.training_K)
-    for callback in callbacks:
-        callback.on_end(card)
+    state.call('on_end', card)
     return card

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from kitti_folder import write_day, write_depth, write_image, write_split
 
-from mono_depth_ros.training.callbacks.base import Callback, StepRecord
+from mono_depth_ros.training.callbacks.base import Callback
+from mono_depth_ros.training.callbacks.step_means import StepMeans
 from mono_depth_ros.training.checkpoints import FILE_NAME
 from mono_depth_ros.training.config.schema import DataConfig, LossConfig, TrainConfig
 from mono_depth_ros.training.train import train
@@ -47,14 +48,14 @@ class Recorder(Callback):
     """Keeps what a callback is given."""
 
     def __init__(self) -> None:
-        self.records, self.validations, self.card = {}, {}, None
+        self.records, self.pictures, self.validations, self.card = {}, {}, {}, None
         self.notes = []
 
     def on_note(self, note) -> None:
         self.notes.append(note)
 
-    def on_step(self, record) -> None:
-        self.records[record.step] = record
+    def on_step(self, record, pictures) -> None:
+        self.records[record.step], self.pictures[record.step] = record, pictures
 
     def on_validation(self, step, result) -> None:
         self.validations[step] = result
@@ -77,13 +78,13 @@ class FirstSteps(Recorder):
         super().__init__()
         self._count = count
 
-    def on_step(self, record) -> None:
-        super().on_step(record)
+    def on_step(self, record, pictures) -> None:
+        super().on_step(record, pictures)
         if record.step == self._count:
             raise Enough
 
 
-def first_steps(config: TrainConfig, count: int) -> list[StepRecord]:
+def first_steps(config: TrainConfig, count: int) -> list[StepMeans]:
     """Take the first steps of a training that leaves neither checkpoint nor card behind."""
     seen = FirstSteps(count)
     try:
@@ -104,8 +105,8 @@ class KillingRecorder(Recorder):
         super().__init__()
         self._checkpoint, self._kept = folder / FILE_NAME, folder / 'kept.pt'
 
-    def on_step(self, record) -> None:
-        super().on_step(record)
+    def on_step(self, record, pictures) -> None:
+        super().on_step(record, pictures)
         if record.step == KILLED_AFTER:
             shutil.move(self._kept, self._checkpoint)
             raise Killed

@@ -18,7 +18,8 @@ from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import load_card
 from mono_depth_ros.training.build import assemble
-from mono_depth_ros.training.callbacks.base import Callback, StepRecord
+from mono_depth_ros.training.callbacks.base import Callback
+from mono_depth_ros.training.callbacks.step_means import StepMeans
 from mono_depth_ros.training.checkpoints import FILE_NAME, load_checkpoint
 from mono_depth_ros.training.config.schema import (
     DataConfig,
@@ -47,7 +48,7 @@ class Recorder(Callback):
     """Keeps what it is told."""
 
     def __init__(self) -> None:
-        self.records: list[StepRecord] = []
+        self.records: list[StepMeans] = []
         self.checkpoints: list[int] = []
         self.notes: list[str] = []
 
@@ -57,7 +58,7 @@ class Recorder(Callback):
     def on_note(self, note) -> None:
         self.notes.append(note)
 
-    def on_step(self, record) -> None:
+    def on_step(self, record, pictures) -> None:
         self.records.append(record)
 
     def on_held_out(self, step, errors) -> None:

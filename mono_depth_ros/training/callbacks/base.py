@@ -1,40 +1,12 @@
-"""What a callback of the training loop is, and what it learns of a step."""
+"""What a callback of the training loop is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
 from mono_depth_ros.inference.cards.model_card import ModelCard
+from mono_depth_ros.training.callbacks.step_means import StepMeans
 from mono_depth_ros.training.config.schema import TrainConfig
 from mono_depth_ros.training.losses.step_result import StepImages
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """What a callback learns of a step.
-
-    Attributes:
-        step: steps done.
-        steps: steps of the whole training.
-        loss: mean over this process's share of the step.
-        terms: its parts.
-        learning_rate: of this step.
-        images: targets of the step, over all devices.
-        seconds: the step took.
-        waited: of them, for data.
-        panels: pictures of one of its samples.
-    """
-
-    step: int
-    steps: int
-    loss: float
-    terms: dict[str, float]
-    learning_rate: float
-    images: int
-    seconds: float
-    waited: float
-    panels: StepImages
 
 
 class Callback:
@@ -49,8 +21,8 @@ class Callback:
     def on_note(self, note: str) -> None:
         """Learn what a person should know before it starts."""
 
-    def on_step(self, record: StepRecord) -> None:
-        """Learn of a step."""
+    def on_step(self, record: StepMeans, pictures: StepImages) -> None:
+        """Learn of a step, and see one of its samples."""
 
     def on_validation(self, step: int, result: EvaluationResult) -> None:
         """Learn of a validation."""

@@ -13,11 +13,11 @@ from mono_depth_ros.training.losses.step_result import StepImages
 Picture = NDArray[np.uint8]
 
 
-def draw_panels(panels: StepImages, min_depth: float, max_depth: float) -> dict[str, Picture]:
-    """Draw the pictures of a step.
+def color_pictures(pictures: StepImages, min_depth: float, max_depth: float) -> dict[str, Picture]:
+    """Return the pictures of a step in colors to look at.
 
     Args:
-        panels: of one sample, on any device.
+        pictures: of one sample, on any device.
         min_depth: depth at disparity 1.
         max_depth: depth at disparity 0.
 
@@ -25,11 +25,11 @@ def draw_panels(panels: StepImages, min_depth: float, max_depth: float) -> dict[
         (H, W, 3) uint8 RGB by name; disparity as the node colours depth, near is red; the mask
         is white where the pixel is trained on.
     """
-    depth = disparity_to_depth(_array(panels.disparity[0]), min_depth, max_depth)
-    mask = _bytes(_array(panels.mask[0]))
+    depth = disparity_to_depth(_array(pictures.disparity[0]), min_depth, max_depth)
+    mask = _bytes(_array(pictures.mask[0]))
     return {
-        'target': _bytes(_array(panels.target.permute(1, 2, 0))),
-        'warped': _bytes(_array(panels.warped.permute(1, 2, 0))),
+        'target': _bytes(_array(pictures.target.permute(1, 2, 0))),
+        'warped': _bytes(_array(pictures.warped.permute(1, 2, 0))),
         'disparity': _colour(-np.log(depth)),
         'mask': np.repeat(mask[..., None], 3, axis=2),
     }

@@ -13,12 +13,13 @@ from tqdm import tqdm
 from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.training.callbacks.advice import advise_on_waiting
-from mono_depth_ros.training.callbacks.base import Callback, StepRecord
+from mono_depth_ros.training.callbacks.base import Callback
 from mono_depth_ros.training.callbacks.report import FILE_NAME
 from mono_depth_ros.training.callbacks.report_page import duration, launch_command, metric_rows
 from mono_depth_ros.training.callbacks.step_means import Averager, StepMeans, join_step_means
 from mono_depth_ros.training.config.checks import is_metric
 from mono_depth_ros.training.config.schema import TrainConfig
+from mono_depth_ros.training.losses.step_result import StepImages
 
 _BAR = '{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {elapsed}<{remaining}{postfix}'
 
@@ -65,7 +66,7 @@ class ProgressCallback(Callback):
         """Say it."""
         self._say(f'Note: {note}')
 
-    def on_step(self, record: StepRecord) -> None:
+    def on_step(self, record: StepMeans, pictures: StepImages) -> None:
         """Show the step, if it is time."""
         self._steps.add(record)
         now = time.monotonic()

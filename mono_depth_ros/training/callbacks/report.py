@@ -10,11 +10,11 @@ from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.machine import processor_name
 from mono_depth_ros.training.callbacks.advice import advise
-from mono_depth_ros.training.callbacks.base import Callback, StepRecord
+from mono_depth_ros.training.callbacks.base import Callback
 from mono_depth_ros.training.callbacks.history import HeldOutErrors, History, validation_of
-from mono_depth_ros.training.callbacks.pictures import draw_panels
+from mono_depth_ros.training.callbacks.pictures import color_pictures
 from mono_depth_ros.training.callbacks.report_page import Report, write_page
-from mono_depth_ros.training.callbacks.step_means import Averager
+from mono_depth_ros.training.callbacks.step_means import Averager, StepMeans
 from mono_depth_ros.training.config.checks import is_metric
 from mono_depth_ros.training.config.schema import TrainConfig
 from mono_depth_ros.training.losses.step_result import StepImages
@@ -41,10 +41,10 @@ class ReportCallback(Callback):
         """Begin a history, or take up that of the training which goes on."""
         self._run = _Run(self._folder, config, step, steps, samples)
 
-    def on_step(self, record: StepRecord) -> None:
+    def on_step(self, record: StepMeans, pictures: StepImages) -> None:
         """Gather the step."""
         assert self._run is not None
-        self._run.add(record)
+        self._run.add(record, pictures)
 
     def on_validation(self, step: int, result: EvaluationResult) -> None:
         """Remember the metrics and write the report."""
@@ -86,11 +86,11 @@ class _Run:
         self._config, self._step, self._steps, self._samples = config, step, steps, samples
         self._metric = is_metric(config)
         self._gathered = Averager()
-        self._panels: StepImages | None = None
+        self._pictures: StepImages | None = None
         self.history = History(folder, step, steps)
 
-    def add(self, record: StepRecord) -> None:
-        self._step, self._panels = record.step, record.panels
+    def add(self, record: StepMeans, pictures: StepImages) -> None:
+        self._step, self._pictures = record.step, pictures
         self._gathered.add(record)
         if len(self._gathered) >= self.history.steps_per_span:
             self.history.add_span(self._gathered.take())
@@ -98,15 +98,17 @@ class _Run:
     def write(self, state: str, card: ModelCard | None = None) -> None:
         if self._gathered:
             self.history.add_span(self._gathered.take())
-        config, panels, history = self._config, self._panels, self.history
-        pictures = draw_panels(panels, config.min_depth, config.max_depth) if panels else {}
+        config, history = self._config, self.history
+        pictures = {}
+        if self._pictures is not None:
+            pictures = color_pictures(self._pictures, config.min_depth, config.max_depth)
         page = write_page(
             Report(
                 config=config,
                 step=self._step,
                 steps=self._steps,
                 samples=self._samples,
-                hardware=_hardware(panels),
+                hardware=_hardware(self._pictures),
                 state=state,
                 spans=history.spans,
                 validations=history.validations,
@@ -122,9 +124,9 @@ class _Run:
         unfinished.replace(self._path)
 
 
-def _hardware(panels: StepImages | None) -> str:
+def _hardware(pictures: StepImages | None) -> str:
     threads = torch.get_num_threads()
     processor = f'{processor_name()}, {threads} thread{"s" if threads > 1 else ""}'
-    if panels is None or panels.target.device.type != 'cuda':
+    if pictures is None or pictures.target.device.type != 'cuda':
         return processor
-    return f'{torch.cuda.get_device_name(panels.target.device)} ({processor})'
+    return f'{torch.cuda.get_device_name(pictures.target.device)} ({processor})'

@@ -6,20 +6,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mono_depth_ros.training.callbacks.base import StepRecord
-
 
 @dataclass(frozen=True)
 class StepMeans:
-    """Steps that follow each other.
+    """One step, or several that follow each other.
 
     Attributes:
-        step: the last of them.
+        step: steps done after the last of them.
         steps: how many.
-        loss: their mean.
+        loss: their mean, of this process's share.
         terms: means of its parts, over the steps that have them.
         learning_rate: mean.
-        images: targets of the steps whose speed counts.
+        images: targets of the steps whose speed counts, over all devices.
         seconds: those steps took.
         waited: of them, for data.
     """
@@ -80,22 +78,12 @@ class Averager:
         """Return how many steps wait to be taken."""
         return len(self._gathered)
 
-    def add(self, record: StepRecord) -> None:
-        """Gather a step; cheap, and nothing of its pictures is kept."""
-        span = StepMeans(
-            record.step,
-            1,
-            record.loss,
-            record.terms,
-            record.learning_rate,
-            record.images,
-            record.seconds,
-            record.waited,
-        )
+    def add(self, step: StepMeans) -> None:
+        """Gather a step."""
         if not self._is_warm:
-            span = replace(span, images=0, seconds=0.0, waited=0.0)
+            step = replace(step, images=0, seconds=0.0, waited=0.0)
             self._is_warm = True
-        self._gathered.append(span)
+        self._gathered.append(step)
 
     def take(self) -> StepMeans:
         """Return the gathered steps, one or more, and begin anew."""

@@ -9,8 +9,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
 from mono_depth_ros.inference.cards.model_card import ModelCard
-from mono_depth_ros.training.callbacks.base import Callback, StepRecord
-from mono_depth_ros.training.callbacks.pictures import draw_panels
+from mono_depth_ros.training.callbacks.base import Callback
+from mono_depth_ros.training.callbacks.pictures import color_pictures
 from mono_depth_ros.training.callbacks.step_means import Averager, StepMeans
 from mono_depth_ros.training.config.schema import TrainConfig
 from mono_depth_ros.training.losses.step_result import StepImages
@@ -36,17 +36,17 @@ class TensorBoardCallback(Callback):
         self._limits = TrainConfig.min_depth, TrainConfig.max_depth
         self._steps = Averager()
         self._scalars_at = self._pictures_at = float('-inf')
-        self._undrawn: tuple[int, StepImages] | None = None
+        self._unwritten: tuple[int, StepImages] | None = None
 
     def on_start(self, config: TrainConfig, step: int, steps: int, samples: int) -> None:
         """Open a file of events, which hides what an earlier run wrote of the steps to come."""
         self._limits = config.min_depth, config.max_depth
         self._writer = SummaryWriter(str(self._folder), purge_step=step + 1, flush_secs=10)
 
-    def on_step(self, record: StepRecord) -> None:
+    def on_step(self, record: StepMeans, pictures: StepImages) -> None:
         """Write the curves, and now and then pictures."""
         self._steps.add(record)
-        self._undrawn = record.step, record.panels
+        self._unwritten = record.step, pictures
         now = time.monotonic()
         if now - self._scalars_at >= self._scalar_seconds:
             self._write_scalars()
@@ -99,13 +99,13 @@ class TensorBoardCallback(Callback):
             self._add_scalar(name, value, span.step)
 
     def _write_pictures(self) -> None:
-        if self._undrawn is None:
+        if self._unwritten is None:
             return
         assert self._writer is not None
-        step, panels = self._undrawn
-        for name, picture in draw_panels(panels, *self._limits).items():
+        step, pictures = self._unwritten
+        for name, picture in color_pictures(pictures, *self._limits).items():
             self._writer.add_image(f'pictures/{name}', picture, step, dataformats='HWC')
-        self._undrawn = None
+        self._unwritten = None
 
     def _add_scalar(self, name: str, value: float, step: int) -> None:
         assert self._writer is not None

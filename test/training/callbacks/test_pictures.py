@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from mono_depth_ros.training.callbacks.pictures import draw_panels
+from mono_depth_ros.training.callbacks.pictures import color_pictures
 from mono_depth_ros.training.losses.step_result import StepImages
 
 
@@ -12,7 +12,7 @@ def draw(disparity):
     target[0] = 1.0
     mask = torch.zeros(1, 8, 12)
     mask[:, :, 3:] = 1
-    return draw_panels(StepImages(target, 0.5 * target, disparity, mask), 0.1, 100.0)
+    return color_pictures(StepImages(target, 0.5 * target, disparity, mask), 0.1, 100.0)
 
 
 def test_images_are_rgb_and_the_mask_is_white_where_the_pixel_is_trained_on():

@@ -16,7 +16,7 @@ from watched_training import (
 )
 
 from mono_depth_ros.evaluation.metrics import DepthMetrics
-from mono_depth_ros.training.callbacks.pictures import draw_panels
+from mono_depth_ros.training.callbacks.pictures import color_pictures
 from mono_depth_ros.training.callbacks.report import FILE_NAME, ReportCallback
 from mono_depth_ros.training.train import train
 
@@ -98,8 +98,8 @@ def test_the_final_table_has_the_last_validation_both_ways_of_scaling(reported):
 
 
 def test_pictures_are_those_of_the_last_step(reported):
-    _, page, records, _ = reported
-    expected = draw_panels(records[STEPS].panels, 0.1, 100.0)
+    _, page, _, then = reported
+    expected = color_pictures(then.pictures[STEPS], 0.1, 100.0)
 
     assert len(page.pictures) == 4
     for picture, drawn in zip(page.pictures.values(), expected.values()):

@@ -3,17 +3,12 @@
 import math
 
 import pytest
-import torch
 
-from mono_depth_ros.training.callbacks.base import StepRecord
 from mono_depth_ros.training.callbacks.step_means import Averager, StepMeans, join_step_means
-from mono_depth_ros.training.losses.step_result import StepImages
-
-PANELS = StepImages(*(torch.zeros(3, 2, 2) for _ in range(4)))
 
 
 def record(step, loss=1.0, seconds=2.0, waited=0.5):
-    return StepRecord(step, 9, loss, {'smoothness': 10 * loss}, 1e-4, 4, seconds, waited, PANELS)
+    return StepMeans(step, 1, loss, {'smoothness': 10 * loss}, 1e-4, 4, seconds, waited)
 
 
 def test_spans_join_with_every_step_counting_the_same():

@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from watched_training import CHECKPOINT, KILLED_AFTER, STEPS, resume, train_until_killed
 
 from mono_depth_ros.evaluation.metrics import DepthMetrics
-from mono_depth_ros.training.callbacks.pictures import draw_panels
+from mono_depth_ros.training.callbacks.pictures import color_pictures
 from mono_depth_ros.training.callbacks.tensorboard import FOLDER, TensorBoardCallback
 
 
@@ -76,7 +76,8 @@ def test_validations_are_shown_both_ways_of_scaling(watched):
 
 
 def test_pictures_are_those_of_the_step_that_is_named(watched):
-    events, records = watched[0], given(watched)
+    events, first, then = watched
+    given = first.pictures | then.pictures
 
     for name in ('target', 'warped', 'disparity', 'mask'):
         shown = {
@@ -87,7 +88,7 @@ def test_pictures_are_those_of_the_step_that_is_named(watched):
         # The resumed run draws its first, and at the end its last.
         assert list(shown) == [1, 2, 3, 4]
         for step in (1, STEPS):
-            expected = draw_panels(records[step].panels, 0.1, 100.0)[name]
+            expected = color_pictures(given[step], 0.1, 100.0)[name]
             np.testing.assert_array_equal(shown[step], expected)
 
 
