@@ -21,7 +21,7 @@ from common.headline import headline
 from mono_depth_ros.datasets.splits import SplitEntry, write_split
 from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.machine import keep_freed_memory
-from mono_depth_ros.training.build import assemble
+from mono_depth_ros.training.build import build
 from mono_depth_ros.training.callbacks.base import Callback
 from mono_depth_ros.training.callbacks.step_means import StepMeans
 from mono_depth_ros.training.config.schema import DataConfig, LossConfig, TrainConfig
@@ -107,9 +107,9 @@ def measure(network: str, folder: Path) -> None:
 
 def bare(config: TrainConfig) -> float:
     """Return the images/s of the networks alone, on one batch."""
-    assembly = assemble(config)
-    objective = assembly.objective.train()
-    data = AugmentedData(assembly.data, SIZE, config.augmentation, 0)
+    setup = build(config)
+    objective = setup.objective.train()
+    data = AugmentedData(setup.data, SIZE, config.augmentation, 0)
     batch = collate([data[Draw(0, place, place)] for place in range(BATCH)])
     batch = batch.to(torch.device('cpu'))
     return median(BATCH / one_pass(objective, batch) for _ in range(WARM + STEPS))

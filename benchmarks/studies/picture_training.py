@@ -16,7 +16,7 @@ from mono_depth_ros.evaluation.protocol.predictors import network_predictor
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
 from mono_depth_ros.messages.colormap import colorize_depth
-from mono_depth_ros.training.build import assemble
+from mono_depth_ros.training.build import build
 from mono_depth_ros.training.config.schema import DataConfig, LossConfig, TrainConfig
 
 DATA = Path('../shared/data/kitti')
@@ -58,7 +58,7 @@ def before(card: ModelCard) -> torch.nn.Module:
         reading=DataConfig(options={'frames': 1}),
         loss=LossConfig(levels=1),
     )
-    return assemble(config).objective.depth
+    return build(config).objective.depth
 
 
 def depths(network: torch.nn.Module, card: ModelCard, images: list) -> list:

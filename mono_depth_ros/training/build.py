@@ -18,7 +18,7 @@ from mono_depth_ros.inference.cards.model_card import load_card
 from mono_depth_ros.networks import DepthNetwork, create_network
 from mono_depth_ros.networks.layers.reparam import load_plain_weights, without_branches
 from mono_depth_ros.networks.pose import PoseNetwork, create_pose_network
-from mono_depth_ros.training.config.checks import check_config, check_promises
+from mono_depth_ros.training.config.checks import check_config, check_data
 from mono_depth_ros.training.config.schema import TrainConfig
 from mono_depth_ros.training.data.augmentation import resize
 from mono_depth_ros.training.losses.objective import Objective
@@ -27,7 +27,7 @@ from mono_depth_ros.training.pretrained import find_imagenet_weights, load_encod
 
 
 @dataclass(frozen=True)
-class Assembly:
+class TrainingSetup:
     """What a training works with.
 
     Attributes:
@@ -36,15 +36,17 @@ class Assembly:
         size: (height, width) that samples are read at: the network's, or with supervision T the
             largest teacher's if that is larger, so that none sees enlarged images.
         training_K: (3, 3) intrinsics of the first sample at network size [px].
+        notes: what a person should know before it starts.
     """
 
     objective: Objective
     data: TrainingData
     size: tuple[int, int]
     training_K: NDArray[np.float64]  # noqa: N815 - K is the field's name
+    notes: list[str]
 
 
-def assemble(config: TrainConfig) -> Assembly:
+def build(config: TrainConfig) -> TrainingSetup:
     """Build networks, loss and data; the same seed gives the same weights.
 
     Raises:
@@ -52,7 +54,7 @@ def assemble(config: TrainConfig) -> Assembly:
     """
     check_config(config)
     data = open_data(config)
-    check_promises(config, data)
+    notes = check_data(config, data)
     if config.reading.keep and config.reading.workers:
         _read_all(data)
     training_K = resize(data[0], config.input_size).K
@@ -63,7 +65,7 @@ def assemble(config: TrainConfig) -> Assembly:
     teacher = _teachers(config, focal)
     pose = _pose_network(config)
     objective = Objective(depth, pose, config, focal, teacher)
-    return Assembly(objective, data, _reading_size(config, teacher), training_K)
+    return TrainingSetup(objective, data, _reading_size(config, teacher), training_K, notes)
 
 
 def _teachers(config: TrainConfig, training_focal: float) -> Teachers | None:
@@ -73,7 +75,7 @@ def _teachers(config: TrainConfig, training_focal: float) -> Teachers | None:
 
 
 def _reading_size(config: TrainConfig, teacher: Teachers | None) -> tuple[int, int]:
-    """Return the size that samples are read at, see Assembly."""
+    """Return the size that samples are read at, see TrainingSetup."""
     if teacher is None or config.supervision != 'T' or config.multi_resolution:
         return config.input_size
     return max(config.input_size, *(card.input_size for card in teacher.cards), key=prod)

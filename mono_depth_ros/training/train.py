@@ -24,11 +24,10 @@ from torch.utils.data import DataLoader
 
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.networks import DepthNetwork
-from mono_depth_ros.training.build import Assembly, assemble
+from mono_depth_ros.training.build import TrainingSetup, build
 from mono_depth_ros.training.callbacks.base import Callback
 from mono_depth_ros.training.callbacks.step_means import StepMeans
 from mono_depth_ros.training.checkpoints import load_checkpoint, save_checkpoint
-from mono_depth_ros.training.config.checks import what_is_left_out
 from mono_depth_ros.training.config.schema import TrainConfig
 from mono_depth_ros.training.data.batch import AugmentedData, Batch, StepSampler, collate
 from mono_depth_ros.training.export import export_card, validate
@@ -67,10 +66,10 @@ def train(
         TrainingDiverged: the loss is not finite or exploded.
     """
     fabric = _fabric(config, callbacks)
-    assembly = assemble(config)
-    state = _State(fabric, assembly, config)
-    state.call('on_start', config, state.step, state.steps, len(assembly.data))
-    for note in what_is_left_out(config, assembly.data):
+    setup = build(config)
+    state = _State(fabric, setup, config)
+    state.call('on_start', config, state.step, state.steps, len(setup.data))
+    for note in setup.notes:
         state.call('on_note', note)
     saved = validated = time.monotonic()
     for batches, waited in _batches(state):
@@ -99,12 +98,12 @@ def train(
 class _State:
     """What a training changes as it goes."""
 
-    def __init__(self, fabric: Fabric, assembly: Assembly, config: TrainConfig) -> None:
-        self.fabric, self.assembly, self.config = fabric, assembly, config
-        self.objective = assembly.objective
+    def __init__(self, fabric: Fabric, setup: TrainingSetup, config: TrainConfig) -> None:
+        self.fabric, self.setup, self.config = fabric, setup, config
+        self.objective = setup.objective
         world = fabric.world_size
         self.global_batch = config.batch_size * config.accumulate * world
-        self.steps_per_epoch = len(assembly.data) / self.global_batch
+        self.steps_per_epoch = len(setup.data) / self.global_batch
         self.steps = config.steps or max(1, round(config.epochs * self.steps_per_epoch))
         self.held_out = HeldOut(config) if config.held_out else None
         self.step = 0
@@ -211,14 +210,14 @@ def _batches(state: _State) -> Iterator[tuple[list[Batch], float]]:
     """Give every step's batches, and how long they were waited for [s]."""
     config, fabric = state.config, state.fabric
     data = AugmentedData(
-        state.assembly.data,
-        state.assembly.size,
+        state.setup.data,
+        state.setup.size,
         config.augmentation,
         config.seed,
         config.multi_resolution,
     )
     sampler = StepSampler(
-        len(state.assembly.data),
+        len(state.setup.data),
         state.global_batch,
         config.seed,
         state.step,
@@ -324,6 +323,6 @@ def _validate(state: _State) -> None:
 def _finish(state: _State) -> ModelCard:
     save_checkpoint(Path(state.config.output), state.to_save())
     _validate(state)
-    card = export_card(state.network, state.config, state.steps, state.assembly.training_K)
+    card = export_card(state.network, state.config, state.steps, state.setup.training_K)
     state.call('on_end', card)
     return card

@@ -13,7 +13,7 @@ from mono_depth_ros.inference.cards.checkpoint import save_weights
 from mono_depth_ros.inference.cards.model_card import write_card
 from mono_depth_ros.networks import create_network
 from mono_depth_ros.networks.layers.reparam import without_branches
-from mono_depth_ros.training.build import assemble, open_data
+from mono_depth_ros.training.build import build, open_data
 from mono_depth_ros.training.config.schema import DataConfig, LossConfig, OtherData, TrainConfig
 
 STREET = TrainConfig(
@@ -57,7 +57,7 @@ def offsets(config):
 
 def test_the_same_seed_gives_the_same_weights():
     first, again, other = (
-        assemble(replace(STREET, seed=seed)).objective.state_dict() for seed in (1, 1, 2)
+        build(replace(STREET, seed=seed)).objective.state_dict() for seed in (1, 1, 2)
     )
 
     assert all(torch.equal(first[name], again[name]) for name in first)
@@ -65,7 +65,7 @@ def test_the_same_seed_gives_the_same_weights():
 
 
 def test_training_K_is_that_of_the_first_sample_at_network_size(kitti):
-    found = assemble(replace(kitti, input_size=(64, 96)))
+    found = build(replace(kitti, input_size=(64, 96)))
 
     np.testing.assert_allclose(
         found.training_K,
@@ -75,7 +75,7 @@ def test_training_K_is_that_of_the_first_sample_at_network_size(kitti):
 
 
 def test_the_street_is_rendered_at_network_size():
-    np.testing.assert_allclose(assemble(STREET).training_K, street_intrinsics((64, 96)))
+    np.testing.assert_allclose(build(STREET).training_K, street_intrinsics((64, 96)))
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_samples_are_read_at_the_size_of_a_teacher_alone_if_it_is_larger(
         levels=1, distillation=1.0, features=0.5, photometric=0.0 if supervision == 'T' else 1.0
     )
 
-    found = assemble(
+    found = build(
         replace(STREET, supervision=supervision, input_size=size, teacher=teacher, loss=loss)
     )
 
@@ -154,19 +154,19 @@ def test_samples_are_read_at_the_size_of_a_teacher_alone_if_it_is_larger(
 
 @pytest.mark.parametrize('supervision, has_pose', [('M', True), ('S', False)])
 def test_a_pose_network_is_built_where_motion_has_to_be_found(supervision, has_pose):
-    objective = assemble(replace(STREET, supervision=supervision)).objective
+    objective = build(replace(STREET, supervision=supervision)).objective
 
     assert (objective.pose is not None) == has_pose
 
 
 def test_training_starts_from_the_weights_of_a_card(card):
-    objective = assemble(replace(STREET, initial=card)).objective
+    objective = build(replace(STREET, initial=card)).objective
 
     assert all((parameter == 0.01).all() for parameter in objective.depth.parameters())
 
 
 def test_branches_share_the_weights_of_a_card(card):
-    depth = assemble(replace(STREET, initial=card, network_options={'etm': True})).objective.depth
+    depth = build(replace(STREET, initial=card, network_options={'etm': True})).objective.depth
 
     merged = without_branches(depth).parameters()
     assert all(torch.allclose(parameter, torch.tensor(0.01)) for parameter in merged)
@@ -189,7 +189,7 @@ def test_branches_share_the_weights_of_a_card(card):
 )
 def test_what_cannot_be_built_is_named(changes, message):
     with pytest.raises(ValueError, match=message):
-        assemble(replace(STREET, **changes))
+        build(replace(STREET, **changes))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_what_a_data_set_lacks_is_named(data, supervision, message):
     )
 
     with pytest.raises(ValueError, match=message):
-        assemble(config)
+        build(config)
 
 
 def test_a_drive_without_partners_is_no_stereo(kitti):
@@ -216,7 +216,7 @@ def test_a_drive_without_partners_is_no_stereo(kitti):
     (open_data(config).root / DRIVE / 'image_03/data/0000000001.png').unlink()
 
     with pytest.raises(ValueError, match='MS needs stereo partners, but the data have none'):
-        assemble(config)
+        build(config)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_drive_without_partners_is_no_stereo(kitti):
 )
 def test_initial_weights_have_to_fit(card, changes, message):
     with pytest.raises(ValueError, match=message):
-        assemble(replace(STREET, initial=card, **changes))
+        build(replace(STREET, initial=card, **changes))
 
 
 def test_several_teachers_are_read_once_each_and_one_named_twice_counts_twice(tmp_path):
@@ -242,7 +242,7 @@ def test_several_teachers_are_read_once_each_and_one_named_twice_counts_twice(tm
         paths.append(write_teacher(folder, size=size))
     loss = LossConfig(levels=1, distillation=1.0, photometric=0.0)
 
-    found = assemble(
+    found = build(
         replace(
             STREET,
             supervision='T',

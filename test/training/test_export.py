@@ -14,7 +14,7 @@ from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import load_card, write_card
 from mono_depth_ros.inference.units import depth_scaling
 from mono_depth_ros.networks.complexity import count_parameters
-from mono_depth_ros.training.build import assemble
+from mono_depth_ros.training.build import build
 from mono_depth_ros.training.config.checks import is_metric
 from mono_depth_ros.training.config.schema import DataConfig, LossConfig, TrainConfig
 from mono_depth_ros.training.data.batch import AugmentedData, Draw, collate
@@ -119,36 +119,36 @@ def test_the_card_says_what_was_trained(tmp_path):
         license_weights='mine',
         network_options={'block_drop': 0.1},
     )
-    assembly = assemble(config)
+    setup = build(config)
 
-    card = export_card(assembly.objective.depth, config, 7, assembly.training_K)
+    card = export_card(setup.objective.depth, config, 7, setup.training_K)
 
     assert card == load_card(tmp_path / 'card') and card.path == tmp_path / 'card' / 'mine.yaml'
     assert (card.name, card.network, card.input_size) == ('mine', 'small_depth', SIZE)
     assert dict(card.network_options) == {'block_drop': 0.1}
     assert (card.depth_unit, card.depth_scale) == ('metric', 5.4)
-    np.testing.assert_allclose(card.training_K, assembly.training_K, atol=1e-6)
+    np.testing.assert_allclose(card.training_K, setup.training_K, atol=1e-6)
     assert '7 steps of 6, supervision S' in card.training_data and card.license_weights == 'mine'
-    assert card.parameters == count_parameters(assembly.objective.depth.deploy())
+    assert card.parameters == count_parameters(setup.objective.depth.deploy())
 
 
 def test_relative_depth_gets_no_scale(tmp_path):
     config = replace(STREET, output=str(tmp_path), supervision='M', depth_scale=5.4)
 
-    assembly = assemble(config)
+    setup = build(config)
 
-    card = export_card(assembly.objective.depth, config, 1, assembly.training_K)
+    card = export_card(setup.objective.depth, config, 1, setup.training_K)
 
     assert (card.depth_unit, card.depth_scale) == ('relative', None)
 
 
 def test_validation_and_node_agree_on_metres(tmp_path, flat_world):
     config = replace(STREET, output=str(tmp_path), depth_scale=5.4, **flat_world)
-    assembly = assemble(config)
-    card = export_card(assembly.objective.depth, config, 1, assembly.training_K)
+    setup = build(config)
+    card = export_card(setup.objective.depth, config, 1, setup.training_K)
     K = np.array([[50.0, 0, 30], [0, 50, 20], [0, 0, 1]])
 
-    objective = Objective(KnownDepth(2.0), None, config, assembly.objective.training_focal)
+    objective = Objective(KnownDepth(2.0), None, config, setup.objective.training_focal)
     found = 12 / validate(objective.depth, config, objective.training_focal).scale
 
     assert found == pytest.approx(2 * depth_scaling(card, K, (40, 60), SIZE).factor)
@@ -158,10 +158,10 @@ def test_validation_and_node_agree_on_metres(tmp_path, flat_world):
 
 def train_a_little(config):
     """Return what was trained for four steps, and an image."""
-    assembly = assemble(config)
+    setup = build(config)
     objective, data = (
-        assembly.objective.train(),
-        AugmentedData(assembly.data, SIZE, config.augmentation, 0),
+        setup.objective.train(),
+        AugmentedData(setup.data, SIZE, config.augmentation, 0),
     )
     objective.depth.set_training_progress(0.5)
     optimizer = torch.optim.Adam(objective.parameters(), 1e-3)
@@ -171,17 +171,17 @@ def train_a_little(config):
         optimizer.step()
         optimizer.zero_grad()
     objective.depth.eval()
-    return assembly, batch.to(torch.device('cpu')).target
+    return setup, batch.to(torch.device('cpu')).target
 
 
 @pytest.mark.slow
 def test_trained_weights_give_the_same_disparity_stored_and_folded(tmp_path):
     config = replace(STREET, output=str(tmp_path), network_options={'block_drop': 0.0})
-    assembly, image = train_a_little(config)
-    depth = assembly.objective.depth
+    setup, image = train_a_little(config)
+    depth = setup.objective.depth
 
     trained = depth(image)
-    stored = load_network(export_card(depth, config, 4, assembly.training_K))
+    stored = load_network(export_card(depth, config, 4, setup.training_K))
 
     torch.testing.assert_close(depth.deploy()(image), trained, atol=1e-5, rtol=0)
     torch.testing.assert_close(stored.deploy()(image), stored(image), atol=1e-5, rtol=0)
@@ -192,10 +192,10 @@ def test_trained_weights_give_the_same_disparity_stored_and_folded(tmp_path):
 def test_branches_are_merged_before_they_are_stored(tmp_path):
     options = {'block_drop': 0.0, 'etm': True, 'etm_branch_drop': 0.2}
     config = replace(STREET, output=str(tmp_path), network_options=options)
-    assembly, image = train_a_little(config)
-    depth = assembly.objective.depth
+    setup, image = train_a_little(config)
+    depth = setup.objective.depth
 
-    card = export_card(depth, config, 4, assembly.training_K)
+    card = export_card(depth, config, 4, setup.training_K)
 
     assert dict(card.network_options) == {'block_drop': 0.0}
     assert card.parameters == count_parameters(depth.deploy())

@@ -17,7 +17,7 @@ from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import load_card
-from mono_depth_ros.training.build import assemble
+from mono_depth_ros.training.build import build
 from mono_depth_ros.training.callbacks.base import Callback
 from mono_depth_ros.training.callbacks.step_means import StepMeans
 from mono_depth_ros.training.checkpoints import FILE_NAME, load_checkpoint
@@ -207,7 +207,7 @@ def test_there_must_be_something_to_resume(tmp_path):
 
 def test_frozen_batch_norms_keep_their_statistics(tmp_path):
     config = street_config(tmp_path, steps=2, freeze_batch_norm=True)
-    before = assemble(config).objective.state_dict()
+    before = build(config).objective.state_dict()
 
     train(config)
 
@@ -273,7 +273,7 @@ def test_the_average_of_the_weights_is_what_is_exported_and_resumed(tmp_path):
 
 def test_a_slower_encoder_moves_less(tmp_path):
     config = street_config(tmp_path, steps=1, optimizer=OptimizerConfig(encoder_factor=0.0))
-    before = assemble(config).objective.state_dict()
+    before = build(config).objective.state_dict()
 
     train(config)
 

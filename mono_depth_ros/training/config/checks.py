@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
+from functools import cache
 from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mono_depth_ros.datasets.sample import Source, TrainingData
+from mono_depth_ros.datasets.sample import TrainingData, TrainingSample
 from mono_depth_ros.inference.cards.model_card import load_card
-from mono_depth_ros.training.config.schema import TrainConfig
+from mono_depth_ros.training.config.schema import LossConfig, TrainConfig
 
 # The least that fields may be.
 _MIN = {
@@ -25,23 +27,12 @@ _MIN = {
     'seed': 0,
     'threads': 0,
     'reading.workers': 0,
-    'loss.photometric': 0,
-    'loss.smoothness': 0,
-    'loss.hints': 0,
-    'loss.velocity': 0,
-    'loss.structure': 0,
-    'loss.perception': 0,
-    'loss.apx': 0,
-    'loss.triplet': 0,
     'apx.encoder': 0,
     'apx.decoder': 0,
     'apx.disparity': 0,
     'apx.hole': 0,
     'triplet.margin': 0,
     'triplet.patch': 2,
-    'loss.distillation': 0,
-    'loss.features': 0,
-    'loss.consistency': 0,
     'optimizer.learning_rate': 0,
     'optimizer.warmup_steps': 0,
     'optimizer.gradient_clip': 0,
@@ -58,6 +49,8 @@ _SHARES = (
     'augmentation.boxes',
     'optimizer.average',
 )
+# Every number of the losses is a weight, or a share above.
+_MIN |= {f'loss.{item.name}': 0 for item in fields(LossConfig) if item.type == 'float'}
 _WITH_HINTS = {'kitti_raw', 'street'}
 _SAMPLES = 20
 
@@ -214,44 +207,43 @@ def is_metric(config: TrainConfig) -> bool:
     return knows_stereo or knows_poses or loss.velocity > 0 or teacher
 
 
-def check_promises(config: TrainConfig, data: TrainingData) -> None:
+def check_data(config: TrainConfig, data: TrainingData) -> list[str]:
     """Refuse data without what would make metres: stereo partners, measured distances.
+
+    Returns:
+        What a person should know: parts of the loss that the data have nothing for.
 
     Raises:
         ValueError: none of some samples, evenly spread, has it.
     """
-    if config.supervision in ('S', 'MS') and not _any_source(data, lambda s: s.offset == 0):
+
+    @cache
+    def facts_of(index: int) -> _Facts:
+        return _facts(data[index])
+
+    def some(has: Callable[[_Facts], bool]) -> bool:
+        return any(has(facts_of(index)) for index in _spread(data))
+
+    if config.supervision in ('S', 'MS') and not some(lambda facts: facts.has_partner):
         raise ValueError(
             f'supervision {config.supervision} needs stereo partners, but the data have none '
             f'({_SAMPLES} samples looked at); use M, or give a stereo_split.'
         )
     # A partner's place is always known, a neighbour's is not.
     asks = config.supervision in ('M', 'MS') and config.loss.needs_motion
-    if (
-        asks
-        and config.pose_network == 'none'
-        and _any_source(data, lambda s: s.source_from_target is None)
-    ):
+    if asks and config.pose_network == 'none' and some(lambda facts: facts.has_unknown_pose):
         raise ValueError(
             f'supervision {config.supervision} needs a pose_network: the data do not say how the '
             'camera moved. (KITTI drives with a poses.txt do: reading.options.known_poses true; '
             'find_poses writes one.)'
         )
-    if config.loss.velocity > 0 and not _any_source(
-        data, lambda s: s.offset != 0 and s.distance is not None
-    ):
+    if config.loss.velocity > 0 and not some(lambda facts: facts.has_distance):
         raise ValueError(
             f'loss.velocity needs measured distances, but the data have none ({_SAMPLES} samples '
             'looked at): KITTI takes them from poses.txt (find_poses), bags from odometry or a '
             'given speed. Set loss.velocity 0, or add them.'
         )
-
-
-def what_is_left_out(config: TrainConfig, data: TrainingData) -> list[str]:
-    """Return what a person should know: parts of the loss that the data have nothing for."""
-    if config.loss.triplet > 0 and not any(
-        data[int(number)].labels is not None for number in _spread(data)
-    ):
+    if config.loss.triplet > 0 and not some(lambda facts: facts.has_labels):
         return [
             f'No label maps ({_SAMPLES} samples looked at): the triplet loss is left out. '
             'reading.options.labels names their folder beside the images.'
@@ -259,10 +251,26 @@ def what_is_left_out(config: TrainConfig, data: TrainingData) -> list[str]:
     return []
 
 
-def _any_source(data: TrainingData, fits: Callable[[Source], bool]) -> bool:
-    return any(fits(source) for number in _spread(data) for source in data[int(number)].sources)
+class _Facts(NamedTuple):
+    """What a sample has."""
+
+    has_partner: bool
+    has_unknown_pose: bool
+    has_distance: bool
+    has_labels: bool
 
 
-def _spread(data: TrainingData) -> NDArray[np.int64]:
-    """Return the numbers of some samples, evenly spread."""
-    return np.unique(np.linspace(0, len(data) - 1, _SAMPLES).round().astype(np.int64))
+def _facts(sample: TrainingSample) -> _Facts:
+    sources = sample.sources
+    return _Facts(
+        any(source.offset == 0 for source in sources),
+        any(source.source_from_target is None for source in sources),
+        any(source.offset != 0 and source.distance is not None for source in sources),
+        sample.labels is not None,
+    )
+
+
+def _spread(data: TrainingData) -> list[int]:
+    """Return the indices of some samples, evenly spread."""
+    indices = np.linspace(0, len(data) - 1, _SAMPLES).round().astype(np.int64)
+    return [int(index) for index in np.unique(indices)]

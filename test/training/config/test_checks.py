@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mono_depth_ros.datasets.sample import Source, TrainingSample
-from mono_depth_ros.training.config.checks import check_config, check_promises, what_is_left_out
+from mono_depth_ros.training.config.checks import check_config, check_data
 from mono_depth_ros.training.config.schema import (
     AugmentationConfig,
     DataConfig,
@@ -171,41 +171,58 @@ def test_metres_that_are_promised_have_to_be_in_the_data():
     stereo, velocity = changed(supervision='MS'), changed(loss=LossConfig(velocity=0.1))
 
     with pytest.raises(ValueError, match='MS needs stereo partners, but the data have none'):
-        check_promises(stereo, data(5))
+        check_data(stereo, data(5))
     with pytest.raises(ValueError, match=r'needs measured distances.*poses\.txt'):
-        check_promises(velocity, data(5))
-    check_promises(changed(), data(5))
+        check_data(velocity, data(5))
+    check_data(changed(), data(5))
 
 
 def test_some_samples_with_metres_are_enough():
-    check_promises(changed(supervision='MS'), data(5, offset=0))
-    check_promises(changed(loss=LossConfig(velocity=0.1)), data(5, distance=0.9))
+    check_data(changed(supervision='MS'), data(5, offset=0))
+    check_data(changed(loss=LossConfig(velocity=0.1)), data(5, distance=0.9))
 
 
 def test_the_baseline_of_a_partner_is_no_measured_motion():
     config = changed(loss=LossConfig(velocity=0.1), supervision='MS')
 
     with pytest.raises(ValueError, match='measured distances'):
-        check_promises(config, data(5, offset=0, distance=0.54))
+        check_data(config, data(5, offset=0, distance=0.54))
 
 
 def test_without_a_pose_network_every_pose_must_be_known():
     config = changed(pose_network='none')
 
     with pytest.raises(ValueError, match=r'M needs a pose_network: .*known_poses true'):
-        check_promises(config, data(5))
+        check_data(config, data(5))
     with pytest.raises(ValueError, match='needs a pose_network'):
-        check_promises(config, data(5, source_from_target=np.eye(4)))
-    check_promises(config, data(1, source_from_target=np.eye(4)))
+        check_data(config, data(5, source_from_target=np.eye(4)))
+    check_data(config, data(1, source_from_target=np.eye(4)))
     teacher = LossConfig(photometric=0.0, distillation=1.0)
-    check_promises(changed(pose_network='none', loss=teacher), data(5))
+    check_data(changed(pose_network='none', loss=teacher), data(5))
 
 
 def test_a_triplet_loss_without_label_maps_is_skipped_with_a_note():
     config = changed(loss=LossConfig(triplet=0.1))
     labelled = [replace(data(1)[0], labels=np.zeros(IMAGE.shape[:2], np.uint8))]
 
-    (note,) = what_is_left_out(config, data(3))
+    (note,) = check_data(config, data(3))
 
     assert 'the triplet loss is left out' in note and 'reading.options.labels' in note
-    assert what_is_left_out(config, labelled) == what_is_left_out(changed(), data(3)) == []
+    assert check_data(config, labelled) == check_data(changed(), data(3)) == []
+
+
+def test_a_sample_is_read_once_whatever_is_asked_of_it():
+    class Counted(list):
+        def __getitem__(self, index):
+            reads.append(index)
+            return super().__getitem__(index)
+
+    reads = []
+    config = changed(
+        supervision='MS', pose_network='none', loss=LossConfig(velocity=0.1, triplet=0.1)
+    )
+    pair = Source(IMAGE, 0, np.eye(4)), Source(IMAGE, 1, np.eye(4), 0.9)
+
+    check_data(config, Counted([replace(data(1)[0], sources=pair) for _ in range(40)]))
+
+    assert len(reads) == len(set(reads)) == 20

@@ -9,7 +9,7 @@ from watched_training import Recorder
 from mono_depth_ros.inference.cards.checkpoint import save_weights
 from mono_depth_ros.inference.cards.model_card import ModelCard, write_card
 from mono_depth_ros.networks import create_network
-from mono_depth_ros.training.build import assemble
+from mono_depth_ros.training.build import build
 from mono_depth_ros.training.config.schema import (
     ApxConfig,
     AugmentationConfig,
@@ -40,14 +40,14 @@ STREET = TrainConfig(
 )
 
 
-def first_batch(assembly):
-    data = AugmentedData(assembly.data, SIZE, AugmentationConfig(flip=0.0, jitter=0.0), 0)
+def first_batch(setup):
+    data = AugmentedData(setup.data, SIZE, AugmentationConfig(flip=0.0, jitter=0.0), 0)
     return collate([data[Draw(0, place, place)] for place in range(2)]).to(torch.device('cpu'))
 
 
 def objective_and_batch(**changes):
-    assembly = assemble(replace(STREET, **changes))
-    return assembly.objective.train(), first_batch(assembly)
+    setup = build(replace(STREET, **changes))
+    return setup.objective.train(), first_batch(setup)
 
 
 @pytest.fixture
