@@ -12,8 +12,23 @@ from mono_depth_ros.deprecation import OPTIONS, renamed
 from mono_depth_ros.suggest import did_you_mean
 
 
+class HelpFormatter(argparse.HelpFormatter):
+    """State the default of every option that has one, and whose text does not say more of it."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text, default = action.help or '', action.default
+        listed = ' '.join(map(str, default)) if isinstance(default, (list, tuple)) else default
+        is_given = listed is not None and listed is not False and listed != ''
+        if not is_given or default == argparse.SUPPRESS or '(default: ' in text:
+            return text
+        return f'{text} (default: {str(listed).replace("%", "%%")})'
+
+
 class ArgumentParser(argparse.ArgumentParser):
     """Take `--max_depth` for `--max-depth`, and name unknown options before missing ones."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **({'formatter_class': HelpFormatter} | kwargs))
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse arguments whose options may be written with `-` or `_`."""

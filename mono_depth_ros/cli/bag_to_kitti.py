@@ -7,35 +7,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mono_depth_ros.arguments import ArgumentParser
+from mono_depth_ros.cli.options import add_shared
+from mono_depth_ros.cli.progress import progress_bar
 from mono_depth_ros.datasets.kitti.options import FILE_FORMS, KittiLayoutOptions
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Write one bag; return the exit code."""
-    chosen = _parser().parse_args(args)
+    args = create_parser().parse_args(argv)
     from rosbags.highlevel import AnyReaderError
-    from tqdm import tqdm
 
     from mono_depth_ros.datasets.kitti.from_bag import write_kitti
 
-    bag, root = Path(chosen.bag).expanduser(), Path(chosen.output).expanduser()
+    bag, root = Path(args.bag).expanduser(), Path(args.output).expanduser()
     try:
         options = KittiLayoutOptions(
-            cameras=_by_number(chosen.camera),
-            infos=_by_number(chosen.camera_info),
-            lidar=chosen.lidar,
-            drive=chosen.drive,
-            input=chosen.input,
-            images=chosen.images,
-            tolerance=chosen.tolerance,
-            stamps=chosen.stamps,
+            cameras=_by_number(args.camera),
+            infos=_by_number(args.camera_info),
+            lidar=args.lidar,
+            drive=args.drive,
+            input=args.input,
+            images=args.images,
+            tolerance=args.tolerance,
+            stamps=args.stamps,
         )
-        with tqdm(desc='Writing', unit=' messages', disable=None) as bar:
-
-            def advance(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
+        with progress_bar('messages') as advance:
             report = write_kitti(bag, root, options, advance)
     except (OSError, ValueError, AnyReaderError) as error:
         print(f'bag_to_kitti: error: {error}', file=sys.stderr)
@@ -66,17 +62,18 @@ def _by_number(pairs: Sequence[str]) -> dict[int, str]:
     return found
 
 
-def _parser() -> ArgumentParser:
+def create_parser() -> ArgumentParser:
+    """Return the parser of the command line."""
+    default = KittiLayoutOptions
     parser = ArgumentParser(
         prog='bag_to_kitti',
         description='Write the cameras and the lidar of a bag (ROS 1 or ROS 2) in the layout of '
         'KITTI raw: images rectified, timestamps.txt, velodyne_points, calib_*.txt '
         '(docs/bags_and_files.md).',
     )
-    add = parser.add_argument
-    add('bag', help='ROS 1 .bag, ROS 2 folder, .mcap or .db3')
-    add('output', help='gets <date>/<date>_drive_<number>_sync')
-    add(
+    add_shared(parser, 'bag')
+    parser.add_argument('output', help='folder that gets <date>/<date>_drive_<number>_sync')
+    parser.add_argument(
         '--camera',
         nargs='+',
         default=(),
@@ -84,34 +81,32 @@ def _parser() -> ArgumentParser:
         help='image topics by KITTI camera: 2 colour left, 3 colour right, 0 and 1 gray '
         '(default: the topics of kitti_to_bag, or the only one as 2)',
     )
-    add(
+    parser.add_argument(
         '--camera-info',
         nargs='+',
         default=(),
         metavar='N=TOPIC',
-        help='default: camera_info beside the images',
+        help='their CameraInfo topics (default: camera_info beside the images)',
     )
-    add('--lidar', metavar='TOPIC', help="PointCloud2, or 'none' (default: the only one)")
-    add('--drive', type=int, default=KittiLayoutOptions.drive, metavar='N')
-    add(
-        '--input',
-        choices=('raw', 'rectified'),
-        default=KittiLayoutOptions.input,
-        help='what the images are; raw ones with distortion are rectified (default: raw)',
+    parser.add_argument(
+        '--lidar', metavar='TOPIC', help="PointCloud2, or 'none' (default: the only one)"
     )
-    add(
+    parser.add_argument(
+        '--drive', type=int, default=default.drive, metavar='N', help='number of the drive'
+    )
+    parser.add_argument(
         '--images',
         choices=FILE_FORMS,
-        default=KittiLayoutOptions.images,
+        default=default.images,
         help='keep: raw images as png, compressed ones as they are; or all of one form',
     )
-    add(
+    add_shared(parser, '--input', '--stamps')
+    add_shared(
+        parser,
         '--tolerance',
-        type=float,
-        metavar='S',
-        help='between stamps of one frame (default: half the time between images)',
+        help='largest difference between the stamps of one frame [s] (default: half the time '
+        'between images)',
     )
-    add('--stamps', choices=('header', 'log'), default=KittiLayoutOptions.stamps)
     return parser
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mono_depth_ros.arguments import ArgumentParser
+from mono_depth_ros.cli.options import add_shared
 from mono_depth_ros.evaluation.protocol.options import CLOCKS
 from mono_depth_ros.inference.cards.model_card import ModelCard, list_cards, load_card
 from mono_depth_ros.visualization.libraries import require_report_libraries
@@ -20,59 +21,65 @@ TABLES = ('.csv', '.yaml')
 PLOT = '.svg'
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Compare the networks; return the exit code."""
-    chosen = _parser().parse_args(args)
+    args = create_parser().parse_args(argv)
     try:
-        _check(chosen)
-        _run(chosen)
+        _check(args)
+        _run(args)
     except (ImportError, OSError, ValueError) as error:
         print(f'compare_networks: error: {error}', file=sys.stderr)
         return 1
     return 0
 
 
-def _parser() -> ArgumentParser:
+def create_parser() -> ArgumentParser:
+    """Return the parser of the command line."""
     parser = ArgumentParser(
         prog='compare_networks',
         description='Print parameters, multiply-adds and CPU latency of the networks, and the '
         'accuracy of trained cards, beside what the papers print (docs/published_results.md).',
     )
-    add = parser.add_argument
-    add('names', nargs='*', metavar='NETWORK', help='which networks (default: all)')
-    add(
+    parser.add_argument('names', nargs='*', metavar='NETWORK', help='networks (default: all)')
+    parser.add_argument(
         '--cards',
         nargs='+',
         default=[],
         metavar='CARD',
         help='trained model cards, beside those of the package that state metrics',
     )
-    add('--threads', type=int, default=1, metavar='N', help='CPU threads (default: 1)')
-    add(
+    add_shared(parser, '--threads', default=1, help='number of CPU threads')
+    parser.add_argument(
         '--repetitions',
         type=int,
         default=10,
         metavar='N',
-        help='runs that latency is the median of (default: 10)',
+        help='number of runs that latency is the median of',
     )
-    add('--no-latency', dest='latency', action='store_false', help='measure no latency')
-    add('--output', type=Path, metavar='FILE', help='write the table as .csv or .yaml')
-    add('--plot', type=Path, metavar='FILE', help='draw accuracy over latency as .svg')
-    add(
+    parser.add_argument(
+        '--no-latency', dest='latency', action='store_false', help='measure no latency'
+    )
+    parser.add_argument(
+        '--output', type=Path, metavar='FILE', help='write the table as .csv or .yaml'
+    )
+    parser.add_argument(
+        '--plot', type=Path, metavar='FILE', help='draw accuracy over latency as .svg'
+    )
+    parser.add_argument(
         '--clock',
         choices=tuple(CLOCKS),
         default='wall',
         help='what latency the plot shows; cpu: CPU time, which is what one thread takes on an '
-        'idle machine, for machines with other load (default: wall)',
+        'idle machine, for machines with other load',
     )
     return parser
 
 
-def _check(chosen: argparse.Namespace) -> None:
+def _check(args: argparse.Namespace) -> None:
     """Refuse before the long run what would fail after it."""
     for option, path, suffixes in (
-        ('--output', chosen.output, TABLES),
-        ('--plot', chosen.plot, (PLOT,)),
+        ('--output', args.output, TABLES),
+        ('--plot', args.plot, (PLOT,)),
     ):
         if path is None:
             continue
@@ -84,16 +91,16 @@ def _check(chosen: argparse.Namespace) -> None:
             raise FileNotFoundError(
                 f"Folder '{path.parent}' of {option} does not exist. Create it first."
             )
-    for option, value in (('--threads', chosen.threads), ('--repetitions', chosen.repetitions)):
+    for option, value in (('--threads', args.threads), ('--repetitions', args.repetitions)):
         if value < 1:
             raise ValueError(f'{option} is {value}; expected 1 or more.')
-    if chosen.plot is not None and not chosen.latency:
+    if args.plot is not None and not args.latency:
         raise ValueError('--plot draws accuracy over latency. Leave out --no-latency.')
-    if chosen.plot is not None:
+    if args.plot is not None:
         require_report_libraries()
 
 
-def _run(chosen: argparse.Namespace) -> None:
+def _run(args: argparse.Namespace) -> None:
     from mono_depth_ros.evaluation.protocol.comparison import Timing
     from mono_depth_ros.evaluation.protocol.comparison_table import (
         plot_text,
@@ -102,21 +109,21 @@ def _run(chosen: argparse.Namespace) -> None:
     )
     from mono_depth_ros.networks import list_networks, network_info
 
-    for name in chosen.names:
+    for name in args.names:
         network_info(name)
-    names = chosen.names or list_networks()
-    cards = _cards(chosen.cards, names)
+    names = args.names or list_networks()
+    cards = _cards(args.cards, names)
     names = list(dict.fromkeys([*names, *(card.network for card in cards)]))
-    timing = Timing(chosen.threads, chosen.repetitions)
-    timed = timing if chosen.latency else None
+    timing = Timing(args.threads, args.repetitions)
+    timed = timing if args.latency else None
     lines = _lines(names, cards, timed)
     print(table_text(lines, timed))
-    if chosen.output is not None:
-        write_table(chosen.output, lines, timed)
-        print(f'{chosen.output}: the same')
-    if chosen.plot is not None:
-        chosen.plot.write_text(plot_text(lines, timing, chosen.clock), encoding='utf-8')
-        print(f'{chosen.plot}: accuracy over latency')
+    if args.output is not None:
+        write_table(args.output, lines, timed)
+        print(f'{args.output}: the same')
+    if args.plot is not None:
+        args.plot.write_text(plot_text(lines, timing, args.clock), encoding='utf-8')
+        print(f'{args.plot}: accuracy over latency')
 
 
 def _cards(given: Sequence[str], names: Sequence[str]) -> list[ModelCard]:

@@ -20,11 +20,11 @@ os.environ.setdefault('OPENCV_LOG_LEVEL', 'ERROR')
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def main(args: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Spin the node until it is interrupted."""
     faulthandler.enable()  # a crash in native code says where it was
     _on_signals(lambda *_: os._exit(0))  # importing torch takes seconds and has nothing to tidy
-    given = list(sys.argv[1:] if args is None else args)
+    given = list(sys.argv[1:] if argv is None else argv)
     _check_arguments(given)
     import rclpy
     from rclpy.executors import ExternalShutdownException

@@ -10,53 +10,53 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mono_depth_ros.arguments import ArgumentParser
+from mono_depth_ros.cli.options import ENGINE, add_shared
 from mono_depth_ros.evaluation.robot.options import EvaluationOptions
+from mono_depth_ros.evaluation.robot.report import (
+    NOT_MEASURED,
+    exit_code,
+    write_report,
+)
 from mono_depth_ros.evaluation.robot.thresholds import NAMES, Threshold, Verdict, judge
-from mono_depth_ros.inference.cards.model_card import DEFAULT_CARD, ModelCard
-from mono_depth_ros.outputs.depth_outputs import MAX_DEPTH, MIN_DEPTH
-from mono_depth_ros.prediction.options import add_engine_options, open_estimator
+from mono_depth_ros.inference.cards.model_card import ModelCard
+from mono_depth_ros.prediction.options import open_estimator
 
 if TYPE_CHECKING:
     from mono_depth_ros.evaluation.robot.result import BagResult, FrameRecord
     from mono_depth_ros.inference.estimator import DepthEstimator
 
-PASSED, NOT_MEASURED, FAILED = 0, 1, 3
+_UNITS = {'rmse': ' [m]', 'sq_rel': ' [m]'}
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Evaluate one card on one bag; return the exit code."""
-    chosen = _parser().parse_args(args)
+    args = create_parser().parse_args(argv)
     frames: list[FrameRecord] = []
     try:
-        _check_output(chosen.output)
-        options = _options(chosen)
-        estimator = open_estimator(chosen)
-        result = _evaluate(estimator, options, chosen, frames)
+        _check_output(args.output)
+        options, thresholds = _options(args), _thresholds(args)
+        estimator = open_estimator(args)
+        result = _evaluate(estimator, options, args, frames)
     except (OSError, ValueError) as error:
         print(f'evaluate_bag: error: {error}', file=sys.stderr)
         return NOT_MEASURED
-    card, verdict = estimator.card, judge(result, _thresholds(chosen))
-    print(_text(card, chosen, result, verdict))
-    if chosen.output is not None:
-        from mono_depth_ros.evaluation.robot.report import write_report
-
+    card, verdict = estimator.card, judge(result, thresholds)
+    print(_text(card, args.bag, result, verdict, is_judged=bool(thresholds)))
+    if args.output is not None:
         write_report(
-            chosen.output,
+            args.output,
             result,
             verdict,
-            _thresholds(chosen),
+            thresholds,
             frames,
-            made_of={
-                'model': card.source,
-                'bag': str(chosen.bag),
-                'options': asdict(_options(chosen)),
-            },
+            made_of={'model': card.source, 'bag': str(args.bag), 'options': asdict(options)},
         )
-        print(f'{chosen.output}: the same, and every frame')
-    return PASSED if verdict.passed or not _thresholds(chosen) else FAILED
+        print(f'{args.output}: the same, and every frame')
+    return exit_code(verdict, thresholds)
 
 
-def _parser() -> ArgumentParser:
+def create_parser() -> ArgumentParser:
+    """Return the parser of the command line."""
     parser = ArgumentParser(
         prog='evaluate_bag',
         description='Compare the depth of a model card with what another sensor of the robot '
@@ -64,115 +64,125 @@ def _parser() -> ArgumentParser:
         epilog='Exit code: 0 passed (or no threshold was given), 1 could not be measured, '
         '3 a threshold does not hold or the clocks disagree.',
     )
-    add = parser.add_argument
-    add('bag', type=Path, help='a .bag file, a ROS 2 bag folder, or a .mcap or .db3 file')
-    add(
-        '--model',
-        default=DEFAULT_CARD,
-        metavar='CARD',
-        help='name or path of a model card (default: %(default)s)',
-    )
-    add(
+    add_shared(parser, 'bag', type=Path)
+    add_shared(parser, '--model')
+    parser.add_argument(
         '--reference',
         required=True,
         metavar='TOPIC|wall:M',
-        help='PointCloud2 of a lidar, depth images (32FC1, 16UC1), or a wall at a known distance',
+        help='PointCloud2 of a lidar, depth images (32FC1, 16UC1), or a wall at a known distance '
+        '[m]',
     )
-    add('--output', type=Path, metavar='FILE', help='write a JSON file, with every frame')
-    _add_bag(parser)
-    _add_comparison(parser)
-    _add_model(parser)
-    limits = parser.add_argument_group(
-        'thresholds', 'of metres where depth has any, else of median-scaled depth'
+    parser.add_argument(
+        '--output', type=Path, metavar='FILE', help='write a JSON file, with every frame'
     )
-    for name in NAMES:
-        limits.add_argument(f'--{name.replace("_", "-")}', type=float, metavar='X')
+    _add_bag(parser.add_argument_group('bag'))
+    _add_comparison(parser.add_argument_group('comparison'))
+    add_shared(parser.add_argument_group('model'), '--depth-scale', *ENGINE)
+    _add_thresholds(parser)
     return parser
 
 
-def _add_bag(parser: ArgumentParser) -> None:
-    add = parser.add_argument_group('bag').add_argument
-    add('--image', metavar='TOPIC', help='Image or CompressedImage (default: the only one)')
-    add('--camera-info', metavar='TOPIC', help='default: camera_info beside the images')
-    add('--intrinsics', metavar='FILE', help='YAML of camera_calibration, in place of the topic')
-    add('--input', default='raw', choices=('raw', 'rectified'), help='what the images are')
-    add('--reference-info', metavar='TOPIC', help='default: camera_info beside a depth topic')
-    add('--extrinsics', metavar='FILE', help='YAML of transforms, beside /tf_static and /tf')
-    add(
-        '--stamps',
-        default='header',
-        choices=('header', 'log'),
-        help='log: the times of recording, where headers have none',
+def _add_bag(group: argparse._ArgumentGroup) -> None:
+    add_shared(group, '--image-topic', '--camera-info-topic', '--intrinsics', '--input')
+    group.add_argument(
+        '--reference-info',
+        metavar='TOPIC',
+        help='CameraInfo of a depth topic (default: camera_info beside it)',
     )
-    add('--start', type=float, default=0.0, metavar='S', help='seconds to skip at the beginning')
-    add('--duration', type=float, metavar='S', help='bag seconds to evaluate')
+    group.add_argument(
+        '--extrinsics', metavar='FILE', help='YAML of transforms, beside /tf_static and /tf'
+    )
+    add_shared(group, '--stamps', '--start', '--duration')
 
 
-def _add_comparison(parser: ArgumentParser) -> None:
-    add = parser.add_argument_group('comparison').add_argument
-    defaults = EvaluationOptions('wall:1')
-    add(
-        '--tolerance',
+def _add_comparison(group: argparse._ArgumentGroup) -> None:
+    default = EvaluationOptions
+    add_shared(group, '--tolerance', default=default.tolerance)
+    group.add_argument(
+        '--time-offset',
         type=float,
-        default=defaults.tolerance,
+        default=default.time_offset,
         metavar='S',
-        help='how far stamps of frame and reference may be apart (default: %(default)s)',
+        help="time added to the reference's stamps [s]",
     )
-    add('--time-offset', type=float, default=0.0, metavar='S', help="added to reference's stamps")
-    add('--min-depth', type=float, default=MIN_DEPTH, metavar='M', help='default: %(default)s')
-    add('--max-depth', type=float, default=MAX_DEPTH, metavar='M', help='default: %(default)s')
-    add(
+    add_shared(group, '--min-depth', '--max-depth')
+    group.add_argument(
         '--min-pixels',
         type=int,
-        default=defaults.min_pixels,
+        default=default.min_pixels,
         metavar='N',
-        help='with true depth, for a frame to count (default: %(default)s)',
+        help='number of pixels with true depth that a frame needs to count',
     )
-    add(
+    group.add_argument(
         '--region',
         type=float,
         nargs=4,
-        default=defaults.region,
+        default=default.region,
         metavar=('LEFT', 'TOP', 'RIGHT', 'BOTTOM'),
-        help='part that counts, as shares (0 to 1)',
+        help='part of the image that counts, as shares of its size',
     )
-    add(
+    group.add_argument(
         '--ego-motion',
-        default='',
+        default=default.ego_motion,
         metavar='still|TOPIC|tf:FRAME',
         help='how the camera moved, for flicker and between stamps: Odometry, poses, or /tf',
     )
-    add('--body-frame', default='', metavar='FRAME', help='what the poses of a topic are about')
-    add('--camera-frame', default='', metavar='FRAME', help='in place of that of the images')
-    add('--reference-frame', default='', metavar='FRAME', help='in place of the recorded one')
+    group.add_argument(
+        '--body-frame',
+        default=default.body_frame,
+        metavar='FRAME',
+        help='frame that the poses of a topic are about',
+    )
+    group.add_argument(
+        '--camera-frame',
+        default=default.camera_frame,
+        metavar='FRAME',
+        help='frame of the camera, in place of that of the images',
+    )
+    group.add_argument(
+        '--reference-frame',
+        default=default.reference_frame,
+        metavar='FRAME',
+        help='frame of the reference, in place of the recorded one',
+    )
 
 
-def _add_model(parser: ArgumentParser) -> None:
-    add = parser.add_argument_group('model').add_argument
-    add('--depth-scale', type=float, metavar='X', help='metres per unit of depth, wins over card')
-    add_engine_options(add)
+def _add_thresholds(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        'thresholds', 'of metres where depth has any, else of median-scaled depth'
+    )
+    for name in NAMES:
+        side, _, metric = name.partition('_')
+        group.add_argument(
+            f'--{name.replace("_", "-")}',
+            type=float,
+            metavar='X',
+            help=f'{"largest" if side == "max" else "least"} {metric} that passes'
+            f'{_UNITS.get(metric, ", a number")}',
+        )
 
 
-def _options(chosen: argparse.Namespace) -> EvaluationOptions:
+def _options(args: argparse.Namespace) -> EvaluationOptions:
     return EvaluationOptions(
-        chosen.reference,
-        tolerance=chosen.tolerance,
-        time_offset=chosen.time_offset,
-        min_depth=chosen.min_depth,
-        max_depth=chosen.max_depth,
-        min_pixels=chosen.min_pixels,
-        region=tuple(chosen.region),
-        ego_motion=chosen.ego_motion,
-        body_frame=chosen.body_frame,
-        camera_frame=chosen.camera_frame,
-        reference_frame=chosen.reference_frame,
+        reference=args.reference,
+        tolerance=args.tolerance,
+        time_offset=args.time_offset,
+        min_depth=args.min_depth,
+        max_depth=args.max_depth,
+        min_pixels=args.min_pixels,
+        region=tuple(args.region),
+        ego_motion=args.ego_motion,
+        body_frame=args.body_frame,
+        camera_frame=args.camera_frame,
+        reference_frame=args.reference_frame,
     )
 
 
 def _evaluate(
     estimator: DepthEstimator,
     options: EvaluationOptions,
-    chosen: argparse.Namespace,
+    args: argparse.Namespace,
     frames: list[FrameRecord],
 ) -> BagResult:
     from tqdm import tqdm
@@ -181,20 +191,20 @@ def _evaluate(
     from mono_depth_ros.inference.predictor import Predictor
 
     source = BagSource(
-        image_topic=chosen.image,
-        camera_info_topic=chosen.camera_info,
-        intrinsics=chosen.intrinsics,
-        input=chosen.input,
-        reference_info_topic=chosen.reference_info,
-        extrinsics=chosen.extrinsics,
-        stamps=chosen.stamps,
-        start=chosen.start,
-        duration=chosen.duration,
+        image_topic=args.image_topic,
+        camera_info_topic=args.camera_info_topic,
+        intrinsics=args.intrinsics,
+        input=args.input,
+        reference_info_topic=args.reference_info,
+        extrinsics=args.extrinsics,
+        stamps=args.stamps,
+        start=args.start,
+        duration=args.duration,
     )
-    predictor = Predictor(estimator, chosen.depth_scale, chosen.min_depth, chosen.max_depth)
+    predictor = Predictor(estimator, args.depth_scale, args.min_depth, args.max_depth)
     with tqdm(total=1.0, disable=None, bar_format='{percentage:3.0f}%|{bar}| {elapsed}') as bar:
         return evaluate_bag(
-            chosen.bag,
+            args.bag,
             predictor,
             options,
             source,
@@ -203,12 +213,9 @@ def _evaluate(
         )
 
 
-def _thresholds(chosen: argparse.Namespace) -> list[Threshold]:
-    return [
-        Threshold(name, getattr(chosen, name))
-        for name in NAMES
-        if getattr(chosen, name) is not None
-    ]
+def _thresholds(args: argparse.Namespace) -> list[Threshold]:
+    limits = {name: getattr(args, name) for name in NAMES}
+    return [Threshold(name, limit) for name, limit in limits.items() if limit is not None]
 
 
 def _check_output(output: Path | None) -> None:
@@ -218,14 +225,16 @@ def _check_output(output: Path | None) -> None:
         )
 
 
-def _text(card: ModelCard, chosen: argparse.Namespace, result: BagResult, verdict: Verdict) -> str:
+def _text(
+    card: ModelCard, bag: Path, result: BagResult, verdict: Verdict, *, is_judged: bool
+) -> str:
     state = card.training_data if card.is_trained else 'UNTRAINED: the figures mean nothing'
     lines = [
         f'{card.source}: {card.network}, {card.input_size[0]}x{card.input_size[1]}, {state}',
-        f'{chosen.bag}',
+        f'{bag}',
         result.table(),
     ]
-    if _thresholds(chosen) or not verdict.passed:
+    if is_judged or not verdict.passed:
         lines += ['', verdict.text()]
     return '\n'.join(lines)
 

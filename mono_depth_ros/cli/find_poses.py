@@ -5,46 +5,39 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from fnmatch import fnmatch
 from pathlib import Path
 
 from mono_depth_ros.arguments import ArgumentParser
+from mono_depth_ros.cli.options import add_shared
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Write a poses.txt into each drive; return the exit code."""
-    chosen = _parser().parse_args(args)
+    args = create_parser().parse_args(argv)
     try:
-        _run(chosen)
+        _run(args)
     except (OSError, ValueError) as error:
         print(f'find_poses: error: {error}', file=sys.stderr)
         return 1
     return 0
 
 
-def _run(chosen: argparse.Namespace) -> None:
+def _run(args: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from mono_depth_ros.datasets.kitti.poses import POSES, find_drive_poses
-    from mono_depth_ros.datasets.split_making import find_drives
+    from mono_depth_ros.datasets.split_making import find_drives, select_recordings
 
-    root = Path(chosen.root).expanduser()
-    drives = find_drives(root)
-    wanted = [drive for drive in drives if any(fnmatch(drive, pattern) for pattern in chosen.only)]
-    if not wanted:
-        raise ValueError(
-            f"None of {len(drives)} drives in '{root}' is called "
-            f'{" or ".join(chosen.only)}. They are: {", ".join(drives[:5])}'
-            f'{", …" if len(drives) > 5 else ""}.'
-        )
+    root = Path(args.root).expanduser()
+    wanted = select_recordings(root, find_drives(root), args.only)
     known = [drive for drive in wanted if (root / drive / POSES).exists()]
-    if known and not chosen.overwrite:
+    if known and not args.overwrite:
         raise ValueError(
             f"{', '.join(known)} in '{root}' has a {POSES} already, which may be "
             'better. Leave it out (--only), or give --overwrite.'
         )
     for drive in tqdm(wanted, desc='Finding motion', unit=' drives', disable=None):
-        found = find_drive_poses(root, drive, chosen.camera_height)
+        found = find_drive_poses(root, drive, args.camera_height)
         found.write(root / drive / POSES)
         tqdm.write(str(found))
     print(
@@ -53,7 +46,8 @@ def _run(chosen: argparse.Namespace) -> None:
     )
 
 
-def _parser() -> ArgumentParser:
+def create_parser() -> ArgumentParser:
+    """Return the parser of the command line."""
     parser = ArgumentParser(
         prog='find_poses',
         description='Find how the camera moved in drives laid out as KITTI raw (bag_to_kitti '
@@ -61,17 +55,16 @@ def _parser() -> ArgumentParser:
         'poses.txt. How long a step is follows from the height of the camera above the road that '
         'it sees ahead: a network trained with these poses predicts metres.',
     )
-    add = parser.add_argument
-    add('root', help='holds the folders of the recording days (2011_09_26, …)')
-    add(
+    add_shared(parser, 'root')
+    parser.add_argument(
         '--camera-height',
         type=_metres,
         required=True,
         metavar='M',
-        help="of the camera's middle above the road (KITTI: 1.65)",
+        help="height of the camera's middle above the road (KITTI: 1.65) [m]",
     )
-    add('--only', nargs='+', default=['*'], metavar='PATTERN', help='take these drives only')
-    add('--overwrite', action='store_true', help='replace a poses.txt that is there')
+    add_shared(parser, '--only')
+    add_shared(parser, '--overwrite', help='replace a poses.txt that is there already')
     return parser
 
 

@@ -4,17 +4,18 @@ import sys
 from collections.abc import Sequence
 
 from mono_depth_ros.arguments import ArgumentParser
+from mono_depth_ros.cli.options import add_shared
 from mono_depth_ros.inference.importers.layouts import LAYOUTS
 from mono_depth_ros.inference.importers.options import ImportOptions
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Import one folder; return the exit code."""
-    chosen = vars(_parser().parse_args(args))
+    args = create_parser().parse_args(argv)
     from mono_depth_ros.inference.importers.importer import import_checkpoint
 
     try:
-        card = import_checkpoint(**chosen)
+        card = import_checkpoint(**vars(args))
     except (OSError, ValueError) as error:
         print(f'import_checkpoint: error: {error}', file=sys.stderr)
         return 1
@@ -25,7 +26,8 @@ def main(args: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> ArgumentParser:
+def create_parser() -> ArgumentParser:
+    """Return the parser of the command line."""
     default = ImportOptions()
     parser = ArgumentParser(
         prog='import_checkpoint',
@@ -33,47 +35,51 @@ def _parser() -> ArgumentParser:
         'successors publish them, into a model card and a safetensors file. Nothing is '
         'downloaded.',
     )
-    add = parser.add_argument
-    add('folder', help='holds encoder.pth and depth.pth')
-    add(
+    parser.add_argument('folder', help='holds encoder.pth and depth.pth')
+    parser.add_argument(
         '--output',
         dest='output_folder',
         default='.',
         metavar='FOLDER',
-        help='gets <name>.yaml and <name>.safetensors (default: this folder)',
+        help='folder that gets <name>.yaml and <name>.safetensors',
     )
-    add('--layout', default=default.layout, help=f'auto, {", ".join(LAYOUTS)} (default: auto)')
-    add('--name', help="name of the card (default: the folder's)")
-    add(
+    parser.add_argument(
+        '--layout', default=default.layout, help=f'layout: auto, {", ".join(LAYOUTS)}'
+    )
+    parser.add_argument('--name', help="name of the card (default: the folder's)")
+    parser.add_argument(
         '--input-size',
         type=int,
         nargs=2,
         metavar=('HEIGHT', 'WIDTH'),
-        help='size of the training images, where encoder.pth does not say',
+        help='size of the training images, where encoder.pth does not say [px]',
     )
-    add(
+    parser.add_argument(
         '--unit',
         choices=('relative', 'metric'),
         default=default.unit,
         help='metric only for weights that know metres: trained with stereo pairs of a known '
-        'baseline (default: relative)',
+        'baseline',
     )
-    add(
+    add_shared(
+        parser,
         '--depth-scale',
-        type=float,
-        metavar='METRES',
-        help='metres per unit of depth (default: 5.4 for metric stereo weights of KITTI, whose '
-        '0.54 m baseline is 0.1 units)',
+        help='length of a unit of depth [m] (default: 5.4 for metric stereo weights of KITTI, '
+        'whose 0.54 m baseline is 0.1 units)',
     )
-    add('--training-data', help="'kitti' (adds its intrinsics) or any words for the card")
-    add(
+    parser.add_argument(
+        '--training-data', help="'kitti' (adds its intrinsics) or any words for the card"
+    )
+    parser.add_argument(
         '--training-intrinsics',
         type=float,
         nargs=4,
         metavar=('FX', 'FY', 'CX', 'CY'),
-        help='of the training images at the input size, in pixels',
+        help='intrinsics of the training images at the input size [px]',
     )
-    add('--license-weights', help='licence of the weights (default: what the project states)')
+    parser.add_argument(
+        '--license-weights', help='licence of the weights (default: what the project states)'
+    )
     return parser
 
 

@@ -8,25 +8,21 @@ from pathlib import Path
 
 from mono_depth_ros.arguments import ArgumentParser
 from mono_depth_ros.bags.storages import STORAGES
+from mono_depth_ros.cli.progress import progress_bar
 from mono_depth_ros.datasets.kitti.options import IMAGE_FORMS, KittiBagOptions
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Write one drive; return the exit code."""
-    chosen = _parser().parse_args(args)
-    from tqdm import tqdm
-
+    args = create_parser().parse_args(argv)
     from mono_depth_ros.datasets.kitti.to_bag import write_drive
 
-    drive, output = Path(chosen.drive).expanduser(), Path(chosen.output).expanduser()
+    drive, output = Path(args.drive).expanduser(), Path(args.output).expanduser()
     try:
-        options = KittiBagOptions(chosen.cameras, chosen.images, chosen.rate, chosen.storage)
-        with tqdm(desc='Writing', unit=' frames', disable=None) as bar:
-
-            def advance(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
+        options = KittiBagOptions(
+            cameras=args.cameras, images=args.images, rate=args.rate, storage=args.storage
+        )
+        with progress_bar('frames') as advance:
             report = write_drive(drive, output, options, advance)
     except (OSError, ValueError) as error:
         print(f'kitti_to_bag: error: {error}', file=sys.stderr)
@@ -45,38 +41,46 @@ def main(args: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> ArgumentParser:
+def create_parser() -> ArgumentParser:
+    """Return the parser of the command line."""
     parser = ArgumentParser(
         prog='kitti_to_bag',
         description='Write one drive of KITTI raw as a bag: rectified images, camera_info, '
         'velodyne_points, tf, tf_static, and imu, gps and odom where the drive has oxts '
         '(docs/bags_and_files.md).',
     )
-    add = parser.add_argument
-    add('drive', help='…/2011_09_26/2011_09_26_drive_0052_sync, calib_*.txt in the folder above')
-    add('output', help='folder of the new bag')
-    add(
+    parser.add_argument(
+        'drive', help='…/2011_09_26/2011_09_26_drive_0052_sync, calib_*.txt in the folder above'
+    )
+    parser.add_argument('output', help='folder of the new bag')
+    parser.add_argument(
         '--cameras',
         type=int,
         nargs='+',
         default=(),
         choices=(0, 1, 2, 3),
         metavar='N',
-        help='gray left 0 and right 1, colour left 2 and right 3 (default: all there are)',
+        help='numbers of the cameras: gray left 0 and right 1, colour left 2 and right 3 '
+        '(default: all there are)',
     )
-    add(
+    parser.add_argument(
         '--images',
         choices=IMAGE_FORMS,
         default=KittiBagOptions.images,
-        help='raw, or compressed images; a file of that form keeps its bytes (default: raw)',
+        help='raw, or compressed images; a file of that form keeps its bytes',
     )
-    add(
+    parser.add_argument(
         '--rate',
         type=float,
         metavar='HZ',
-        help='frames a second, for a drive without timestamps.txt: its stamps are made up',
+        help='images per second for a drive without timestamps.txt, whose stamps are made up [Hz]',
     )
-    add('--storage', choices=tuple(STORAGES), default=KittiBagOptions.storage)
+    parser.add_argument(
+        '--storage',
+        choices=tuple(STORAGES),
+        default=KittiBagOptions.storage,
+        help='file format of the bag',
+    )
     return parser
 
 

@@ -9,33 +9,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mono_depth_ros.arguments import ArgumentParser
+from mono_depth_ros.cli.options import add_estimator_options, add_shared
+from mono_depth_ros.cli.progress import progress_bar
 from mono_depth_ros.messages.color_scale import COLORMAPS
 from mono_depth_ros.prediction.bag_options import DEFAULT_OUTPUTS, OUTPUTS, BagDepthOptions
-from mono_depth_ros.prediction.options import add_estimator_options, describe, open_estimator
+from mono_depth_ros.prediction.options import describe, open_estimator
 
 if TYPE_CHECKING:
     from mono_depth_ros.prediction.bag import BagDepthReport
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Add depth to one bag; return the exit code."""
-    chosen = _parser().parse_args(args)
+    args = create_parser().parse_args(argv)
     try:
-        options = _options(chosen)
-        from tqdm import tqdm
-
+        options = _options(args)
         from mono_depth_ros.prediction.bag import add_depth
 
-        estimator = open_estimator(chosen)
-        with tqdm(desc='Writing', unit=' messages', disable=None) as bar:
-
-            def advance(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
+        estimator = open_estimator(args)
+        with progress_bar('messages') as advance:
             report = add_depth(
-                Path(chosen.bag).expanduser(),
-                Path(chosen.output).expanduser(),
+                Path(args.bag).expanduser(),
+                Path(args.output).expanduser(),
                 estimator,
                 options,
                 advance,
@@ -49,7 +44,7 @@ def main(args: Sequence[str] | None = None) -> int:
     _print(report)
     for kind in sorted(report.kinds):
         print(
-            f'{chosen.output}: {describe(estimator.card, kind)}; '
+            f'{args.output}: {describe(estimator.card, kind)}; '
             f'weights: {estimator.card.license_weights}'
         )
     return 0
@@ -70,58 +65,62 @@ def _print(report: BagDepthReport) -> None:
         print(f'warning: {warning}')
 
 
-def _options(chosen: argparse.Namespace) -> BagDepthOptions:
+def _options(args: argparse.Namespace) -> BagDepthOptions:
     return BagDepthOptions(
-        image_topic=chosen.image_topic,
-        camera_info_topic=chosen.camera_info_topic,
-        intrinsics=chosen.intrinsics,
-        input=chosen.input,
-        depth_scale=chosen.depth_scale,
-        min_depth=chosen.min_depth,
-        max_depth=chosen.max_depth,
-        depth_encoding=chosen.depth_encoding,
-        cloud_stride=chosen.cloud_stride,
-        colormap=chosen.colormap,
-        outputs=tuple(chosen.add),
-        namespace=chosen.namespace,
-        batch_size=chosen.batch_size,
+        image_topic=args.image_topic,
+        camera_info_topic=args.camera_info_topic,
+        intrinsics=args.intrinsics,
+        input=args.input,
+        depth_scale=args.depth_scale,
+        min_depth=args.min_depth,
+        max_depth=args.max_depth,
+        depth_encoding=args.depth_encoding,
+        cloud_stride=args.cloud_stride,
+        colormap=args.colormap,
+        outputs=tuple(args.add),
+        namespace=args.namespace,
+        batch_size=args.batch_size,
     )
 
 
-def _parser() -> ArgumentParser:
+def create_parser() -> ArgumentParser:
+    """Return the parser of the command line."""
     parser = ArgumentParser(
         prog='predict_bag',
         description='Copy a bag (ROS 1 or ROS 2) to a ROS 2 mcap and add what depth_node would '
         'publish for one camera: every message and stamp is kept (docs/bags_and_files.md).',
     )
-    add = parser.add_argument
-    add('bag', help='ROS 1 .bag, ROS 2 folder, .mcap or .db3')
-    add('output', help='folder of the new bag')
-    add('--image-topic', metavar='TOPIC', help='may be left out where the bag has only one')
-    add('--camera-info-topic', metavar='TOPIC', help='default: camera_info beside the images')
-    add(
+    add_shared(parser, 'bag')
+    parser.add_argument('output', help='folder of the new bag')
+    add_shared(parser, '--image-topic', '--camera-info-topic')
+    parser.add_argument(
         '--add',
         nargs='+',
         choices=tuple(OUTPUTS),
         default=DEFAULT_OUTPUTS,
         metavar='OUTPUT',
-        help=f'of {", ".join(OUTPUTS)} (default: {" ".join(DEFAULT_OUTPUTS)})',
+        help=f'what to add, of {", ".join(OUTPUTS)}',
     )
-    add('--namespace', default='/', help="prefix of the new topics (default: '/')")
-    add(
+    parser.add_argument('--namespace', default='/', help='prefix of the new topics')
+    parser.add_argument(
         '--depth-encoding',
         choices=('32FC1', '16UC1'),
         default=BagDepthOptions.depth_encoding,
-        help='metres, or millimetres with 0 = invalid',
+        help='32FC1: metres; 16UC1: millimetres, 0 is invalid',
     )
-    add(
+    parser.add_argument(
         '--cloud-stride',
         type=int,
         default=BagDepthOptions.cloud_stride,
         metavar='N',
-        help='every n-th pixel of every n-th row becomes a point',
+        help='every n-th pixel of every n-th row becomes a point [px]',
     )
-    add('--colormap', choices=COLORMAPS, default=BagDepthOptions.colormap)
+    parser.add_argument(
+        '--colormap',
+        choices=COLORMAPS,
+        default=BagDepthOptions.colormap,
+        help='colours of depth/color',
+    )
     add_estimator_options(parser)
     return parser
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import yaml
 
 from mono_depth_ros.arguments import ArgumentParser
+from mono_depth_ros.cli.options import add_estimator_options
 from mono_depth_ros.prediction.formats import FORMATS, check_formats
-from mono_depth_ros.prediction.options import add_estimator_options, describe
+from mono_depth_ros.prediction.options import describe
 
 if TYPE_CHECKING:
     from mono_depth_ros.prediction.clip import ClipPredictor, Report
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 _NOTES = 5
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Predict the depth of everything named; return the exit code."""
-    chosen = _parser().parse_args(args)
+    args = create_parser().parse_args(argv)
     from tqdm import tqdm
 
     from mono_depth_ros.prediction.clip import ClipPredictor, Report, predict_clip
@@ -31,24 +32,24 @@ def main(args: Sequence[str] | None = None) -> int:
 
     report = Report()
     try:
-        inputs = [Path(path).expanduser() for path in chosen.inputs]
-        output = Path(chosen.output).expanduser()
+        inputs = [Path(path).expanduser() for path in args.inputs]
+        output = Path(args.output).expanduser()
         clips = find_clips(inputs)
         _check_output(output, clips)
-        predictor = ClipPredictor(chosen)
-        _check_units(predictor, chosen)
+        predictor = ClipPredictor(args)
+        _check_units(predictor, args)
         output.mkdir(parents=True, exist_ok=True)
         total = sum(clip.count for clip in clips)
         with tqdm(total=total, desc='Predicting', unit=' images', disable=None) as bar:
             for clip in clips:
-                predict_clip(clip, predictor, output, chosen, report, bar)
+                predict_clip(clip, predictor, output, args, report, bar)
     except (OSError, ValueError) as error:
         print(f'predict_depth: error: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f'predict_depth: interrupted after {report.predicted} images', file=sys.stderr)
         return 130
-    return _finish(report, predictor, output, chosen)
+    return _finish(report, predictor, output, args)
 
 
 def _check_output(output: Path, clips: Sequence[Clip]) -> None:
@@ -60,10 +61,10 @@ def _check_output(output: Path, clips: Sequence[Clip]) -> None:
         )
 
 
-def _check_units(predictor: ClipPredictor, chosen: argparse.Namespace) -> None:
+def _check_units(predictor: ClipPredictor, args: argparse.Namespace) -> None:
     """Refuse before the run what would fail in it."""
     size = predictor.camera.model.size if predictor.camera else predictor.estimator.card.input_size
-    check_formats(chosen.write, predictor.kind(size), predictor.camera is not None)
+    check_formats(args.write, predictor.kind(size), predictor.camera is not None)
     if predictor.lacks_metres:
         print(
             'note: without --intrinsics nobody knows the focal length, so the depth is relative '
@@ -72,11 +73,11 @@ def _check_units(predictor: ClipPredictor, chosen: argparse.Namespace) -> None:
 
 
 def _finish(
-    report: Report, predictor: ClipPredictor, output: Path, chosen: argparse.Namespace
+    report: Report, predictor: ClipPredictor, output: Path, args: argparse.Namespace
 ) -> int:
     card = predictor.estimator.card
     path = output / 'depth.yaml'
-    _write_description(path, report, predictor, chosen)
+    _write_description(path, report, predictor, args)
     for warning in sorted(report.warnings):
         print(f'warning: {warning}')
     for fault in report.faults[:_NOTES]:
@@ -98,7 +99,7 @@ def _finish(
 
 
 def _write_description(
-    path: Path, report: Report, predictor: ClipPredictor, chosen: argparse.Namespace
+    path: Path, report: Report, predictor: ClipPredictor, args: argparse.Namespace
 ) -> None:
     """Say beside the files what their numbers are."""
     card, camera = predictor.estimator.card, predictor.camera
@@ -107,10 +108,10 @@ def _write_description(
         'trained': card.is_trained,
         'depth_kind': sorted(report.kinds),
         'license_weights': card.license_weights,
-        'min_depth': chosen.min_depth,
-        'max_depth': chosen.max_depth,
+        'min_depth': args.min_depth,
+        'max_depth': args.max_depth,
         'images': report.predicted,
-        'formats': {form: FORMATS[form] for form in chosen.write},
+        'formats': {form: FORMATS[form] for form in args.write},
         'K': camera.geometry.K_out.ravel().tolist() if camera else None,
         'left_out': report.faults,
     }
@@ -120,23 +121,24 @@ def _write_description(
     path.write_text(text, encoding='utf-8')
 
 
-def _parser() -> ArgumentParser:
+def create_parser() -> ArgumentParser:
+    """Return the parser of the command line."""
     parser = ArgumentParser(
         prog='predict_depth',
         description='Predict the depth of images, folders of images and videos, and write it as '
         'pictures or as numbers (docs/bags_and_files.md).',
     )
-    add = parser.add_argument
-    add('inputs', nargs='+', help='images, folders of images, videos')
-    add('--output', required=True, metavar='FOLDER', help='gets the files')
-    add(
+    parser.add_argument('inputs', nargs='+', help='images, folders of images, videos')
+    parser.add_argument(
+        '--output', required=True, metavar='FOLDER', help='folder that gets the files'
+    )
+    parser.add_argument(
         '--write',
         nargs='+',
         choices=tuple(FORMATS),
         default=['picture'],
         metavar='FORMAT',
-        help='; '.join(f'{form}: {text}' for form, text in FORMATS.items())
-        + ' (default: picture)',
+        help='; '.join(f'{form}: {text}' for form, text in FORMATS.items()),
     )
     add_estimator_options(parser)
     return parser

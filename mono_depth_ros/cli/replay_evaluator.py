@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mono_depth_ros.cli.depth_node import SIGNALS, spin
-from mono_depth_ros.cli.evaluate_bag import FAILED, NOT_MEASURED, PASSED
 from mono_depth_ros.cli.ros_arguments import parse_node_arguments
+from mono_depth_ros.evaluation.robot.report import NOT_MEASURED, exit_code
 from mono_depth_ros.ros.evaluator.parameters import PARAMETERS
 
 if TYPE_CHECKING:
     from mono_depth_ros.ros.evaluator.replay_evaluator import ReplayEvaluator
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Spin the node until it is interrupted; return the exit code that evaluate_bag has."""
-    given = list(sys.argv[1:] if args is None else args)
+    given = list(sys.argv[1:] if argv is None else argv)
     parse_node_arguments(
         given,
         'replay_evaluator',
@@ -64,7 +64,7 @@ def _close(node: ReplayEvaluator) -> int:
         print(f'replay_evaluator: error: {text}', file=sys.stderr)
         return NOT_MEASURED
     print(text)
-    return PASSED if verdict.passed or not thresholds else FAILED
+    return exit_code(verdict, thresholds)
 
 
 def _on_signals(handler: Any) -> None:

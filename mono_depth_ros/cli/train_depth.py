@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 os.environ.setdefault('GOMP_SPINCOUNT', '10000')
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Train one network; return the exit code."""
     try:
         from mono_depth_ros.training.config.parse import UnknownOptionError, parse_config
     except ModuleNotFoundError as error:
         return _refuse_without(error)
     try:
-        config = parse_config(sys.argv[1:] if args is None else args)
+        config = parse_config(sys.argv[1:] if argv is None else argv)
     except (OSError, ValueError) as error:
         print(f'train_depth: error: {error}', file=sys.stderr)
         return 2 if isinstance(error, UnknownOptionError) else 1

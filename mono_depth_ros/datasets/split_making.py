@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 
@@ -69,6 +70,29 @@ def find_drives(root: Path) -> list[str]:
             f"'{root}' holds no drives such as 2011_09_26/2011_09_26_drive_0001_sync/image_02."
         )
     return drives
+
+
+def select_recordings(
+    root: Path, names: Sequence[str], patterns: Sequence[str], left_out: Collection[str] = ()
+) -> list[str]:
+    """Return the drives or bags whose names match a pattern, but for those left out.
+
+    Raises:
+        ValueError: there are none.
+    """
+    wanted = [
+        name
+        for name in names
+        if name not in left_out and any(fnmatch(name, pattern) for pattern in patterns)
+    ]
+    if not wanted:
+        raise ValueError(
+            f"None of {len(names)} recordings in '{root}' is left by --only "
+            f'{" ".join(patterns)}'
+            f'{" and --leave-out" if left_out else ""}. They are: '
+            f'{", ".join(names[:5])}{", …" if len(names) > 5 else ""}.'
+        )
+    return wanted
 
 
 def find_bags(root: Path) -> list[str]:

@@ -16,16 +16,16 @@ from mono_depth_ros.ros.node.parameters import DepthNodeConfig
 OWN_BAG_SECONDS = 30.0
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo; return the exit code."""
-    chosen = _parser().parse_args(args)
-    if chosen.bag:
-        chosen.duration = chosen.duration or OWN_BAG_SECONDS
+    args = create_parser().parse_args(argv)
+    if args.bag:
+        args.duration = args.duration or OWN_BAG_SECONDS
     from mono_depth_ros.demo.run import DemoError, run
 
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        run(chosen)
+        run(args)
     except (DemoError, FileNotFoundError, ValueError) as error:
         print(f'demo: error: {error}', file=sys.stderr)
         return 1
@@ -39,32 +39,62 @@ def _interrupt(number: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _parser() -> ArgumentParser:
+def create_parser() -> ArgumentParser:
+    """Return the parser of the command line."""
     parser = ArgumentParser(prog='demo', description=__doc__.splitlines()[0])
-    add = parser.add_argument
-    add('--bag', help='your own bag: ROS 1 .bag, ROS 2 folder, .mcap or .db3')
-    add('--image-topic', help='image topic of your bag, where it has several')
-    add(
+    parser.add_argument('--bag', help='your own bag: ROS 1 .bag, ROS 2 folder, .mcap or .db3')
+    parser.add_argument(
+        '--image-topic', metavar='TOPIC', help='image topic of your bag, where it has several'
+    )
+    parser.add_argument(
         '--duration',
         type=float,
         metavar='S',
-        help=f'play only the first seconds (of your bag: {OWN_BAG_SECONDS:.0f})',
+        help='time of the bag to play [s] (default: all of it; of your bag '
+        f'{OWN_BAG_SECONDS:.0f})',
     )
-    add('--model', default=DepthNodeConfig().model, help='model card (default: %(default)s)')
-    add('--depth-scale', type=float, metavar='M', help="metres per unit of the network's depth")
-    add('--data', default='../shared/data', help='folder that may hold kitti/ (%(default)s)')
-    add('--street', action='store_true', help='the synthetic street, even where KITTI is at hand')
-    add('--street-frames', type=int, default=60, help='length of the street clip (%(default)s)')
-    add(
+    parser.add_argument(
+        '--model',
+        default=DepthNodeConfig().model,
+        metavar='CARD',
+        help='name or path of a model card',
+    )
+    parser.add_argument(
+        '--depth-scale',
+        type=float,
+        metavar='M',
+        help="length of a unit of the network's depth [m] (default: the card's)",
+    )
+    parser.add_argument(
+        '--data', default='../shared/data', metavar='FOLDER', help='folder that may hold kitti/'
+    )
+    parser.add_argument(
+        '--street', action='store_true', help='the synthetic street, even where KITTI is at hand'
+    )
+    parser.add_argument(
+        '--street-frames',
+        type=int,
+        default=60,
+        metavar='N',
+        help='number of images of the street clip',
+    )
+    parser.add_argument(
         '--street-size',
         type=int,
         nargs=2,
         default=(320, 1024),
         metavar=('H', 'W'),
-        help='size of the street images (320 1024)',
+        help='height and width of the street images [px]',
     )
-    add('--output', default='demo', help='folder for out/, preview.png, preview.mp4 (%(default)s)')
-    add('--domain-id', type=int, help='ROS domain (default: one that is free here)')
+    parser.add_argument(
+        '--output',
+        default='demo',
+        metavar='FOLDER',
+        help='folder for out/, preview.png, preview.mp4',
+    )
+    parser.add_argument(
+        '--domain-id', type=int, metavar='N', help='number of the ROS domain (default: a free one)'
+    )
     return parser
 
 

@@ -99,7 +99,7 @@ def test_a_height_is_above_the_road(root, height, capsys):
 
 def test_what_is_looked_for_must_be_there(root, tmp_path, capsys):
     assert main([str(root), '--camera-height', '1.65', '--only', '*0007*']) == 1
-    assert 'None of 1 drives in' in (error := capsys.readouterr().err) and DRIVE in error
+    assert 'None of 1 recordings in' in (error := capsys.readouterr().err) and DRIVE in error
 
     assert main([str(tmp_path), '--camera-height', '1.65']) == 1
     assert 'holds no drives' in capsys.readouterr().err

@@ -3,7 +3,7 @@ import pytest
 from domains import next_domain
 
 from mono_depth_ros.bags.writer import BagWriter
-from mono_depth_ros.cli.replay_bag import describe_report, main
+from mono_depth_ros.cli.replay_bag import main
 from mono_depth_ros.cli.ros_arguments import split_ros_arguments
 from mono_depth_ros.ros.replay.bag_player import PlayReport
 
@@ -64,7 +64,7 @@ def test_the_report_counts_per_topic_and_names_those_nobody_heard():
         worst_lateness=0.0042,
     )
 
-    assert describe_report(report).splitlines() == [
+    assert report.text().splitlines() == [
         '/image      78 messages',
         '/imu      1200 messages  (too few subscribers at the start)',
         'Played 7.70 s of the bag in 3.85 s, at worst 4.2 ms late.',

@@ -1,14 +1,23 @@
-"""The JSON of an evaluation on a robot, offline and live."""
+"""What evaluate_bag and replay_evaluator leave behind: a JSON file and an exit code."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mono_depth_ros.evaluation.robot.result import BagResult, FrameRecord, finite_or_none
 from mono_depth_ros.evaluation.robot.thresholds import Threshold, Verdict
+
+if TYPE_CHECKING:
+    from mono_depth_ros.evaluation.robot.result import BagResult, FrameRecord
+
+PASSED, NOT_MEASURED, FAILED = 0, 1, 3
+
+
+def exit_code(verdict: Verdict, thresholds: Sequence[Threshold]) -> int:
+    """Return 0, or 3 where a threshold was given and something does not hold."""
+    return PASSED if verdict.passed or not thresholds else FAILED
 
 
 def write_report(
@@ -32,6 +41,8 @@ def write_report(
         made_of: model, bag and options, where the evaluation knows them.
         latency: how late depth came, where it came live.
     """
+    from mono_depth_ros.evaluation.robot.result import finite_or_none
+
     measured = {name: finite_or_none(value) for name, value in (latency or {}).items()}
     report = {
         **(made_of or {}),

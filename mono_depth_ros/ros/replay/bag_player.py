@@ -55,6 +55,23 @@ class PlayReport:
     worst_lateness: float = 0.0
     unanswered: int = 0
 
+    def text(self) -> str:
+        """Return the closing lines: messages per topic, time played, worst lateness."""
+        width = max(len(topic) for topic in self.messages)
+        silent = set(self.without_subscriber)
+        lines = [
+            f'{topic:<{width}}  {count:6d} messages'
+            + ('  (too few subscribers at the start)' if topic in silent else '')
+            for topic, count in sorted(self.messages.items())
+        ]
+        lines.append(
+            f'Played {self.bag_seconds:.2f} s of the bag in {self.wall_seconds:.2f} s, '
+            f'at worst {1000 * self.worst_lateness:.1f} ms late.'
+        )
+        if self.unanswered:
+            lines.append(f'{self.unanswered} messages got no answer in lockstep.')
+        return '\n'.join(lines)
+
 
 @dataclass(frozen=True)
 class _Channel:

@@ -23,7 +23,6 @@ from sensor_msgs.msg import CameraInfo, Image, Range
 from std_msgs.msg import String
 
 from mono_depth_ros.bags.reader import open_bag
-from mono_depth_ros.cli.replay_bag import describe_report
 from mono_depth_ros.ros.replay.bag_player import BagPlayer
 from mono_depth_ros.ros.replay.options import PlayOptions
 from mono_depth_ros.stamps import stamp_ns, stamp_of
@@ -284,7 +283,7 @@ def test_in_lockstep_an_image_without_answer_is_counted_after_a_while(tmp_path, 
     report = player.play()
 
     assert report.messages == {'/camera/image_raw': 3} and report.unanswered == 3
-    assert describe_report(report).endswith('3 messages got no answer in lockstep.')
+    assert report.text().endswith('3 messages got no answer in lockstep.')
 
 
 def test_lockstep_waits_for_what_is_played_alone(tmp_path, listener):
