@@ -40,7 +40,9 @@ def create_parser() -> ArgumentParser:
         description='Print parameters, multiply-adds and CPU latency of the networks, and the '
         'accuracy of trained cards, beside what the papers print (docs/published_results.md).',
     )
-    parser.add_argument('names', nargs='*', metavar='NETWORK', help='networks (default: all)')
+    parser.add_argument(
+        'names', nargs='*', metavar='NETWORK', help='names of networks (default: all)'
+    )
     parser.add_argument(
         '--cards',
         nargs='+',

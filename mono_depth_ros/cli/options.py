@@ -79,7 +79,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     '--camera-info-topic': {
         'metavar': 'TOPIC',
-        'help': 'CameraInfo (default: camera_info beside the images)',
+        'help': 'CameraInfo of the images (default: camera_info beside them)',
     },
     '--intrinsics': {
         'metavar': 'FILE',
@@ -109,7 +109,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     '--duration': {
         'type': float,
         'metavar': 'S',
-        'help': 'time of the bag to take (default: all of it) [s]',
+        'help': 'time of the bag to take [s] (default: all of it)',
     },
     # Where results go, and of what.
     '--only': {

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from installation import ROOT
+from installation import ROOT, executables
 
 from mono_depth_ros.arguments import ArgumentParser
 from mono_depth_ros.training.config.parse import parse_config
@@ -20,16 +20,6 @@ except SystemExit as end:
     code = end.code
 print([code, sorted({name.partition('.')[0] for name in sys.modules})])
 """
-
-
-def executables() -> list[str]:
-    tree = ast.parse((ROOT / 'setup.py').read_text(encoding='utf-8'))
-    names = next(
-        ast.literal_eval(node.value)
-        for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == 'EXECUTABLES'
-    )
-    return [*(f'mono_depth_ros.cli.{name}' for name in names), 'mono_depth_ros.demo.__main__']
 
 
 def run(module: str, *arguments: str) -> tuple[int, set[str], str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -14,6 +15,17 @@ ROOT = Path(__file__).parents[2]
 NOT_SOURCE = shutil.ignore_patterns('.git', '.venv*', '.*_cache', '__pycache__', '*.egg-info')
 # Of the tree's own folder alone: mono_depth_ros/demo is source.
 NOT_SOURCE_AT_THE_TOP = {'build', 'install', 'log', 'dist', 'demo', 'evaluation', 'test'}
+
+
+def executables() -> list[str]:
+    """Return the modules of setup.py's executables, and the demo's."""
+    tree = ast.parse((ROOT / 'setup.py').read_text(encoding='utf-8'))
+    names = next(
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == 'EXECUTABLES'
+    )
+    return [*(f'mono_depth_ros.cli.{name}' for name in names), 'mono_depth_ros.demo.__main__']
 
 
 def _not_source(folder: str, names: list[str]) -> set[str]:

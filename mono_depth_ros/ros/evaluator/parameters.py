@@ -13,7 +13,7 @@ PARAMETERS: dict[str, tuple[Any, str]] = {
     'reference': (
         '',
         'Topic of a lidar (PointCloud2) or of depth images (32FC1, 16UC1), or '
-        'wall:METRES for a wall at a known distance.',
+        'wall:METRES for a wall at a known distance [m].',
     ),
     'reference_info': ('', 'CameraInfo of a depth topic. Empty: camera_info beside it.'),
     'extrinsics': (
@@ -29,7 +29,7 @@ PARAMETERS: dict[str, tuple[Any, str]] = {
     'time_offset': (_DEFAULTS.time_offset, "Added to the reference's stamps [s]."),
     'min_depth': (_DEFAULTS.min_depth, 'Nearer true depth is not compared [m].'),
     'max_depth': (_DEFAULTS.max_depth, 'Farther true depth is not compared [m].'),
-    'min_pixels': (_DEFAULTS.min_pixels, 'Pixels with true depth that a frame needs.'),
+    'min_pixels': (_DEFAULTS.min_pixels, 'Number of pixels with true depth that a frame needs.'),
     'region': (
         list(_DEFAULTS.region),
         'Part of the image that counts: left, top, right, bottom as shares of its size.',

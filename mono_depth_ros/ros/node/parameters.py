@@ -96,12 +96,13 @@ class DepthNodeConfig:
     )
     max_pixels: int = parameter(
         MAX_PIXELS,
-        'Images of more pixels are refused before they are decoded, by what their header says.',
+        'Images of more pixels are refused before they are decoded, by what their header says '
+        '[px].',
         bounds=(1, 500_000_000),
     )
     depth_scale: float = parameter(
         0.0,
-        "Metres per unit of the network's depth, measured by you for this camera; wins over "
+        "Length of a unit of the network's depth, measured by you for this camera [m]; wins over "
         'the card. 0.0: not given.',
         bounds=(0.0, 1e6),
         while_running=True,
