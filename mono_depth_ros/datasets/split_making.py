@@ -104,7 +104,7 @@ def find_bags(root: Path) -> list[str]:
     """
     if not root.is_dir():
         raise FileNotFoundError(f"Folder '{root}' does not exist; expected one that holds bags.")
-    bags = [path.name for path in sorted(root.iterdir()) if _is_bag(path)]
+    bags = [path.name for path in sorted(root.iterdir()) if is_bag(path)]
     if not bags:
         raise FileNotFoundError(
             f"'{root}' holds no bags: ROS 1 files (.bag), ROS 2 folders with "
@@ -256,7 +256,8 @@ def _draw(name: str, seed: int) -> str:
     return hashlib.sha256(f'{seed} {name}'.encode()).hexdigest()
 
 
-def _is_bag(path: Path) -> bool:
+def is_bag(path: Path) -> bool:
+    """Say whether a path looks like a bag of any kind."""
     if path.is_dir():
         return (path / 'metadata.yaml').is_file()
     return path.suffix in ('.bag', *STORAGE_SUFFIXES)

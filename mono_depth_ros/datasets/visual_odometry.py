@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -49,6 +50,26 @@ class Step(NamedTuple):
     def is_at_rest(self) -> bool:
         """Say whether the camera stood still."""
         return not self.second_from_first[:3, 3].any()
+
+
+@dataclass(frozen=True)
+class FoundPoses:
+    """What images say of a camera's motion.
+
+    Attributes:
+        name: of the drive or bag.
+        poses: (N, 3, 4) world_from_camera, the world being its first place [m].
+    """
+
+    name: str
+    poses: Matrix
+
+    def __str__(self) -> str:
+        steps = np.linalg.norm(np.diff(self.poses[:, :, 3], axis=0), axis=1)
+        return (
+            f'{self.name}: {len(self.poses)} images, {steps.sum():.1f} m in {len(steps)} '
+            f'steps of {np.median(steps):.2f} m (median), {(steps == 0).sum()} at rest'
+        )
 
 
 def find_poses(images: Iterable[Image], K: Matrix, camera_height: float) -> Matrix:

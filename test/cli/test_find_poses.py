@@ -4,8 +4,12 @@ import cv2
 import numpy as np
 import pytest
 from kitti_folder import DAY, DRIVE
+from moving_bags import PERIOD, START
 
+from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.cli.find_poses import main
+from mono_depth_ros.datasets.bag.data import RosbagData
+from mono_depth_ros.datasets.bag.options import BagOptions
 from mono_depth_ros.datasets.kitti.raw import KittiRaw
 from mono_depth_ros.datasets.street.raycast import Street, render_frame, street_intrinsics
 
@@ -71,11 +75,57 @@ def test_poses_that_are_there_are_kept(root, capsys):
     path.write_text('mine')
 
     assert main([str(root), '--camera-height', '1.65']) == 1
-    assert f'{DRIVE} in' in (error := capsys.readouterr().err)
+    assert f'{DRIVE}/poses.txt already' in (error := capsys.readouterr().err)
     assert '--overwrite' in error and path.read_text() == 'mine'
 
     assert main([str(root), '--camera-height', '1.65', '--overwrite']) == 0
     assert np.loadtxt(path).shape == (6, 12)
+
+
+@pytest.fixture(scope='module')
+def bags(tmp_path_factory):
+    """A folder of two bags of that drive."""
+    root = tmp_path_factory.mktemp('bags')
+    for name in ('front', 'rear'):
+        with BagWriter(root / name) as bag:
+            for number in range(6):
+                stamp = START + number * PERIOD
+                image = render_frame(Street(), FIRST + number, SIZE).image
+                bag.write_image('/camera/image_raw', stamp, 'optical', 'rgb8', image)
+                K = street_intrinsics(SIZE)
+                bag.write_camera_info('/camera/camera_info', stamp, 'optical', SIZE, K)
+    return root
+
+
+@pytest.mark.slow
+def test_a_bag_gets_the_poses_that_its_samples_are_trained_with(bags, capsys):
+    assert main([str(bags / 'front'), '--camera-height', '1.65', '--overwrite']) == 0
+
+    printed = capsys.readouterr().out
+    assert 'front: 6 images, ' in printed and '--data rosbag' in printed
+    data = RosbagData(bags / 'front', options=BagOptions(known_poses=True))
+    for number in range(1, 5):
+        for source in data[number - 1].sources:
+            expected = true_motion(number, source.offset)
+            np.testing.assert_allclose(source.source_from_target, expected, atol=0.08)
+            assert source.distance == pytest.approx(0.8, rel=0.1)
+
+
+@pytest.mark.slow
+def test_of_a_folder_of_bags_those_that_are_named_get_poses(bags, capsys):
+    assert main([str(bags), '--camera-height', '1.65', '--only', 'rear', '--overwrite']) == 0
+    assert (bags / 'rear.poses.txt').is_file()
+
+    assert main([str(bags), '--camera-height', '1.65', '--only', 'rear']) == 1
+    assert 'rear.poses.txt already' in capsys.readouterr().err
+
+
+def test_a_topic_that_a_bag_does_not_have_is_named(bags, capsys):
+    camera = ['--camera-height', '1.65', '--image-topic', '/camera/image', '--overwrite']
+
+    assert main([str(bags / 'front'), *camera]) == 1
+
+    assert "Did you mean '/camera/image_raw'?" in capsys.readouterr().err
 
 
 def test_a_gap_between_images_is_refused(root, capsys):

@@ -25,6 +25,8 @@ class BagOptions(CameraTopics):
         odometry_topic: nav_msgs Odometry, for the distance between target and source. It is the
             distance of what odometry is about, usually the robot's base, not its camera.
         speed: known constant speed [m/s], instead of odometry.
+        known_poses: take the place of neighbours from the file of poses beside the bag
+            (drive.mcap.poses.txt), which find_poses writes.
         stamps: 'header', or 'log' for the times of recording where headers have none.
     """
 
@@ -36,6 +38,7 @@ class BagOptions(CameraTopics):
     stereo_info_topic: str | None = None
     odometry_topic: str | None = None
     speed: float | None = None
+    known_poses: bool = False
     stamps: str = 'header'
 
     def __post_init__(self) -> None:

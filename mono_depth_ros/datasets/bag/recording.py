@@ -30,6 +30,7 @@ from mono_depth_ros.bags.reader import (
 )
 from mono_depth_ros.bags.timing import NONE, nearest_in_time, neighbours_in_time
 from mono_depth_ros.datasets.bag.options import BagOptions
+from mono_depth_ros.datasets.bag.poses import motion_between, poses_file, read_poses
 from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
 from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.datasets.static_frames import is_moving
@@ -37,6 +38,7 @@ from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, rect
 from mono_depth_ros.stamps import NANOSECONDS, stamp_of
 
 Frames = NDArray[np.int64]
+Matrix = NDArray[np.float64]
 
 # Cameras of a pair are triggered together; the stamps of two drivers may differ by this.
 STEREO_TOLERANCE = 1_000_000  # [ns]
@@ -66,7 +68,8 @@ class BagRecording:
         tolerance: how far a neighbour may be off [ns].
 
     Raises:
-        FileNotFoundError, ValueError: the bag, a topic or a calibration is missing or wrong.
+        FileNotFoundError, ValueError: the bag, a topic, a calibration or poses are missing or
+            wrong.
     """
 
     def __init__(self, path: str | Path, options: BagOptions, name: str = '') -> None:
@@ -79,6 +82,9 @@ class BagRecording:
             self.stamps = self._views[0].track.stamps
             self.interval, self.tolerance = _timing(self.stamps, options)
             self._baseline = _baseline(*self._views) if options.stereo_topic else 0.0
+        file = poses_file(self.path)
+        takes_poses = options.known_poses or (options.offsets and file.is_file())
+        self._poses = read_poses(file) if takes_poses else None
         for view in range(len(self._views)):
             self.read(0, view)  # size and encoding are wrong at once or never
         self.close()
@@ -86,6 +92,11 @@ class BagRecording:
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open file behind: another process opens its own."""
         return {**self.__dict__, '_opened': None}
+
+    @property
+    def K(self) -> Matrix:  # noqa: N802 - K is the field's name
+        """(3, 3) intrinsics of the images as they are read [px]."""
+        return self._views[0].geometry.K_out
 
     def close(self) -> None:
         """Close the file; the next read opens it again."""
@@ -117,15 +128,13 @@ class BagRecording:
         """
         target, *others = (int(frame) for frame in frames)
         sources = [
-            Source(self.read(other), offset, distance=self._distance(target, other))
+            self._neighbour(target, other, offset)
             for offset, other in zip(self.options.offsets, others)
         ]
         if self.options.stereo_topic:
             sources.append(self._stereo_source(target))
         name = str(SplitEntry(self.name, int(self.stamps[target]), 'l'))
-        return TrainingSample(
-            self.read(target), tuple(sources), self._views[0].geometry.K_out, name
-        )
+        return TrainingSample(self.read(target), tuple(sources), self.K, name)
 
     def read(self, frame: int, view: int = 0) -> Image:
         """Read one image (H, W, 3) uint8 RGB, rectified where that is needed; view 1: stereo."""
@@ -176,11 +185,18 @@ class BagRecording:
         pose[0, 3] = -self._baseline
         return Source(self.read(int(partner), 1), 0, pose, abs(self._baseline))
 
-    def _distance(self, target: int, other: int) -> float | None:
+    def _neighbour(self, target: int, other: int, offset: int) -> Source:
         first, second = int(self.stamps[target]), int(self.stamps[other])
+        motion = motion_between(self._poses, first, second) if self._poses else None
+        known = motion if self.options.known_poses else None
+        return Source(self.read(other), offset, known, self._distance(first, second, motion))
+
+    def _distance(self, first: int, second: int, motion: Matrix | None) -> float | None:
         if self.options.speed is not None:
             return self.options.speed * abs(second - first) / NANOSECONDS
-        return self._odometry.distance(first, second) if self._odometry else None
+        if self._odometry:
+            return self._odometry.distance(first, second)
+        return None if motion is None else float(np.linalg.norm(motion[:3, 3]))
 
 
 @contextmanager

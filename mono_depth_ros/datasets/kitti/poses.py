@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
 from mono_depth_ros.datasets.kitti.drive import find_sensors, sensor_files
-from mono_depth_ros.datasets.visual_odometry import find_poses
+from mono_depth_ros.datasets.visual_odometry import FoundPoses, find_poses
 
 POSES = 'poses.txt'
 
@@ -49,32 +48,13 @@ def motion_of(poses: Matrix | None, index: int, offset: int, x: float) -> Matrix
     return np.asarray(motion)
 
 
-@dataclass(frozen=True)
-class FoundPoses:
-    """What the images of a drive say of its motion.
-
-    Attributes:
-        drive: folder under KITTI's root.
-        poses: (N, 3, 4) world_from_camera of camera 0, the world being its first place [m].
-    """
-
-    drive: str
-    poses: Matrix
-
-    def __str__(self) -> str:
-        steps = np.linalg.norm(np.diff(self.poses[:, :, 3], axis=0), axis=1)
-        return (
-            f'{self.drive}: {len(self.poses)} images, {steps.sum():.1f} m in {len(steps)} '
-            f'steps of {np.median(steps):.2f} m (median), {(steps == 0).sum()} at rest'
-        )
-
-    def write(self, path: Path) -> None:
-        """Write them as KITTI's odometry does: 12 numbers per image."""
-        np.savetxt(path, self.poses.reshape(-1, 12), '%.9e')
+def write_drive_poses(path: Path, found: FoundPoses) -> None:
+    """Write them as KITTI's odometry does: 12 numbers per image."""
+    np.savetxt(path, found.poses.reshape(-1, 12), '%.9e')
 
 
 def find_drive_poses(root: Path, drive: str, camera_height: float) -> FoundPoses:
-    """Find the poses of a drive by its first camera that has images, see `find_poses`.
+    """Find the poses of camera 0 of a drive by its first camera that has images.
 
     Raises:
         FileNotFoundError: there is no calibration, or no image.

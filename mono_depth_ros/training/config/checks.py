@@ -234,14 +234,14 @@ def check_data(config: TrainConfig, data: TrainingData) -> list[str]:
     if asks and config.pose_network == 'none' and some(lambda facts: facts.has_unknown_pose):
         raise ValueError(
             f'supervision {config.supervision} needs a pose_network: the data do not say how the '
-            'camera moved. (KITTI drives with a poses.txt do: reading.options.known_poses true; '
-            'find_poses writes one.)'
+            'camera moved. (KITTI drives and bags with a file of poses do: '
+            'reading.options.known_poses true; find_poses writes one.)'
         )
     if config.loss.velocity > 0 and not some(lambda facts: facts.has_distance):
         raise ValueError(
             f'loss.velocity needs measured distances, but the data have none ({_SAMPLES} samples '
-            'looked at): KITTI takes them from poses.txt (find_poses), bags from odometry or a '
-            'given speed. Set loss.velocity 0, or add them.'
+            'looked at): KITTI takes them from poses.txt, a bag from <bag>.poses.txt (find_poses '
+            'writes both), odometry or a given speed. Set loss.velocity 0, or add them.'
         )
     if config.loss.triplet > 0 and not some(lambda facts: facts.has_labels):
         return [
