@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rclpy.qos import ReliabilityPolicy
 from tqdm import tqdm
 
@@ -19,14 +16,14 @@ from mono_depth_ros.bags.reader import (
     open_bag,
 )
 from mono_depth_ros.bags.writer import BagWriter
-from mono_depth_ros.datasets.image_files import read_image
-from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
+from mono_depth_ros.datasets.kitti.drive import STAMP_FILE, camera_folder
+from mono_depth_ros.datasets.kitti.options import KittiBagOptions
+from mono_depth_ros.datasets.kitti.to_bag import write_drive
 from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.ros.replay.bag_player import recorded_qos
 
 KITTI_DRIVE = Path('kitti/test/2011_09_26/2011_09_26_drive_0052_sync')
-# 2011-09-26 12:00 UTC, the day of the drive: the pictures have no stamps of their own.
-KITTI_START_NS = 1_317_038_400_000_000_000
+CAMERA, CLIP_HZ = 2, 10.0
 STREET_START_NS = 1_000_000_000_000_000_000
 PERIOD_NS = 100_000_000
 IMAGE_TOPIC = '/camera/image_raw'
@@ -81,16 +78,26 @@ def find_kitti_drive(data: Path) -> Path | None:
 
 
 def write_kitti_bag(drive: Path, path: Path) -> None:
-    """Write the left colour camera of a KITTI drive, which is rectified: K = P, no distortion."""
-    files = sorted((drive / 'image_02' / 'data').glob('*.*g'))
-    K = read_camera(drive.parent / FILE_NAME, camera=2).K
-    _write_bag(path, KITTI_START_NS, ((read_image(file), K) for file in files), len(files))
+    """Write the left color camera of a KITTI drive, at 10 Hz where it has no timestamps."""
+    has_stamps = (drive / camera_folder(CAMERA) / STAMP_FILE).exists()
+    options = KittiBagOptions((CAMERA,), rate=None if has_stamps else CLIP_HZ, cameras_only=True)
+    with _progress() as bar:
+
+        def advance(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        write_drive(drive, path, options, advance)
 
 
 def write_street_bag(path: Path, count: int, size: tuple[int, int]) -> None:
     """Write a drive along the synthetic street; size is (H, W)."""
-    frames = (render_frame(Street(), index, size) for index in range(count))
-    _write_bag(path, STREET_START_NS, ((f.image, f.K) for f in frames), count)
+    with BagWriter(path) as bag, _progress(count) as bar:
+        for index in range(count):
+            frame, stamp = render_frame(Street(), index, size), STREET_START_NS + index * PERIOD_NS
+            bag.write_camera_info(INFO_TOPIC, stamp, FRAME_ID, size, frame.K)
+            bag.write_image(IMAGE_TOPIC, stamp, FRAME_ID, 'rgb8', frame.image)
+            bar.update()
 
 
 def inspect_bag(path: Path, image_topic: str | None, title: str) -> DemoClip:
@@ -118,19 +125,8 @@ def inspect_bag(path: Path, image_topic: str | None, title: str) -> DemoClip:
     return DemoClip(path, topic, topics, counts[topic], width, title, reliable)
 
 
-def _write_bag(
-    path: Path,
-    start_ns: int,
-    frames: Iterable[tuple[NDArray[Any], NDArray[np.float64]]],
-    count: int,
-) -> None:
-    progress = tqdm(frames, total=count, desc='Writing the bag', unit=' images', disable=None)
-    with BagWriter(path) as bag:
-        for index, (image, K) in enumerate(progress):
-            stamp = start_ns + index * PERIOD_NS
-            size = (image.shape[0], image.shape[1])
-            bag.write_camera_info(INFO_TOPIC, stamp, FRAME_ID, size, K)
-            bag.write_image(IMAGE_TOPIC, stamp, FRAME_ID, 'rgb8', image)
+def _progress(total: int | None = None) -> tqdm[Any]:
+    return tqdm(total=total, desc='Writing the bag', unit=' images', disable=None)
 
 
 def _chosen_topic(path: Path, counts: dict[str, int], wanted: str | None) -> str:

@@ -21,12 +21,14 @@ class KittiBagOptions:
             wanted form already keeps its bytes.
         rate: frames per second of drives without timestamps.txt.
         storage: 'mcap' or 'sqlite3'.
+        cameras_only: leave out scans, IMU, GPS and odometry.
     """
 
     cameras: Sequence[int] = ()
     images: str = 'raw'
     rate: float | None = None
     storage: str = 'mcap'
+    cameras_only: bool = False
 
     def __post_init__(self) -> None:
         if self.images not in IMAGE_FORMS:

@@ -96,6 +96,8 @@ def write_drive(
         FileNotFoundError, ValueError: something of the drive is missing or broken.
     """
     sensors = find_sensors(drive)
+    if options.cameras_only:
+        sensors = [sensor for sensor in sensors if sensor not in (SCANNER, INERTIAL)]
     cameras = _chosen_cameras(drive, sensors, options.cameras)
     report = KittiBagReport()
     kinds: list[tuple[str, Any]] = [
