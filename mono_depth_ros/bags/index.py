@@ -59,10 +59,10 @@ class Odometry:
 
     def distance(self, first: int, second: int) -> float | None:
         """Return how far the robot got between two stamps [m], None where it is not known."""
-        places = [self._position(stamp) for stamp in (first, second)]
-        if places[0] is None or places[1] is None:
+        positions = [self._position(stamp) for stamp in (first, second)]
+        if positions[0] is None or positions[1] is None:
             return None
-        return float(np.linalg.norm(places[1] - places[0]))
+        return float(np.linalg.norm(positions[1] - positions[0]))
 
     def _position(self, stamp: int) -> Matrix | None:
         found = locate(self.stamps, stamp)
@@ -243,5 +243,5 @@ def camera_from_info(info: Any, topic: str) -> CameraModel:
 
 
 def _position_of(message: Any) -> tuple[float, float, float]:
-    place = message.pose.pose.position
-    return place.x, place.y, place.z
+    position = message.pose.pose.position
+    return position.x, position.y, position.z

@@ -225,7 +225,7 @@ class BagWriter:
             header=self.header(stamp_ns, frame_id),
             height=rows.shape[0],
             width=rows.shape[1],
-            fields=[field(name, 4 * place, FLOAT32, 1) for place, name in enumerate(names)],
+            fields=[field(name, 4 * index, FLOAT32, 1) for index, name in enumerate(names)],
             is_bigendian=False,
             point_step=step,
             row_step=step * rows.shape[1],

@@ -276,9 +276,9 @@ def _scan(scene: Path, cloud: dict[str, Any]) -> DgpScan:
 def _pose(scene: Path, pose: dict[str, Any]) -> Matrix:
     """Return world_from_sensor (4, 4) of a translation and a quaternion."""
     quaternion = [float(pose['rotation'][f'q{name}']) for name in 'xyzw']
-    place = [float(pose['translation'][axis]) for axis in 'xyz']
+    position = [float(pose['translation'][axis]) for axis in 'xyz']
     try:
-        return rigid(matrix_from_quaternion(quaternion), place)
+        return rigid(matrix_from_quaternion(quaternion), position)
     except ValueError as error:
         raise ValueError(f"A pose in '{scene}' is none: {error}") from error
 

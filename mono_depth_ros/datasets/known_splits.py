@@ -57,10 +57,10 @@ def check_known_split(path: str | Path, name: str) -> list[SplitEntry]:
         raise ValueError(f"Unknown split '{name}'. Known: {', '.join(KNOWN_SPLITS)}.")
     known = KNOWN_SPLITS[name]
     entries = read_split(path)
-    strange = next((entry for entry in entries if not _FOLDER.fullmatch(entry.folder)), None)
-    if strange:
+    malformed = next((entry for entry in entries if not _FOLDER.fullmatch(entry.folder)), None)
+    if malformed:
         raise ValueError(
-            f"Split '{path}', line '{strange}': the folder is not of the form "
+            f"Split '{path}', line '{malformed}': the folder is not of the form "
             "'2011_09_26/2011_09_26_drive_0002_sync'."
         )
     found = {

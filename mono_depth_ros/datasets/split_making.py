@@ -16,7 +16,7 @@ from mono_depth_ros.datasets.bag.options import BagOptions
 from mono_depth_ros.datasets.bag.recording import BagRecording
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
-from mono_depth_ros.datasets.kitti.raw import COLOUR, ENDINGS, GRAY
+from mono_depth_ros.datasets.kitti.raw import COLOR, ENDINGS, GRAY
 from mono_depth_ros.datasets.sample import Image
 from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.datasets.static_frames import is_moving
@@ -57,7 +57,7 @@ def find_drives(root: Path) -> list[str]:
     Raises:
         FileNotFoundError: there are none.
     """
-    cameras = [f'image_{camera:02}' for camera in (*COLOUR.values(), *GRAY.values())]
+    cameras = [f'image_{camera:02}' for camera in (*COLOR.values(), *GRAY.values())]
     drives = sorted(
         {
             str(folder.parent.relative_to(root))
@@ -270,7 +270,7 @@ def _files_of(folder: Path) -> dict[str, dict[int, Path]]:
         FileNotFoundError: no images, or no calibration.
         ValueError: a file is empty.
     """
-    for kind in (COLOUR, GRAY):
+    for kind in (COLOR, GRAY):
         files = {
             side: _numbered(folder / f'image_{camera:02}' / 'data')
             for side, camera in kind.items()

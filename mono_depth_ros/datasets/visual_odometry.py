@@ -86,7 +86,7 @@ def find_poses(images: Iterable[Image], K: Matrix, camera_height: float) -> Matr
     Raises:
         ValueError: less than two images, images that have too little in common, no road.
     """
-    steps = [_named_step(number, *pair, K) for number, pair in enumerate(pairwise(images))]
+    steps = [_named_step(index, *pair, K) for index, pair in enumerate(pairwise(images))]
     if not steps:
         raise ValueError('Motion is found between images: expected two or more.')
     pose, poses = np.eye(4), [np.eye(4)]
@@ -98,11 +98,11 @@ def find_poses(images: Iterable[Image], K: Matrix, camera_height: float) -> Matr
     return np.stack(poses)[:, :3]
 
 
-def _named_step(number: int, first: Image, second: Image, K: Matrix) -> Step:
+def _named_step(index: int, first: Image, second: Image, K: Matrix) -> Step:
     try:
         return find_step(first, second, K)
     except ValueError as error:
-        raise ValueError(f'Images {number} and {number + 1} of the sequence: {error}') from error
+        raise ValueError(f'Images {index} and {index + 1} of the sequence: {error}') from error
 
 
 def find_step(first: Image, second: Image, K: Matrix) -> Step:
@@ -206,9 +206,9 @@ def _smoothed(values: Matrix) -> Matrix:
     known = np.flatnonzero(np.isfinite(values))
     if not len(known):
         return np.zeros_like(values)
-    places = np.arange(len(values))
+    indices = np.arange(len(values))
     medians = np.array(
-        [np.median(values[known[np.abs(known - place) <= _MEDIAN_REACH]]) for place in known]
+        [np.median(values[known[np.abs(known - index) <= _MEDIAN_REACH]]) for index in known]
     )
-    filled = np.pad(np.interp(places, known, medians), _MEAN_REACH, mode='edge')
+    filled = np.pad(np.interp(indices, known, medians), _MEAN_REACH, mode='edge')
     return np.convolve(filled, np.full(2 * _MEAN_REACH + 1, 1 / (2 * _MEAN_REACH + 1)), 'valid')

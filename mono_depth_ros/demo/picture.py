@@ -22,7 +22,7 @@ from mono_depth_ros.visualization.canvas import (
     Scale,
     color_bar,
     fit_into,
-    place,
+    paste,
     round_step,
     write_text,
 )
@@ -55,13 +55,13 @@ def render_picture(frame: DemoFrame, scale: Scale, caption: Caption) -> Picture:
     ):
         write_text(canvas, label, (PAD, top + 18), 0.5, DIM_TEXT)
         top += LABEL_HEIGHT
-        place(canvas, fit_into(panel, cell), (top, PAD))
+        paste(canvas, fit_into(panel, cell), (top, PAD))
         top += CELL_HEIGHT + PAD
-    place(canvas, color_bar(scale, cell[1]), (top - PAD + 4, PAD))
+    paste(canvas, color_bar(scale, cell[1]), (top - PAD + 4, PAD))
     left = cell[1] + 2 * PAD
     write_text(canvas, 'point cloud from above', (left, CAPTION_HEIGHT + 18), 0.5, DIM_TEXT)
     view = view_from_above(frame.points, frame.colors, scale, above)
-    place(canvas, view, (CAPTION_HEIGHT + LABEL_HEIGHT, left))
+    paste(canvas, view, (CAPTION_HEIGHT + LABEL_HEIGHT, left))
     return canvas[: canvas.shape[0] // 2 * 2, : canvas.shape[1] // 2 * 2]
 
 

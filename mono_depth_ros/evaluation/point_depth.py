@@ -11,8 +11,8 @@ Array = NDArray[np.float64]
 Size = tuple[int, int]
 
 
-def draw_points(points: Array, camera_from_sensor: Array, K: Array, size: Size) -> Array:
-    """Draw points into a depth image; the nearest of a pixel wins.
+def project_points(points: Array, camera_from_sensor: Array, K: Array, size: Size) -> Array:
+    """Project points into a depth image; the nearest of a pixel wins.
 
     Args:
         points: (N, 3) [m].
@@ -28,7 +28,7 @@ def draw_points(points: Array, camera_from_sensor: Array, K: Array, size: Size) 
     x, y, z = x[ahead], y[ahead], z[ahead]
     columns = (K[0, 0] * x + K[0, 1] * y) / z + K[0, 2]
     rows = K[1, 1] * y / z + K[1, 2]
-    return draw_nearest(np.round(rows), np.round(columns), z, size)
+    return keep_nearest(np.round(rows), np.round(columns), z, size)
 
 
 def transform_points(points: Array, matrix: Array) -> Iterator[Array]:
@@ -41,11 +41,11 @@ def transform_points(points: Array, matrix: Array) -> Iterator[Array]:
         yield row[0] * x + row[1] * y + row[2] * z + row[3]
 
 
-def draw_nearest(rows: Array, columns: Array, values: Array, size: Size) -> Array:
-    """Draw (N,) values at whole (N,) pixels; of a pixel the lowest, outside the image none.
+def keep_nearest(rows: Array, columns: Array, values: Array, size: Size) -> Array:
+    """Put (N,) values at whole (N,) pixels; of a pixel the lowest counts, outside none.
 
     Returns:
-        (height, width), 0 where nothing was drawn.
+        (height, width), 0 where nothing came.
     """
     inside = (columns >= 0) & (rows >= 0) & (columns < size[1]) & (rows < size[0])
     image = np.full(size, np.inf)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_numbers
 from mono_depth_ros.datasets.kitti.drive import VELO_FILE, read_points
-from mono_depth_ros.evaluation.point_depth import draw_nearest, transform_points
+from mono_depth_ros.evaluation.point_depth import keep_nearest, transform_points
 
 Array = NDArray[np.float64]
 
@@ -51,7 +51,7 @@ def velodyne_projection(day: Path, camera: int) -> Array:
 def velodyne_depth(
     points: Array, projection: Array, size: tuple[int, int], along: str = 'scanner'
 ) -> Array:
-    """Draw scanned points into a depth image by the rules of the Eigen protocol.
+    """Project scanned points into a depth image by the rules of the Eigen protocol.
 
     A pixel's value there is the point's x, forward from the scanner, not from the camera 0.27 m
     ahead of it. Points behind either are dropped, the nearest of a pixel wins, and pixels count
@@ -76,4 +76,4 @@ def velodyne_depth(
     ahead = (forward >= 0) & (z > 0)
     u, v, z, forward = u[ahead], v[ahead], z[ahead], forward[ahead]
     values = forward if along == 'scanner' else z
-    return draw_nearest(np.round(v / z) - 1, np.round(u / z) - 1, values, size)
+    return keep_nearest(np.round(v / z) - 1, np.round(u / z) - 1, values, size)

@@ -66,19 +66,19 @@ def _read_png(data: memoryview) -> EncodedSize | None:
 
 def _read_jpeg(data: memoryview) -> EncodedSize | None:
     """Walk the segments to the start of frame (ITU-T T.81, B.2.2): length, bits, height, width."""
-    place = len(_JPEG)
-    while place + 9 <= len(data) and data[place] == 0xFF:
-        marker = data[place + 1]
+    offset = len(_JPEG)
+    while offset + 9 <= len(data) and data[offset] == 0xFF:
+        marker = data[offset + 1]
         if marker in _FRAMES:
             scans, is_whole = _scans(data)
-            size = _number(data, place + 5, 2), _number(data, place + 7, 2)
+            size = _number(data, offset + 5, 2), _number(data, offset + 7, 2)
             return EncodedSize(*size, scans) if is_whole else None
         if marker == 0xFF:  # markers may be padded
-            place += 1
+            offset += 1
         elif marker in _LONE_MARKERS:
-            place += 2
+            offset += 2
         else:
-            place += 2 + _number(data, place + 2, 2)
+            offset += 2 + _number(data, offset + 2, 2)
     return None
 
 
@@ -93,5 +93,5 @@ def _scans(data: memoryview) -> tuple[int, bool]:
     return scans, is_whole
 
 
-def _number(data: memoryview, place: int, length: int) -> int:
-    return int.from_bytes(data[place : place + length], 'big')
+def _number(data: memoryview, offset: int, length: int) -> int:
+    return int.from_bytes(data[offset : offset + length], 'big')

@@ -118,20 +118,20 @@ def predict_clip(
     """
     scale: Scale | None = None
     with ExitStack() as stack:
-        film = None
+        video = None
         if clip.rate is not None and 'picture' in chosen.write:
-            film = stack.enter_context(
+            video = stack.enter_context(
                 VideoWriter(output / f'{clip.files[0].stem}_picture.mp4', clip.rate)
             )
             report.files['picture'] += 1
         for batch in _batches(clip, predictor, chosen.batch_size, report, bar):
             predictions = predictor.predict(batch)
             for prediction in predictions:
-                if film is None or scale is None:  # a film keeps the colours of its start
+                if video is None or scale is None:  # a film keeps the colours of its start
                     unit = '' if prediction.kind == 'relative' else 'm'
-                    some = predictions if film else [prediction]
+                    some = predictions if video else [prediction]
                     scale = choose_scale([p.depth for p in some], unit)
-                _write(prediction, scale, film, predictor, output, chosen, report)
+                _write(prediction, scale, video, predictor, output, chosen, report)
             bar.update(len(batch))
 
 
@@ -158,7 +158,7 @@ def _batches(
 def _write(
     prediction: Prediction,
     scale: Scale,
-    film: VideoWriter | None,
+    video: VideoWriter | None,
     predictor: ClipPredictor,
     output: Path,
     chosen: argparse.Namespace,
@@ -178,8 +178,8 @@ def _write(
         describe(card, prediction.kind), warning, f'{prediction.stem}, {size[1]}x{size[0]}'
     )
     picture = render(prediction, scale, caption)
-    if film is not None:
-        film.write(picture)
+    if video is not None:
+        video.write(picture)
         return
     path = output / f'{prediction.stem}_picture.png'
     path.write_bytes(cv2.imencode('.png', picture)[1].tobytes())

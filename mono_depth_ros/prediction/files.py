@@ -26,7 +26,7 @@ from mono_depth_ros.visualization.canvas import (
     Picture,
     Scale,
     color_bar,
-    place,
+    paste,
     write_text,
 )
 
@@ -114,9 +114,9 @@ def render(prediction: Prediction, scale: Scale, caption: Caption) -> Picture:
     for index, panel in enumerate(panels):
         row, column = (index, 0) if is_wide else (0, index)
         at = _HEAD + row * (cell[0] + _PAD), _PAD + column * (cell[1] + _PAD)
-        place(canvas, np.asarray(panel, np.uint8), at)
+        paste(canvas, np.asarray(panel, np.uint8), at)
     bar = color_bar(scale, cell[1])
-    place(canvas, bar, (size[0] - BAR_HEIGHT, _PAD + (columns - 1) * (cell[1] + _PAD)))
+    paste(canvas, bar, (size[0] - BAR_HEIGHT, _PAD + (columns - 1) * (cell[1] + _PAD)))
     return canvas
 
 

@@ -78,7 +78,7 @@ def fit_into(image: Picture, size: tuple[int, int]) -> Picture:
     height, width = (max(1, round(side * factor)) for side in image.shape[:2])
     resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
     cell = np.full((*size, 3), PANEL, np.uint8)
-    place(cell, resized, ((size[0] - height) // 2, (size[1] - width) // 2))
+    paste(cell, resized, ((size[0] - height) // 2, (size[1] - width) // 2))
     return cell
 
 
@@ -122,7 +122,7 @@ def write_text(
     cv2.putText(canvas, text, at, FONT, size, color, thickness, cv2.LINE_AA)
 
 
-def place(canvas: Picture, panel: Picture, at: tuple[int, int]) -> None:
+def paste(canvas: Picture, panel: Picture, at: tuple[int, int]) -> None:
     """Put a panel onto a picture, its corner at (row, column)."""
     canvas[at[0] : at[0] + panel.shape[0], at[1] : at[1] + panel.shape[1]] = panel
 

@@ -72,8 +72,8 @@ def draw_chart(title: str, curves: Sequence[Curve]) -> Chart | None:
 
         axes = _add_axes(figure)
         axes.margins(x=0, y=0.05)
-        for number, curve in enumerate(drawn):
-            _plot(axes, curve, COLORS[f's{number % 2}'])
+        for index, curve in enumerate(drawn):
+            _plot(axes, curve, COLORS[f's{index % 2}'])
         axes.xaxis.set_major_locator(MaxNLocator(_TICKS, steps=_STEPS, integer=True))
         axes.xaxis.set_major_formatter(lambda value, _: _count(value))
 
@@ -120,7 +120,7 @@ def draw_histogram(title: str, values: Sequence[float], bins: int = 12) -> Chart
     high = high if high > low else low + (abs(low) or bins)
     counts, edges = np.histogram(finite.clip(low, high), bins, (low, high))
     middles = (edges[:-1] + edges[1:]) / 2
-    names = ['' if place % 2 else f'{middle:.3g}' for place, middle in enumerate(middles)]
+    names = ['' if index % 2 else f'{middle:.3g}' for index, middle in enumerate(middles)]
     return draw_bars(title, names, counts.tolist(), is_count=True)
 
 

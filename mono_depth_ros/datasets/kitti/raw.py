@@ -16,7 +16,7 @@ from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.datasets.splits import SplitEntry, read_split
 from mono_depth_ros.datasets.stereo_hints import stereo_hint
 
-COLOUR, GRAY = {'l': 2, 'r': 3}, {'l': 0, 'r': 1}
+COLOR, GRAY = {'l': 2, 'r': 3}, {'l': 0, 'r': 1}
 ENDINGS = ('.png', '.jpg')
 _SAME_K = 0.5  # [px]
 
@@ -189,9 +189,9 @@ class KittiRaw:
 
     def _image_path(self, entry: SplitEntry, like: Path | None = None) -> Path | None:
         """Return a frame's file, of the kind (colour or gray) of another one if given."""
-        kinds = [COLOUR, GRAY]
+        kinds = [COLOR, GRAY]
         if like:
-            kinds = [COLOUR] if int(like.parent.parent.name[-2:]) >= 2 else [GRAY]
+            kinds = [COLOR] if int(like.parent.parent.name[-2:]) >= 2 else [GRAY]
         paths = (find_image(self.root, entry, kind[entry.side]) for kind in kinds)
         return next((path for path in paths if path), None)
 

@@ -21,7 +21,7 @@ SURFACE = np.dtype(
         ('high', 'f8', 3),
         ('anchor', 'f8', 3),  # origin of the texture [m]
         ('material', 'i4'),
-        ('colour', 'f4', 3),
+        ('color', 'f4', 3),
         ('shift', 'f4'),  # moves the noise, so that no two surfaces wear the same stains [m]
     ]
 )
@@ -75,18 +75,18 @@ def _surface(
     low: Vector,
     high: Vector,
     material: int,
-    colour: Vector,
+    color: Vector,
     anchor: Vector | None = None,
     shift: float | None = None,
 ) -> Surfaces:
     anchor = low if anchor is None else anchor
     if shift is None:
         shift = (37.7 * axis + 11.3 * sign + 3.1 * low[0] + 1.7 * low[2]) % TEXTURE_PERIOD
-    row = (shape, axis, sign, low, high, anchor, material, colour, shift)
+    row = (shape, axis, sign, low, high, anchor, material, color, shift)
     return np.array([row], SURFACE)
 
 
-def _box(low: Vector, high: Vector, material: int, colour: Vector) -> list[Surfaces]:
+def _box(low: Vector, high: Vector, material: int, color: Vector) -> list[Surfaces]:
     """Return the faces of a box [m]; the texture starts at its lower corner on the ground side."""
     anchor = (low[0], high[1], low[2])
     faces = []
@@ -94,7 +94,7 @@ def _box(low: Vector, high: Vector, material: int, colour: Vector) -> list[Surfa
         for sign, side in ((-1.0, low), (1.0, high)):
             start, end = list(low), list(high)
             start[axis] = end[axis] = side[axis]
-            faces.append(_surface(RECTANGLE, axis, sign, start, end, material, colour, anchor))
+            faces.append(_surface(RECTANGLE, axis, sign, start, end, material, color, anchor))
     return faces
 
 
@@ -105,7 +105,7 @@ def _ground(z: float) -> Surfaces:
     edge, kerb, fence = ROAD_HALF_WIDTH, -PAVEMENT_HEIGHT, 8.2
     paving, grass, stone = (164, 158, 150), (104, 116, 66), (176, 172, 166)
     faces = []
-    for left, right, y, material, colour in (
+    for left, right, y, material, color in (
         (-edge, edge, 0.0, ROAD, (92, 92, 96)),
         (edge, fence, kerb, PAVEMENT, paving),
         (-fence, -edge, kerb, PAVEMENT, paving),
@@ -113,7 +113,7 @@ def _ground(z: float) -> Surfaces:
         (-900.0, -fence, kerb, GRASS, grass),
     ):
         low, high = (left, y, start), (right, y, end)
-        faces.append(_surface(RECTANGLE, 1, -1.0, low, high, material, colour, anchor, 0.0))
+        faces.append(_surface(RECTANGLE, 1, -1.0, low, high, material, color, anchor, 0.0))
     for side in (-1.0, 1.0):
         low, high = (side * edge, kerb, start), (side * edge, 0.0, end)
         faces.append(_surface(RECTANGLE, 0, -side, low, high, PLAIN, stone, anchor, 0.0))
@@ -136,8 +136,8 @@ def _segment(seed: int, index: int) -> Surfaces:
     return np.concatenate(faces)
 
 
-def _pick(random: np.random.Generator, colours: Sequence[Vector]) -> tuple[float, ...]:
-    base = colours[int(random.random() * len(colours))]
+def _pick(random: np.random.Generator, colors: Sequence[Vector]) -> tuple[float, ...]:
+    base = colors[int(random.random() * len(colors))]
     tint = 0.92 + 0.16 * random.random()
     return tuple(min(255.0, channel * tint) for channel in base)
 
@@ -149,14 +149,14 @@ def _span(side: float, near: float, far: float) -> tuple[float, float]:
 
 def _house(random: np.random.Generator, side: float, z: float) -> list[Surfaces]:
     bays, storeys = 4 + int(3 * random.random()), 2 + int(3 * random.random())
-    front, colour = 8.3 + 1.6 * random.random(), _pick(random, _WALLS)
+    front, color = 8.3 + 1.6 * random.random(), _pick(random, _WALLS)
     if random.random() < 0.1:
         return _tree(random, side * 11.0, z + 6.0) + _tree(random, side * 14.0, z + 10.0)
     end, top = z + bays * BAY, -storeys * STOREY - PAVEMENT_HEIGHT
     left, right = _span(side, front, front + 4 * BAY)
-    faces = _box((left, top, z), (right, -PAVEMENT_HEIGHT, end), FACADE, colour)
+    faces = _box((left, top, z), (right, -PAVEMENT_HEIGHT, end), FACADE, color)
     left, right = _span(side, front - 0.3, front + 4 * BAY + 0.3)
-    trim = tuple(0.55 * channel for channel in colour)
+    trim = tuple(0.55 * channel for channel in color)
     faces += _box((left, top - 0.4, z - 0.2), (right, top, end + 0.2), PLAIN, trim)
     if random.random() < 0.5:
         left, right = _span(side, front + 1.0, front + 4 * BAY - 1.0)
@@ -196,9 +196,9 @@ def _lamp(side: float, z: float) -> list[Surfaces]:
 
 
 def _sign(random: np.random.Generator, side: float, z: float) -> list[Surfaces]:
-    x, colour = side * 5.0, _pick(random, ((196, 34, 36), (36, 74, 158), (226, 178, 40)))
+    x, color = side * 5.0, _pick(random, ((196, 34, 36), (36, 74, 158), (226, 178, 40)))
     faces = _box((x - 0.04, -2.7, z), (x + 0.04, 0.0, z + 0.08), PLAIN, _STEEL)
-    for radius, paint, front in ((0.36, colour, 0.02), (0.24, (228, 228, 222), 0.03)):
+    for radius, paint, front in ((0.36, color, 0.02), (0.24, (228, 228, 222), 0.03)):
         low, high = (x - radius, -2.4 - radius, z - front), (x + radius, -2.4 + radius, z - front)
         faces.append(_surface(DISC, 2, -1.0, low, high, PLAIN, paint))
     return faces
@@ -206,12 +206,12 @@ def _sign(random: np.random.Generator, side: float, z: float) -> list[Surfaces]:
 
 def _tree(random: np.random.Generator, x: float, z: float) -> list[Surfaces]:
     faces = _box((x - 0.14, -3.0, z - 0.14), (x + 0.14, 0.0, z + 0.14), PLAIN, (96, 76, 58))
-    colour = _pick(random, _LEAVES)
+    color = _pick(random, _LEAVES)
     for _ in range(3):
         radius = 0.8 + 0.5 * random.random()
         centre = [middle + 1.3 * (random.random() - 0.5) for middle in (x, -3.6, z)]
         low, high = ([place + out for place in centre] for out in (-radius, radius))
-        faces.append(_surface(BALL, 2, -1.0, low, high, FOLIAGE, colour, centre))
+        faces.append(_surface(BALL, 2, -1.0, low, high, FOLIAGE, color, centre))
     return faces
 
 
@@ -237,8 +237,8 @@ def _wheels(left: float, right: float, z: float, length: float) -> list[Surfaces
     faces = []
     for sign, x in ((-1.0, left), (1.0, right)):
         for centre in (z + 0.2 * length, z + 0.8 * length):
-            for radius, colour, out in ((0.31, _RUBBER, 0.01), (0.17, (158, 160, 164), 0.02)):
+            for radius, color, out in ((0.31, _RUBBER, 0.01), (0.17, (158, 160, 164), 0.02)):
                 low = (x + sign * out, -0.31 - radius, centre - radius)
                 high = (x + sign * out, -0.31 + radius, centre + radius)
-                faces.append(_surface(DISC, 0, sign, low, high, PLAIN, colour))
+                faces.append(_surface(DISC, 0, sign, low, high, PLAIN, color))
     return faces

@@ -95,16 +95,16 @@ def _solid(
     u, v, blur_u, blur_v = _texture_coordinates(surfaces, index, distance, rays, steps, origin)
     shift = surfaces['shift'].take(index)
     noise = _fractal_noise(u + shift, v + shift, np.maximum(blur_u, blur_v))
-    colour = np.ascontiguousarray(surfaces['colour'].T).take(index, axis=1)
+    color = np.ascontiguousarray(surfaces['color'].T).take(index, axis=1)
     material = surfaces['material'].take(index)
     painters = ((ROAD, _paint_road), (PAVEMENT, _paint_slabs), (FACADE, _paint_windows))
     for paint, painter in painters:
         part = np.flatnonzero(material == paint)
         places = (coordinate.take(part) for coordinate in (u, v, blur_u, blur_v))
-        colour[:, part] = painter(colour.take(part, axis=1), *places)
-    colour *= _light(surfaces, index, v) * (1 + _amplitudes(surfaces).take(index) * noise)
+        color[:, part] = painter(color.take(part, axis=1), *places)
+    color *= _light(surfaces, index, v) * (1 + _amplitudes(surfaces).take(index) * noise)
     haze = np.exp(distance * np.float32(-1 / _HAZE_DISTANCE))
-    return _blend(colour, 1 - haze, _HORIZON)
+    return _blend(color, 1 - haze, _HORIZON)
 
 
 def _sky(rays: Array) -> Array:
@@ -202,31 +202,29 @@ def _band(x: Array, start: float, width: float, blur: Array) -> Array:
     return np.asarray(np.maximum(inside, 0) / (2 * half))
 
 
-def _blend(colour: Array, weight: Array, paint: tuple[float, ...] | Array) -> Array:
+def _blend(color: Array, weight: Array, paint: tuple[float, ...] | Array) -> Array:
     """Mix colours (3, N) with a paint, (3,) or (3, N), by weights (N,)."""
     paint = np.asarray(paint, np.float32).reshape(3, -1)
-    return colour + weight * (paint - colour)
+    return color + weight * (paint - color)
 
 
-def _paint_road(colour: Array, x: Array, z: Array, blur_x: Array, blur_z: Array) -> Array:
+def _paint_road(color: Array, x: Array, z: Array, blur_x: Array, blur_z: Array) -> Array:
     side = np.abs(x)
     tracks = _pulse(side, 1.7, 0.25, 0.5, blur_x + np.float32(0.5))
     dashes = _band(x, -0.08, 0.16, blur_x) * _pulse(z, 8.0, 0.0, 3.0, blur_z)
     crossing = _pulse(x, 1.0, 0.25, 0.5, blur_x) * _pulse(z, 64.0, 20.0, 3.2, blur_z)
     paint = np.maximum(np.maximum(_band(side, 2.45, 0.12, blur_x), dashes), crossing)
     gutter = _band(side, ROAD_HALF_WIDTH - 0.3, 0.4, blur_x)
-    colour = _blend(colour * (1 - 0.14 * tracks), 0.35 * gutter, (60, 58, 56))
-    return _blend(colour, 0.85 * paint, (228, 226, 218))
+    color = _blend(color * (1 - 0.14 * tracks), 0.35 * gutter, (60, 58, 56))
+    return _blend(color, 0.85 * paint, (228, 226, 218))
 
 
-def _paint_slabs(colour: Array, x: Array, z: Array, blur_x: Array, blur_z: Array) -> Array:
+def _paint_slabs(color: Array, x: Array, z: Array, blur_x: Array, blur_z: Array) -> Array:
     joints = np.maximum(_pulse(x, 0.5, 0.0, 0.035, blur_x), _pulse(z, 1.0, 0.0, 0.035, blur_z))
-    return _blend(colour, 0.5 * joints, (84, 80, 76))
+    return _blend(color, 0.5 * joints, (84, 80, 76))
 
 
-def _paint_windows(
-    colour: Array, along: Array, down: Array, blur_u: Array, blur_v: Array
-) -> Array:
+def _paint_windows(color: Array, along: Array, down: Array, blur_u: Array, blur_v: Array) -> Array:
     up = -down
     frame = _pulse(along, BAY, 0.5, 1.4, blur_u) * _pulse(up, STOREY, 0.8, 1.75, blur_v)
     half = _pulse(along, BAY, 0.6, 0.56, blur_u) + _pulse(along, BAY, 1.24, 0.56, blur_u)
@@ -234,9 +232,9 @@ def _paint_windows(
     cell = np.floor(along / BAY).astype(np.int32) * 7 + np.floor(up / STOREY).astype(np.int32) * 13
     glass = _WINDOW_PANES.take((cell * cell + cell // 3) % _WINDOW_PANES.shape[1], axis=1)
     courses = np.maximum(_pulse(up, 0.25, 0.0, 0.02, blur_v), _pulse(up, STOREY, 2.9, 0.1, blur_v))
-    colour = _blend(colour, 0.3 * courses, (70, 66, 62))
-    colour = _blend(colour, 0.5 * _band(up, 0.0, 0.5, blur_v), (90, 86, 82))
-    return _blend(_blend(colour, frame, (226, 222, 212)), pane, glass)
+    color = _blend(color, 0.3 * courses, (70, 66, 62))
+    color = _blend(color, 0.5 * _band(up, 0.0, 0.5, blur_v), (90, 86, 82))
+    return _blend(_blend(color, frame, (226, 222, 212)), pane, glass)
 
 
 def _amplitudes(surfaces: Surfaces) -> Array:

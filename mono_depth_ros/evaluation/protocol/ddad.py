@@ -9,7 +9,7 @@ import numpy as np
 
 from mono_depth_ros.datasets.ddad import lidar_frames, read_dgp_image, read_points
 from mono_depth_ros.evaluation.frame_metrics import RANGES
-from mono_depth_ros.evaluation.point_depth import draw_points
+from mono_depth_ros.evaluation.point_depth import project_points
 from mono_depth_ros.evaluation.protocol.samples import Frame, Image, Rules
 from mono_depth_ros.geometry.rotations import inverse_rigid
 
@@ -52,7 +52,7 @@ class DdadFrames:
         """
         frame, scan = self._frames[index]
         camera_from_scanner = inverse_rigid(frame.world_from_sensor) @ scan.world_from_sensor
-        depth = draw_points(
+        depth = project_points(
             read_points(scan.path), camera_from_scanner, frame.K - _PIXEL_MIDDLE, frame.size
         )
         mask = (depth > LIMITS[0]) & (depth < LIMITS[1])

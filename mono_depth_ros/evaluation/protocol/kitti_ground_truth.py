@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
-from mono_depth_ros.datasets.kitti.raw import COLOUR, ENDINGS, find_image
+from mono_depth_ros.datasets.kitti.raw import COLOR, ENDINGS, find_image
 from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.evaluation.frame_metrics import LIMITS
 from mono_depth_ros.evaluation.protocol.options import GROUND_TRUTHS
@@ -62,7 +62,7 @@ def read_frame(root: Path, entry: SplitEntry, kind: str) -> Frame:
             f"Frame '{entry}' has no true depth ({kind}) where it is evaluated. Drop its line "
             'from the split.'
         )
-    K = read_camera(_day(root, entry) / FILE_NAME, COLOUR[entry.side]).K
+    K = read_camera(_day(root, entry) / FILE_NAME, COLOR[entry.side]).K
     return Frame(str(entry), image, K, depth, mask)
 
 
@@ -81,7 +81,7 @@ def read_depth(root: Path, entry: SplitEntry, kind: str) -> Array:
             f'{_what_there_is(root, entry)}'
         )
     if kind in _SCANS:
-        day, camera = _day(root, entry), COLOUR[entry.side]
+        day, camera = _day(root, entry), COLOR[entry.side]
         size = read_camera(day / FILE_NAME, camera).size
         projection = velodyne_projection(day, camera)
         return velodyne_depth(read_scan(path), projection, size, _SCANS[kind])
@@ -120,7 +120,7 @@ def _image_path(root: Path, entry: SplitEntry) -> Path:
             f"Drive '{drive}' of frame '{entry}' does not exist. Unpack it below '{root}', or "
             'drop its lines from the split.'
         )
-    camera = COLOUR[entry.side]
+    camera = COLOR[entry.side]
     path = find_image(root, entry, camera)
     if path is None:
         missing = drive / f'image_{camera:02}' / 'data' / f'{entry.index:010}{ENDINGS[0]}'
@@ -135,7 +135,7 @@ def _depth_path(root: Path, entry: SplitEntry, kind: str) -> Path:
     drive = root / entry.folder
     if kind in _SCANS:
         return drive / 'velodyne_points' / 'data' / f'{entry.index:010}.bin'
-    camera = f'image_{COLOUR[entry.side]:02}'
+    camera = f'image_{COLOR[entry.side]:02}'
     return drive / 'proj_depth' / _PNG_FOLDERS[kind] / camera / f'{entry.index:010}.png'
 
 

@@ -100,7 +100,7 @@ class TimeShift:
             stamp: of the frame [ns].
             depth: (H, W) predicted, not finite where there is none.
             reference_stamp: of its reference [ns].
-            true: (H, W) the reference drawn into the frame's image, NaN where unknown.
+            true: (H, W) the reference projected into the frame's image, NaN where unknown.
         """
         if depth.shape != self._size:
             self._size = depth.shape
@@ -108,8 +108,10 @@ class TimeShift:
                 kept.clear()
         cells = _cell_means(depth, _STRIDE), _cell_means(true, 1)
         if len(self._pairs) == STEP:
-            predicted, before = (_change(now, then) for now, then in zip(cells, self._pairs[0]))
-            self._correlate(_Change(stamp, predicted), _Change(reference_stamp, before))
+            predicted, true_change = (
+                _change(now, then) for now, then in zip(cells, self._pairs[0])
+            )
+            self._correlate(_Change(stamp, predicted), _Change(reference_stamp, true_change))
         self._pairs.append(cells)
 
     def _correlate(self, predicted: _Change, true: _Change) -> None:

@@ -18,7 +18,7 @@ from mono_depth_ros.evaluation.robot.clock_shift import TimeShift
 from mono_depth_ros.evaluation.robot.flicker import flicker
 from mono_depth_ros.evaluation.robot.options import EvaluationOptions, parse_reference
 from mono_depth_ros.evaluation.robot.poses import STILL, RobotMotion
-from mono_depth_ros.evaluation.robot.reference import Depth, Reference, draw
+from mono_depth_ros.evaluation.robot.reference import Depth, Reference, project_reference
 from mono_depth_ros.evaluation.robot.result import RELATIVE, BagResult, Counts, FrameRecord
 from mono_depth_ros.evaluation.robot.stamp_matching import (
     NO_REFERENCE,
@@ -259,7 +259,7 @@ class BagEvaluation:
         )
         size = (frame.depth.shape[0], frame.depth.shape[1])
         camera_from_reference = self._tree.lookup(*frames, frame.stamp)
-        plain = draw(reference, camera_from_reference, frame.K, size)
+        plain = project_reference(reference, camera_from_reference, frame.K, size)
         true = plain
         if self.motion.source and stamp != frame.stamp:
             moved = self.motion.between(frames[0], stamp, frame.stamp)
@@ -272,7 +272,7 @@ class BagEvaluation:
                 return
             if not np.array_equal(moved, np.eye(4)):
                 then = self._tree.lookup(*frames, stamp)
-                true = draw(reference, moved @ then, frame.K, size)
+                true = project_reference(reference, moved @ then, frame.K, size)
         if np.isfinite(plain).any():
             self._shift.add(frame.stamp, frame.depth, stamp, plain)
         self._take(frame, true, frame.stamp - stamp, unsteady)

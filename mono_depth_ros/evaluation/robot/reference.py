@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mono_depth_ros.evaluation.point_depth import draw_points
+from mono_depth_ros.evaluation.point_depth import project_points
 from mono_depth_ros.geometry.camera import backproject
 
 Array = NDArray[np.float64]
@@ -55,8 +55,10 @@ class DepthImage:
 Reference = Cloud | DepthImage
 
 
-def draw(reference: Reference, camera_from_reference: Array, K: Array, size: Size) -> Depth:
-    """Draw a reference into a camera's image.
+def project_reference(
+    reference: Reference, camera_from_reference: Array, K: Array, size: Size
+) -> Depth:
+    """Project a reference into a camera's image.
 
     A depth image of the very same camera is taken as it is; any other one becomes points first.
     A point fills the pixel that its projection falls into, and of several the nearest counts.
@@ -76,8 +78,8 @@ def draw(reference: Reference, camera_from_reference: Array, K: Array, size: Siz
         return np.where(_is_depth(reference.depth), reference.depth, np.float32(np.nan))
     else:
         points = _points_of(reference)
-    drawn = draw_points(points, camera_from_reference, K, size)
-    return np.where(drawn > 0, drawn, np.nan).astype(np.float32)
+    projected = project_points(points, camera_from_reference, K, size)
+    return np.where(projected > 0, projected, np.nan).astype(np.float32)
 
 
 def _points_of(reference: DepthImage) -> Array:
