@@ -80,8 +80,8 @@ SIBLINGS = {
         'street': {'sample', 'stereo_hints'},
     },
     'evaluation': {
-        'protocol': {'metrics', 'frame_metrics', 'point_depth', 'velodyne', 'cost'},
-        'robot': {'frame_metrics', 'point_depth'},
+        'protocol': {'metrics', 'frame_metrics', 'lidar', 'cost'},
+        'robot': {'frame_metrics', 'lidar'},
         'report': {'protocol'},
     },
     'training': {

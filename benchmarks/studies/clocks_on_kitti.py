@@ -17,9 +17,9 @@ from common.headline import headline
 from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
+from mono_depth_ros.evaluation.lidar import read_scan, velodyne_projection
 from mono_depth_ros.evaluation.robot.from_bag import evaluate_bag
 from mono_depth_ros.evaluation.robot.options import EvaluationOptions
-from mono_depth_ros.evaluation.velodyne import read_scan, velodyne_projection
 from mono_depth_ros.inference.cards.model_card import DEFAULT_CARD, load_card
 from mono_depth_ros.inference.estimator import DepthEstimator
 from mono_depth_ros.inference.predictor import Predictor

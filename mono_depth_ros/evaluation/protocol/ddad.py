@@ -9,7 +9,7 @@ import numpy as np
 
 from mono_depth_ros.datasets.ddad import lidar_frames, read_dgp_image, read_points
 from mono_depth_ros.evaluation.frame_metrics import RANGES
-from mono_depth_ros.evaluation.point_depth import project_points
+from mono_depth_ros.evaluation.lidar import project_points
 from mono_depth_ros.evaluation.protocol.samples import Frame, Image, Rules
 from mono_depth_ros.geometry.rotations import inverse_rigid
 

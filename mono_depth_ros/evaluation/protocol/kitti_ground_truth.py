@@ -13,9 +13,9 @@ from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
 from mono_depth_ros.datasets.kitti.raw import COLOR, ENDINGS, find_image
 from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.evaluation.frame_metrics import LIMITS
+from mono_depth_ros.evaluation.lidar import read_scan, velodyne_depth, velodyne_projection
 from mono_depth_ros.evaluation.protocol.options import GROUND_TRUTHS
 from mono_depth_ros.evaluation.protocol.samples import Frame, Image
-from mono_depth_ros.evaluation.velodyne import read_scan, velodyne_depth, velodyne_projection
 
 Array = NDArray[np.float64]
 Size = tuple[int, int]

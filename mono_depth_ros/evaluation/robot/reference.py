@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mono_depth_ros.evaluation.point_depth import project_points
+from mono_depth_ros.evaluation.lidar import project_points
 from mono_depth_ros.geometry.camera import backproject
 
 Array = NDArray[np.float64]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mono_depth_ros.evaluation.point_depth import keep_nearest, project_points
+from mono_depth_ros.evaluation.lidar import keep_nearest, project_points
 
 K = np.array([[50.0, 0, 30], [0, 40, 20], [0, 0, 1]])
 SIZE = (40, 60)

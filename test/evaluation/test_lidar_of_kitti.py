@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from kitti_folder import write_day, write_scan
 
-from mono_depth_ros.evaluation.velodyne import read_scan, velodyne_depth, velodyne_projection
+from mono_depth_ros.evaluation.lidar import read_scan, velodyne_depth, velodyne_projection
 
 SIZE = (40, 60)
 # As in kitti_folder: 50 px, principal point (30, 20), camera z is the scanner's x.
