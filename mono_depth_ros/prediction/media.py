@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.datasets.image_files import read_image
+from mono_depth_ros.datasets.files import read_image
 from mono_depth_ros.datasets.image_sequence import IMAGE_ENDINGS, open_video
 
 Image = NDArray[np.uint8]
