@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from mono_depth_ros.networks import create_network
-from mono_depth_ros.networks.hqdec_parts import (
+from mono_depth_ros.networks.hqdec_v2 import (
     AdaptiveSum,
     AxialDownsample,
     GatedHead,
