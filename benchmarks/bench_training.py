@@ -25,7 +25,7 @@ from mono_depth_ros.training.build import build
 from mono_depth_ros.training.callbacks.base import Callback
 from mono_depth_ros.training.callbacks.step_means import StepMeans
 from mono_depth_ros.training.config.schema import DataConfig, LossConfig, TrainConfig
-from mono_depth_ros.training.data.batch import AugmentedData, Batch, Draw, collate
+from mono_depth_ros.training.data.batch import AugmentedData, Batch, SampleIndex, collate
 from mono_depth_ros.training.losses.step_result import StepImages
 from mono_depth_ros.training.train import train
 
@@ -110,7 +110,7 @@ def bare(config: TrainConfig) -> float:
     setup = build(config)
     objective = setup.objective.train()
     data = AugmentedData(setup.data, SIZE, config.augmentation, 0)
-    batch = collate([data[Draw(0, place, place)] for place in range(BATCH)])
+    batch = collate([data[SampleIndex(0, place, place)] for place in range(BATCH)])
     batch = batch.to(torch.device('cpu'))
     return median(BATCH / one_pass(objective, batch) for _ in range(WARM + STEPS))
 

@@ -12,7 +12,7 @@ from torch import nn
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.training.build import open_data
 from mono_depth_ros.training.config.schema import AugmentationConfig, LossConfig, TrainConfig
-from mono_depth_ros.training.data.batch import AugmentedData, Draw, collate
+from mono_depth_ros.training.data.batch import AugmentedData, SampleIndex, collate
 from mono_depth_ros.training.losses.objective import Objective
 
 AS_THEY_ARE = AugmentationConfig(flip=0.0, jitter=0.0)
@@ -46,8 +46,8 @@ class HeldOut:
         device = next(network.parameters()).device
         totals = {'reprojection': 0.0, 'identity': 0.0}
         with evaluating(network, objective):
-            for number in range(self.count):
-                batch = collate([self.data[Draw(0, number, number)]]).to(device)
+            for index in range(self.count):
+                batch = collate([self.data[SampleIndex(0, index, index)]]).to(device)
                 errors = objective.reprojection_errors(batch, network)
                 for name in totals:
                     totals[name] += float(errors[name].mean()) / self.count

@@ -241,7 +241,7 @@ def _batches(state: _State) -> Iterator[tuple[list[Batch], float]]:
         yield [batch.to(fabric.device) for batch in step], time.monotonic() - start
 
 
-def _prepare_worker(number: int) -> None:
+def _prepare_worker(index: int) -> None:
     for sent_to_all in (signal.SIGINT, signal.SIGTERM):  # the trainer's affair
         signal.signal(sent_to_all, signal.SIG_IGN)
     torch.set_num_threads(1)
@@ -256,8 +256,8 @@ def _step(state: _State, batches: list[Batch], rate: float) -> list[StepResult]:
     for group in state.optimizer.param_groups:
         group['lr'] = rate * group['factor']
     results = [
-        _learn(state, batch, 1 / len(batches), is_last=number == len(batches) - 1)
-        for number, batch in enumerate(batches)
+        _learn(state, batch, 1 / len(batches), is_last=index == len(batches) - 1)
+        for index, batch in enumerate(batches)
     ]
     if config.optimizer.gradient_clip:
         fabric.clip_gradients(

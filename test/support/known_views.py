@@ -10,7 +10,7 @@ from mono_depth_ros.datasets.sample import TrainingSample
 from mono_depth_ros.geometry.disparity import depth_to_disparity
 from mono_depth_ros.networks.base import DepthOutput
 from mono_depth_ros.training.config.schema import AugmentationConfig, LossConfig, TrainConfig
-from mono_depth_ros.training.data.batch import AugmentedData, Draw, collate
+from mono_depth_ros.training.data.batch import AugmentedData, SampleIndex, collate
 from mono_depth_ros.training.losses.objective import Objective
 from mono_depth_ros.training.losses.teacher import TeacherOutput
 
@@ -85,8 +85,8 @@ def sample(target, *sources, **more):
 
 def batch_of(*samples, multi_resolution=False):
     data = AugmentedData(list(samples), SIZE, PLAIN, 0, multi_resolution)
-    drawn = [data[Draw(0, place, place)] for place in range(len(samples))]
-    return collate(drawn).to(torch.device('cpu'))
+    samples = [data[SampleIndex(0, index, index)] for index in range(len(samples))]
+    return collate(samples).to(torch.device('cpu'))
 
 
 def objective(depth=10.0, motion=None, loss=BARE, teacher=None, levels=1, **changes):

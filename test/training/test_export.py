@@ -17,7 +17,7 @@ from mono_depth_ros.networks.complexity import count_parameters
 from mono_depth_ros.training.build import build
 from mono_depth_ros.training.config.checks import is_metric
 from mono_depth_ros.training.config.schema import DataConfig, LossConfig, TrainConfig
-from mono_depth_ros.training.data.batch import AugmentedData, Draw, collate
+from mono_depth_ros.training.data.batch import AugmentedData, SampleIndex, collate
 from mono_depth_ros.training.export import export_card, validate
 from mono_depth_ros.training.losses.objective import Objective
 
@@ -166,7 +166,7 @@ def train_a_little(config):
     objective.depth.set_training_progress(0.5)
     optimizer = torch.optim.Adam(objective.parameters(), 1e-3)
     for step in range(4):
-        batch = collate([data[Draw(step, place, place)] for place in range(2)])
+        batch = collate([data[SampleIndex(step, place, place)] for place in range(2)])
         objective(batch.to(torch.device('cpu'))).loss.mean().backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -1,4 +1,4 @@
-"""What the course of a training says, in words, and what to do about it."""
+"""What the history of a training says, in words, and what to do about it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def advise(config: TrainConfig, history: History, metric: bool) -> list[str]:
 
     Args:
         config: of the training.
-        history: its course up to now.
+        history: its history up to now.
         metric: whether the supervision knows metres.
     """
     advice = []

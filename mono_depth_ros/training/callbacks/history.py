@@ -1,4 +1,4 @@
-"""What is remembered of a training's course, over all its interruptions: history.jsonl."""
+"""What is remembered of a training, over all its interruptions: history.jsonl."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def validation_of(step: int, result: EvaluationResult) -> Validation:
 
 
 class History:
-    """The course of a training up to now, on disk as it grows.
+    """The history of a training up to now, on disk as it grows.
 
     Args:
         folder: the run's; a history in it is taken up again, or replaced if step is 0.

@@ -36,7 +36,7 @@ class Report:
         samples: the data set has.
         hardware: what trained, in words.
         state: 'running', 'finished' or 'ended early'.
-        spans: the course of the steps.
+        spans: the history of the steps.
         validations: in their order.
         held_out: errors of images that were not trained on, in their order.
         metric: whether the supervision knows metres.
@@ -74,7 +74,7 @@ def write_page(report: Report) -> str:
         f'on {report.hardware}',
         tiles=_tiles(report),
         advice=report.advice,
-        course=_course(report.spans),
+        history=_history(report.spans),
         validation=_validation(report),
         metric=report.metric,
         held_out=_held_out(report.held_out),
@@ -134,7 +134,7 @@ def _speed(spans: Sequence[StepMeans]) -> list[tuple[str, str]]:
     ]
 
 
-def _course(spans: Sequence[StepMeans]) -> list[Chart | None]:
+def _history(spans: Sequence[StepMeans]) -> list[Chart | None]:
     if not spans:
         return []
     steps = [span.step for span in spans]

@@ -103,7 +103,7 @@ def _check_augmentation(config: TrainConfig) -> None:
     options, loss = config.augmentation, config.loss
     check_zoom(options.zoom)
     explained = loss.hints + loss.taught_depth > 0
-    if options.shows_what_is_strange and (config.multi_resolution or not explained):
+    if options.shows_other_scenes and (config.multi_resolution or not explained):
         raise ValueError(
             'augmentation.mix, overlay, blend and boxes show what is in no source, '
             'so that no warp explains it: give loss.hints or a teacher, without '
@@ -145,7 +145,7 @@ def _check_forms(config: TrainConfig) -> None:
             'batch; leave one of them out.'
         )
     if config.loss.bidirectional and (
-        config.multi_resolution or config.augmentation.shows_what_is_strange
+        config.multi_resolution or config.augmentation.shows_other_scenes
     ):
         raise ValueError(
             'loss.bidirectional compares whole images of one size: set '

@@ -14,7 +14,7 @@ class AugmentationConfig:
 
     Attributes:
         flip: share of the samples that are mirrored.
-        jitter: share of the samples whose colours are changed, all frames alike.
+        jitter: share of the samples whose colours are changed, all its images alike.
         brightness: largest relative change of the brightness, as a share.
         contrast: largest relative change of the contrast, as a share.
         saturation: largest relative change of the saturation, as a share.
@@ -52,7 +52,7 @@ class AugmentationConfig:
         return self.mix + self.overlay + self.blend
 
     @property
-    def shows_what_is_strange(self) -> bool:
+    def shows_other_scenes(self) -> bool:
         """Whether samples show what their sources do not."""
         return self.mixed + self.boxes > 0
 

@@ -40,19 +40,19 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class AugmentedSample:
-    """A sample at network size, and its frames again with the colours that the networks see.
+    """A sample at network size, and its images again with the colours that the networks see.
 
     Attributes:
         sample: target, sources, K and hint at network size, colours as they were.
         target_colours: (H, W, 3) uint8 RGB target for the networks.
         source_colours: the same for every source.
-        strange: (H, W) bool, where another scene is shown; None: nowhere.
+        invalid: (H, W) bool, where another scene is shown; None: nowhere.
     """
 
     sample: TrainingSample
     target_colours: Image
     source_colours: tuple[Image, ...]
-    strange: Mask | None = None
+    invalid: Mask | None = None
 
 
 Recolour = Callable[[TrainingSample], AugmentedSample]
@@ -69,9 +69,9 @@ def augment(
         options: how much of each.
         random: the only source of chance.
     """
-    sample = draw_mirror(sample, options, random)
-    recolour = draw_colours(sample, options, random)
-    return recolour(cut(sample, _draw_window(sample, options, random), size))
+    sample = random_mirror(sample, options, random)
+    recolour = random_colours(sample, options, random)
+    return recolour(cut(sample, _random_window(sample, options, random), size))
 
 
 def resize(sample: TrainingSample, size: Size) -> TrainingSample:
@@ -79,17 +79,17 @@ def resize(sample: TrainingSample, size: Size) -> TrainingSample:
     return cut(sample, Window(0, 0, *sample.target.shape[:2]), size)
 
 
-def draw_mirror(
+def random_mirror(
     sample: TrainingSample, options: AugmentationConfig, random: np.random.Generator
 ) -> TrainingSample:
     """Mirror a sample, or do not."""
     return mirror(sample) if random.random() < options.flip else sample
 
 
-def draw_colours(
+def random_colours(
     sample: TrainingSample, options: AugmentationConfig, random: np.random.Generator
 ) -> Recolour:
-    """Choose a change of colours for all frames of a sample, or none."""
+    """Choose a change of colours for all images of a sample, or none."""
     mean = float(sample.target[::4, ::4].mean())
     changes = random.random() < options.jitter
     change = _colour_change(options, mean, random) if changes else _unchanged
@@ -157,7 +157,7 @@ def blend(
 ) -> AugmentedSample:
     """Take the weighted mean of two samples' images (mixup, Zhang et al. 2018).
 
-    Every pixel shows two scenes: all of it is strange, and there are neither hints nor labels.
+    Every pixel shows two scenes: all of it is invalid, and there are neither hints nor labels.
     """
     share = random.uniform(*_SHARE_OF_THE_FIRST)
 
@@ -176,7 +176,7 @@ def blend(
         sample,
         sample=blended,
         target_colours=both(sample.target_colours, other.target_colours),
-        strange=np.ones(first.target.shape[:2], bool),
+        invalid=np.ones(first.target.shape[:2], bool),
     )
 
 
@@ -205,7 +205,7 @@ def _show(
         name=f'{first.name} with {what} of {second.name}',
     )
     colours = np.where(shown[..., None], other.target_colours, sample.target_colours)
-    return replace(sample, sample=mixed, target_colours=colours, strange=shown)
+    return replace(sample, sample=mixed, target_colours=colours, invalid=shown)
 
 
 def _moved_sideways(augmented: AugmentedSample, columns: int) -> tuple[AugmentedSample, Mask]:
@@ -238,7 +238,7 @@ def hint_of(sample: TrainingSample) -> NDArray[np.float32]:
     return sample.depth_hint
 
 
-def _draw_window(
+def _random_window(
     sample: TrainingSample, options: AugmentationConfig, random: np.random.Generator
 ) -> Window:
     check_zoom(options.zoom)
@@ -299,7 +299,7 @@ def _unchanged(image: Image) -> Image:
 def _colour_change(
     options: AugmentationConfig, mean: float, random: np.random.Generator
 ) -> Callable[[Image], Image]:
-    """Draw a change of colours; mean is the sample's, so that its frames stay alike."""
+    """Return a random change of colours; mean is the sample's, so that its images stay alike."""
     brightness, contrast, saturation = (
         float(random.uniform(1 - largest, 1 + largest))
         for largest in (options.brightness, options.contrast, options.saturation)

@@ -22,7 +22,7 @@ from mono_depth_ros.training.data.multi_resolution import (
 )
 
 NO_LABEL = -1
-Drawn = tuple[Union[AugmentedSample, ThreeResolutions], int]  # noqa: UP007 - runs on 3.10
+Augmented = tuple[Union[AugmentedSample, ThreeResolutions], int]  # noqa: UP007 - runs on 3.10
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Batch:
         K: (B, 3, 3) [px].
         hint: (B, 1, H, W) depth [m], NaN where unknown.
         labels: (B, 1, H, W) int16 semantic classes, NO_LABEL where a sample has none.
-        strange: (B, 1, H, W) bool, where another scene is shown.
+        invalid: (B, 1, H, W) bool, where another scene is shown.
         seed: (B,) for what is random on the device.
         names: the samples' names.
         others: the same samples at other resolutions.
@@ -60,7 +60,7 @@ class Batch:
     K: Tensor
     hint: Tensor
     labels: Tensor
-    strange: Tensor
+    invalid: Tensor
     seed: Tensor
     names: list[str]
     others: list[OtherResolution] = field(default_factory=list)
@@ -100,12 +100,12 @@ class OtherResolution(NamedTuple):
     within: Tensor
 
 
-class Draw(NamedTuple):
-    """Which sample (its number in the data) to read, for which place of which step."""
+class SampleIndex(NamedTuple):
+    """Which sample of the data to read, at which position of which step."""
 
     step: int
-    place: int
-    number: int
+    position: int
+    data_index: int
 
 
 class StepSampler:
@@ -142,31 +142,31 @@ class StepSampler:
     def __len__(self) -> int:
         return (self.steps - self.first_step) * self.parts
 
-    def __iter__(self) -> Iterator[list[Draw]]:
-        """Give the draws of one batch after the other."""
+    def __iter__(self) -> Iterator[list[SampleIndex]]:
+        """Give the samples of one batch after the other."""
         share = self.global_batch // self.world
         part = share // self.parts
         for step in range(self.first_step, self.steps):
-            draws = self.step(step)[self.rank * share : (self.rank + 1) * share]
-            yield from (draws[start : start + part] for start in range(0, share, part))
+            samples = self.step(step)[self.rank * share : (self.rank + 1) * share]
+            yield from (samples[start : start + part] for start in range(0, share, part))
 
-    def step(self, step: int) -> list[Draw]:
-        """Return all draws of a step; an epoch's last step goes on into the next epoch."""
-        numbers = range(step * self.global_batch, (step + 1) * self.global_batch)
+    def step(self, step: int) -> list[SampleIndex]:
+        """Return all samples of a step; an epoch's last step goes on into the next epoch."""
+        counts = range(step * self.global_batch, (step + 1) * self.global_batch)
         orders = {
             epoch: np.random.default_rng((self.seed, epoch)).permutation(self.length)
-            for epoch in {number // self.length for number in numbers}
+            for epoch in {count // self.length for count in counts}
         }
         return [
-            Draw(step, place, int(orders[number // self.length][number % self.length]))
-            for place, number in enumerate(numbers)
+            SampleIndex(step, position, int(orders[count // self.length][count % self.length]))
+            for position, count in enumerate(counts)
         ]
 
 
 class AugmentedData(Dataset[Any]):
     """Read and augment what the sampler asks for.
 
-    What is random depends on seed, step and place alone: neither on the worker that reads it
+    What is random depends on seed, step and position alone: neither on the worker that reads it
     nor on what was read before.
     """
 
@@ -181,10 +181,10 @@ class AugmentedData(Dataset[Any]):
         self.data, self.size, self.options, self.seed = data, size, options, seed
         self.augment = augment_resolutions if multi_resolution else augment
 
-    def __getitem__(self, draw: Draw) -> Drawn:
+    def __getitem__(self, sample: SampleIndex) -> Augmented:
         """Return an augmented sample, and a seed for what is random later."""
-        random = np.random.default_rng((self.seed, draw.step, draw.place))
-        augmented = self.augment(self.data[draw.number], self.size, self.options, random)
+        random = np.random.default_rng((self.seed, sample.step, sample.position))
+        augmented = self.augment(self.data[sample.data_index], self.size, self.options, random)
         if isinstance(augmented, AugmentedSample):
             augmented = self._with_another(augmented, random)
             augmented = self._with_boxes(augmented, random)
@@ -193,15 +193,15 @@ class AugmentedData(Dataset[Any]):
     def _with_another(
         self, augmented: AugmentedSample, random: np.random.Generator
     ) -> AugmentedSample:
-        drawn = random.random()
+        choice = random.random()
         for combine, share in (
             (mix, self.options.mix),
             (overlay, self.options.overlay),
             (blend, self.options.blend),
         ):
-            if drawn < share:
+            if choice < share:
                 return combine(augmented, self._other(random), random)
-            drawn -= share
+            choice -= share
         return augmented
 
     def _with_boxes(
@@ -216,12 +216,12 @@ class AugmentedData(Dataset[Any]):
         return augment(other, self.size, self.options, random)
 
 
-def collate(drawn: list[Drawn]) -> Batch:
+def collate(items: list[Augmented]) -> Batch:
     """Stack augmented samples to one batch; their images stay bytes."""
-    three = [augmented for augmented, _ in drawn if isinstance(augmented, ThreeResolutions)]
+    three = [augmented for augmented, _ in items if isinstance(augmented, ThreeResolutions)]
     if not three:
-        return _stack([(item, seed) for item, seed in drawn if isinstance(item, AugmentedSample)])
-    seeds = [seed for _, seed in drawn]
+        return _stack([(item, seed) for item, seed in items if isinstance(item, AugmentedSample)])
+    seeds = [seed for _, seed in items]
     batch = _stack([(item.middle, seed) for item, seed in zip(three, seeds)])
     batch.others = [
         _stack_other([item.high for item in three], seeds),
@@ -238,12 +238,12 @@ def _stack_other(resolutions: list[Resolution], seeds: list[int]) -> OtherResolu
     )
 
 
-def _stack(drawn: list[tuple[AugmentedSample, int]]) -> Batch:
-    samples = [augmented.sample for augmented, _ in drawn]
+def _stack(items: list[tuple[AugmentedSample, int]]) -> Batch:
+    samples = [augmented.sample for augmented, _ in items]
     sources = [source for sample in samples for source in sample.sources]
-    places = [
-        (number, slot)
-        for number, sample in enumerate(samples)
+    slots = [
+        (index, slot)
+        for index, sample in enumerate(samples)
         for slot in range(len(sample.sources))
     ]
     unknown = np.full((4, 4), np.nan)
@@ -252,21 +252,21 @@ def _stack(drawn: list[tuple[AugmentedSample, int]]) -> Batch:
     size = samples[0].target.shape
     return Batch(
         target=_images([sample.target for sample in samples], size),
-        target_colours=_images([augmented.target_colours for augmented, _ in drawn], size),
+        target_colours=_images([augmented.target_colours for augmented, _ in items], size),
         source=_images([source.image for source in sources], size),
         source_colours=_images(
-            [image for augmented, _ in drawn for image in augmented.source_colours], size
+            [image for augmented, _ in items for image in augmented.source_colours], size
         ),
-        sample_of=torch.tensor([number for number, _ in places], dtype=torch.long),
-        slot_of=torch.tensor([slot for _, slot in places], dtype=torch.long),
+        sample_of=torch.tensor([index for index, _ in slots], dtype=torch.long),
+        slot_of=torch.tensor([slot for _, slot in slots], dtype=torch.long),
         offset=torch.tensor([source.offset for source in sources], dtype=torch.long),
         pose=torch.tensor(np.reshape(poses, (-1, 4, 4)), dtype=torch.float32),
         distance=torch.tensor(distances, dtype=torch.float32),
         K=torch.tensor(np.stack([sample.K for sample in samples]), dtype=torch.float32),
         hint=torch.stack([_hint(sample) for sample in samples]),
         labels=torch.stack([_labels(sample) for sample in samples]),
-        strange=torch.stack([_strange(augmented) for augmented, _ in drawn]),
-        seed=torch.tensor([seed for _, seed in drawn]),
+        invalid=torch.stack([_invalid(augmented) for augmented, _ in items]),
+        seed=torch.tensor([seed for _, seed in items]),
         names=[sample.name for sample in samples],
     )
 
@@ -292,7 +292,7 @@ def _hint(sample: TrainingSample) -> Tensor:
     return torch.from_numpy(sample.depth_hint)[None]
 
 
-def _strange(augmented: AugmentedSample) -> Tensor:
-    if augmented.strange is None:
+def _invalid(augmented: AugmentedSample) -> Tensor:
+    if augmented.invalid is None:
         return torch.zeros(1, *augmented.sample.target.shape[:2], dtype=torch.bool)
-    return torch.from_numpy(augmented.strange)[None]
+    return torch.from_numpy(augmented.invalid)[None]

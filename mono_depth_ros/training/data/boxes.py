@@ -23,7 +23,7 @@ Array = NDArray[np.floating[Any]]
 Vector = tuple[float, float, float]
 ACROSS, UP, ALONG = range(3)
 
-# How many there are at most, and how often a place is drawn until enough of a box is in view.
+# How many there are at most, and how often a position is tried until enough of a box is in view.
 _MAX, _TRIES = 3, 4
 _MIN_IN_VIEW = 0.005
 # Of the boxes, so many have the form of a vehicle along the road; the others have any.
@@ -122,15 +122,15 @@ def paste_boxes(
     for _ in range(int(random.integers(1, _MAX + 1))):
         for _ in range(_TRIES):
             shadow = random.uniform(0, _SHADOW)
-            view = see(draw_box(random), K, size, road, shadow)
+            view = see(random_box(random), K, size, road, shadow)
             if view is not None:
                 sample = _shown(sample, other, view, random)
                 break
     return sample
 
 
-def draw_box(random: np.random.Generator) -> Box:
-    """Draw a van or lorry beside or ahead of the camera, or a box of any form."""
+def random_box(random: np.random.Generator) -> Box:
+    """Return at random a van or lorry beside or ahead of the camera, or a box of any form."""
     beside, side = random.random() < _BESIDE, 1 if random.random() < 0.5 else -1
     z = random.uniform(-9.0, 4.0) if beside else _log_uniform(random, 3.0, 40.0)
     if random.random() < _VEHICLES:
@@ -263,7 +263,7 @@ def _shown(
     known = hint_of(first)
     shown = np.isfinite(view.depth) & ~(known < view.depth)
     window = view.rows, view.columns
-    shade, paint = random.uniform(0.3, 0.9), _draw_paint(view, random)
+    shade, paint = random.uniform(0.3, 0.9), _random_paint(view, random)
 
     def change(image: Image, paper: Image) -> Image:
         changed: Image = image.copy()
@@ -271,9 +271,9 @@ def _shown(
         changed[window] = np.where(shown[window][..., None], paint(paper), changed[window])
         return changed
 
-    strange = shown | view.shadow
-    if sample.strange is not None:
-        strange = strange | sample.strange
+    invalid = shown | view.shadow
+    if sample.invalid is not None:
+        invalid = invalid | sample.invalid
     target = change(first.target, other.sample.target)
     hint = np.where(shown, view.depth, known)
     name = first.name.removesuffix(_NAMED) + _NAMED
@@ -281,11 +281,11 @@ def _shown(
         sample,
         sample=replace(first, target=target, depth_hint=hint, name=name),
         target_colours=change(sample.target_colours, other.target_colours),
-        strange=strange,
+        invalid=invalid,
     )
 
 
-def _draw_paint(view: View, random: np.random.Generator) -> Callable[[Image], Image]:
+def _random_paint(view: View, random: np.random.Generator) -> Callable[[Image], Image]:
     """Choose what the faces look like: a colour, some of a paper, light, and dark below."""
     height, width = view.depth.shape
     share = random.uniform(0.1, 1.0)

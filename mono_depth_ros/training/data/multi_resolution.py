@@ -18,8 +18,8 @@ from mono_depth_ros.training.data.augmentation import (
     Size,
     Window,
     cut,
-    draw_colours,
-    draw_mirror,
+    random_colours,
+    random_mirror,
 )
 
 ENLARGED = (1.1, 2.0)
@@ -60,8 +60,8 @@ def augment_resolutions(
         options: how much of each; zoom is high's affair here and is not used.
         random: the only source of chance.
     """
-    sample = draw_mirror(sample, options, random)
-    recolour = draw_colours(sample, options, random)
+    sample = random_mirror(sample, options, random)
+    recolour = random_colours(sample, options, random)
     height, width = sample.target.shape[:2]
     whole = Window(0, 0, *size)
     part = _random_part((height, width), random.uniform(*ENLARGED), random)

@@ -295,7 +295,7 @@ def _landing(depth: Tensor, K: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _own_pixels(like: Tensor) -> Tensor:
-    """Return the pixels' own places (2, H, W) of (N, H, W, .)."""
+    """Return the pixels' own positions (2, H, W) of (N, H, W, .)."""
     height, width = like.shape[1:3]
     rows = torch.arange(height, dtype=like.dtype, device=like.device)
     columns = torch.arange(width, dtype=like.dtype, device=like.device)

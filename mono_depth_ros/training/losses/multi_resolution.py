@@ -88,10 +88,10 @@ def consistency(
         (B,) mean over the middle's pixels that count.
     """
     errors = []
-    for number, window in enumerate(within.long().tolist()):
-        sample = slice(number, number + 1)
+    for index, window in enumerate(within.long().tolist()):
+        sample = slice(index, index + 1)
         top, left, height, width = window
-        grid = _grid(shows[number], (height, width), middle.shape[-2:])
+        grid = _grid(shows[index], (height, width), middle.shape[-2:])
         expected = F.grid_sample(middle[sample], grid, padding_mode='border', align_corners=False)
         counts = F.grid_sample(
             mask[sample], grid, mode='nearest', padding_mode='border', align_corners=False

@@ -170,7 +170,7 @@ class Objective(nn.Module):
             training_focal=self.training_focal,
             progress=self.progress,
             batch=batch,
-            within=(~batch.strange).float(),
+            within=(~batch.invalid).float(),
             output=output,
             motion=motion,
             reprojection=ReprojectionOutput(batch.target[0], mask, {}),

@@ -83,9 +83,9 @@ def reprojection_loss(
         warped = warp_to_target(batch.source, of_source, K, motion)
         moved = _by_target(compare(warped), batch)
         if not losses:
-            seen = _seen(warped, moved, still, within, masks=masks)
+            output = _reprojection_output(warped, moved, still, within, masks=masks)
         losses.append(mean_within(_Least.apply(moved, still if masks else None), within))
-    return torch.stack(losses).mean(0), seen
+    return torch.stack(losses).mean(0), output
 
 
 def mean_within(errors: Tensor, within: Tensor) -> Tensor:
@@ -137,7 +137,7 @@ class _Least(torch.autograd.Function):
 
 
 @torch.no_grad()
-def _seen(
+def _reprojection_output(
     warped: Tensor, moved: Tensor, still: Tensor | None, within: Tensor, *, masks: bool
 ) -> ReprojectionOutput:
     nearest = moved.amin(1, keepdim=True)

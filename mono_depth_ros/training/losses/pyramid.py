@@ -37,7 +37,7 @@ from mono_depth_ros.training.losses.resizing import resized
 from mono_depth_ros.training.losses.view_synthesis import full_precision
 from mono_depth_ros.types import SIZE_MULTIPLE
 
-# Keeps these draws apart from others that start from a sample's seed.
+# Keeps these random numbers apart from others that start from a sample's seed.
 _COLOURS = 1
 _MIN = 1e-6
 
@@ -140,7 +140,7 @@ def at_size(batch: Batch, size: tuple[int, int]) -> Batch:
         K=K,
         hint=pick(batch.hint),
         labels=pick(batch.labels),
-        strange=pick(batch.strange),
+        invalid=pick(batch.invalid),
     )
 
 
@@ -154,12 +154,12 @@ def mirrored(batch: Batch) -> Batch:
         pose=batch.pose * signs[:, None] * signs,
         hint=_flipped(batch.hint),
         labels=_flipped(batch.labels),
-        strange=_flipped(batch.strange),
+        invalid=_flipped(batch.invalid),
     )
 
 
 def recoloured(batch: Batch, options: AugmentationConfig) -> Batch:
-    """Return a batch in other colours, drawn from its seeds: every sample its own, frames alike.
+    """Return a batch in other colours, by its seeds: every sample its own, its images alike.
 
     Brightness, contrast, saturation and hue change as in augmentation, but of every sample and
     without rounding to bytes. The losses see these colours too: the paper's level measures the
@@ -169,8 +169,8 @@ def recoloured(batch: Batch, options: AugmentationConfig) -> Batch:
         batch: images in [0, 1].
         options: the largest changes.
     """
-    drawn = [_draw_change(options, seed) for seed in batch.seed.tolist()]
-    change, mean = batch.target.new_tensor(drawn), batch.target.mean((1, 2, 3))
+    changes = [_random_change(options, seed) for seed in batch.seed.tolist()]
+    change, mean = batch.target.new_tensor(changes), batch.target.mean((1, 2, 3))
     target = _recolour(batch.target, change, mean)
     source = _recolour(batch.source, change[batch.sample_of], mean[batch.sample_of])
     return replace(
@@ -259,7 +259,7 @@ def _flipped(values: Tensor) -> Tensor:
     return values.flip(-1)
 
 
-def _draw_change(options: AugmentationConfig, seed: int) -> list[float]:
+def _random_change(options: AugmentationConfig, seed: int) -> list[float]:
     """Return factors of brightness, contrast and saturation, and what is added to the hue."""
     random = np.random.default_rng((seed, _COLOURS))
     factors = [
@@ -284,7 +284,7 @@ def _recolour(images: Tensor, change: Tensor, mean: Tensor) -> Tensor:
 
 
 def _hue(images: Tensor, value: Tensor, chroma: Tensor) -> Tensor:
-    """Return the place on the colour circle (n, 1, H, W) in sixths; 0 where there is no colour."""
+    """Return the position on the colour circle (n, 1, H, W) in sixths; 0 without colour."""
     red, green, blue = images[:, :, None].unbind(1)
     safe = chroma.clamp(min=_MIN)
     return torch.where(

@@ -1,4 +1,4 @@
-"""See a source image from the target's place, by the target's depth and the camera's motion."""
+"""See a source image from the target's position, by the target's depth and the camera's motion."""
 
 from __future__ import annotations
 
@@ -135,5 +135,5 @@ def find_motion(network: PoseNetwork, target: Tensor, source: Tensor, offset: Te
 
 
 def full_precision(tensor: Tensor) -> torch.autocast:
-    """Keep mixed precision to the networks: a pixel's place in bfloat16 is off by several."""
+    """Keep mixed precision to the networks: a pixel's position in bfloat16 is off by several."""
     return torch.autocast(tensor.device.type, enabled=False)

@@ -1,4 +1,4 @@
-"""The course of a training outlives kills and stays small."""
+"""The history of a training outlives kills and stays small."""
 
 import pytest
 

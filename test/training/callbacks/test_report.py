@@ -44,7 +44,7 @@ def test_a_killed_training_has_a_report_of_its_last_checkpoint(reported):
     assert len(killed.pictures) == 4 and 'Run it:' not in killed.words
 
 
-def test_a_resumed_training_shows_the_whole_course_once(reported):
+def test_a_resumed_training_shows_the_whole_history_once(reported):
     _, page, records, _ = reported
     text = page.text
 

@@ -291,7 +291,7 @@ def test_a_mixed_sample_shows_a_strip_of_another_with_its_depth_at_the_first_foc
     np.testing.assert_array_equal(np.isfinite(mixed.sample.depth_hint[3]), strip)
     assert (mixed.sample.depth_hint[:, strip] == 14).all()
     assert mixed.sample.K[0, 0] == 50 and (mixed.sample.sources[0].image == 10).all()
-    np.testing.assert_array_equal(mixed.strange, np.tile(strip, (8, 1)))
+    np.testing.assert_array_equal(mixed.invalid, np.tile(strip, (8, 1)))
     assert mixed.sample.name == 'scene 10 with a strip of scene 20'
 
 
@@ -316,7 +316,7 @@ def test_what_is_nearer_in_another_scene_stands_in_front_at_its_own_depth():
     assert (mixed.sample.depth_hint[shown] == 8).all()
     np.testing.assert_array_equal(mixed.sample.depth_hint[~shown], street[~shown])
     np.testing.assert_array_equal(mixed.target_colours, mixed.sample.target + 1)
-    np.testing.assert_array_equal(mixed.strange, shown)
+    np.testing.assert_array_equal(mixed.invalid, shown)
     assert mixed.sample.name == 'scene 10 with what is nearer of scene 20'
 
 
@@ -365,5 +365,5 @@ def test_blended_scenes_are_a_mean_that_no_hint_and_no_warp_explains():
         (sample.target_colours, other.target_colours, blended.target_colours),
     ):
         np.testing.assert_allclose(both, share * first + (1 - share) * second, atol=0.6)
-    assert blended.strange.all() and blended.sample.depth_hint is None
+    assert blended.invalid.all() and blended.sample.depth_hint is None
     assert blended.sample.K is sample.sample.K

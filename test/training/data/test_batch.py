@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.training.config.schema import AugmentationConfig
-from mono_depth_ros.training.data.batch import AugmentedData, Draw, StepSampler, collate
+from mono_depth_ros.training.data.batch import AugmentedData, SampleIndex, StepSampler, collate
 
 SIZE = (32, 64)
 K = np.array([[50.0, 0, 31.5], [0, 50, 15.5], [0, 0, 1]])
@@ -44,20 +44,22 @@ class Alone(Noise):
         return TrainingSample(super().__getitem__(index).target, (), K, 'alone')
 
 
-def draws(sampler):
-    return [draw for batch in sampler for draw in batch]
+def sampled(sampler):
+    return [sample for batch in sampler for sample in batch]
 
 
 def batch_of(*numbers, data=None, options=PLAIN):
     augmented = AugmentedData(data or Noise(), SIZE, options, seed=0)
-    return collate([augmented[Draw(0, place, number)] for place, number in enumerate(numbers)])
+    return collate(
+        [augmented[SampleIndex(0, place, number)] for place, number in enumerate(numbers)]
+    )
 
 
 @pytest.mark.parametrize('global_batch', [1, 2, 3, 5])
 def test_every_epoch_takes_every_sample_once_in_its_own_order(global_batch):
     sampler = StepSampler(10, global_batch, seed=4, first_step=0, steps=30 // global_batch)
 
-    numbers = [draw.number for draw in draws(sampler)]
+    numbers = [sample.data_index for sample in sampled(sampler)]
 
     epochs = [numbers[start : start + 10] for start in (0, 10, 20)]
     assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
@@ -65,7 +67,8 @@ def test_every_epoch_takes_every_sample_once_in_its_own_order(global_batch):
 
 
 def test_a_step_that_does_not_fill_its_epoch_goes_on_into_the_next():
-    numbers = [draw.number for draw in draws(StepSampler(7, 4, 0, first_step=0, steps=7))]
+    sampler = StepSampler(7, 4, 0, first_step=0, steps=7)
+    numbers = [sample.data_index for sample in sampled(sampler)]
 
     assert len(numbers) == 28 and set(Counter(numbers).values()) == {4}
 
@@ -74,19 +77,19 @@ def test_data_smaller_than_a_batch_is_taken_several_times_a_step():
     step = StepSampler(3, 8, 0, first_step=0, steps=1).step(5)
 
     assert len(step) == 8
-    assert sorted(Counter(draw.number for draw in step).values()) in ([2, 3, 3], [2, 2, 4])
+    assert sorted(Counter(sample.data_index for sample in step).values()) in ([2, 3, 3], [2, 2, 4])
 
 
-def test_a_resumed_training_draws_what_it_would_have_drawn():
-    straight = draws(StepSampler(11, 4, 9, first_step=0, steps=20))
+def test_a_resumed_training_takes_the_samples_it_would_have_taken():
+    straight = sampled(StepSampler(11, 4, 9, first_step=0, steps=20))
 
-    resumed = draws(StepSampler(11, 4, 9, first_step=13, steps=20))
+    resumed = sampled(StepSampler(11, 4, 9, first_step=13, steps=20))
 
     assert resumed == straight[4 * 13 :]
 
 
 def test_other_seeds_take_other_samples():
-    first, second = (draws(StepSampler(50, 10, seed, 0, 1)) for seed in (0, 1))
+    first, second = (sampled(StepSampler(50, 10, seed, 0, 1)) for seed in (0, 1))
 
     assert first != second
 
@@ -96,7 +99,7 @@ def test_processes_share_a_step_without_overlap():
     ranks = [list(StepSampler(11, 6, 2, 0, 4, rank, 3)) for rank in range(3)]
 
     for step, expected in enumerate(whole):
-        assert [draw for rank in ranks for draw in rank[step]] == expected
+        assert [sample for rank in ranks for sample in rank[step]] == expected
 
 
 def test_parts_cut_a_process_share_of_every_step():
@@ -125,7 +128,7 @@ def test_chance_does_not_depend_on_how_many_workers_read():
 
 def test_chance_depends_on_seed_step_and_place():
     def seen(seed=3, step=2, place=1):
-        augmented, later = AugmentedData(Noise(), SIZE, VARIED, seed)[Draw(step, place, 4)]
+        augmented, later = AugmentedData(Noise(), SIZE, VARIED, seed)[SampleIndex(step, place, 4)]
         return augmented.sample.K.tolist(), augmented.target_colours.tolist(), later
 
     assert seen() == seen()
@@ -168,7 +171,7 @@ def test_as_many_samples_as_asked_for_show_another(option, what):
         Noise(), SIZE, AugmentationConfig(flip=0.0, jitter=0.0, **{option: 0.5}), seed=0
     )
 
-    names = [data[Draw(0, place, 1)][0].sample.name for place in range(60)]
+    names = [data[SampleIndex(0, place, 1)][0].sample.name for place in range(60)]
 
     assert 18 <= sum(what in name for name in names) <= 42
     assert len(set(names)) == 8

@@ -8,16 +8,16 @@ import pytest
 from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.training.config.schema import AugmentationConfig
 from mono_depth_ros.training.data.augmentation import AugmentedSample
-from mono_depth_ros.training.data.batch import AugmentedData, Draw
+from mono_depth_ros.training.data.batch import AugmentedData, SampleIndex
 from mono_depth_ros.training.data.boxes import (
     ACROSS,
     ALONG,
     UP,
     Box,
     Road,
-    draw_box,
     find_road,
     paste_boxes,
+    random_box,
     see,
 )
 
@@ -112,7 +112,7 @@ def test_what_is_too_far_outside_behind_or_around_the_camera_is_not_seen(place):
 
 def test_drawn_boxes_stand_on_all_sides_and_never_in_the_camera_s_place():
     random = np.random.default_rng(0)
-    boxes = [draw_box(random) for _ in range(300)]
+    boxes = [random_box(random) for _ in range(300)]
 
     assert min(box.x for box in boxes) < -3 and max(box.x for box in boxes) > 3
     assert min(box.z for box in boxes) < -5 and max(box.z for box in boxes) > 30
@@ -129,8 +129,8 @@ def test_a_sample_shows_boxes_and_their_depth_and_its_sources_do_not():
     shown = np.isfinite(hint)
     assert 0 < shown.mean() < 1 and hint[shown].min() > 1
     different = (changed.sample.target != 100).any(-1)
-    assert not different[~changed.strange].any() and changed.strange[shown].all()
-    assert (changed.target_colours[~changed.strange] == 101).all()
+    assert not different[~changed.invalid].any() and changed.invalid[shown].all()
+    assert (changed.target_colours[~changed.invalid] == 101).all()
     assert (changed.sample.sources[0].image == 100).all()
     assert (changed.source_colours[0] == 101).all()
     assert changed.sample.name == 'grey 100 with boxes'
@@ -161,7 +161,7 @@ def test_as_many_samples_as_asked_for_have_boxes():
     options = AugmentationConfig(flip=0.0, jitter=0.0, boxes=0.5)
     data = AugmentedData([sample], SIZE, options, seed=0)
 
-    names = [data[Draw(0, place, 0)][0].sample.name for place in range(60)]
+    names = [data[SampleIndex(0, place, 0)][0].sample.name for place in range(60)]
 
     assert 18 <= sum(name.endswith('with boxes') for name in names) <= 42
 

@@ -9,7 +9,7 @@ from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.datasets.street.raycast import Street, render_frame
 from mono_depth_ros.training.config.schema import AugmentationConfig
 from mono_depth_ros.training.data.augmentation import mirror, resize
-from mono_depth_ros.training.data.batch import AugmentedData, Draw, collate
+from mono_depth_ros.training.data.batch import AugmentedData, SampleIndex, collate
 from mono_depth_ros.training.data.multi_resolution import augment_resolutions
 from mono_depth_ros.training.losses.multi_resolution import consistency
 
@@ -158,7 +158,9 @@ def test_agreement_teaches_both_resolutions():
 def test_a_batch_holds_the_three_resolutions():
     data = AugmentedData([street_sample(), street_sample()], SIZE, PLAIN, 0, True)
 
-    batch = collate([data[Draw(0, place, place)] for place in range(2)]).to(torch.device('cpu'))
+    batch = collate([data[SampleIndex(0, place, place)] for place in range(2)]).to(
+        torch.device('cpu')
+    )
 
     high, low = batch.others
     three = resolutions(street_sample(), (0, 0, 1))

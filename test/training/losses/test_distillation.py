@@ -13,7 +13,7 @@ from mono_depth_ros.inference.cards.checkpoint import save_weights
 from mono_depth_ros.inference.cards.model_card import ModelCard, load_card, write_card
 from mono_depth_ros.networks import create_network
 from mono_depth_ros.training.config.schema import LossConfig, TrainConfig
-from mono_depth_ros.training.data.batch import AugmentedData, Draw, collate
+from mono_depth_ros.training.data.batch import AugmentedData, SampleIndex, collate
 from mono_depth_ros.training.losses.distillation import Imitation
 from mono_depth_ros.training.losses.teacher import Teacher, TeacherOutput, Teachers
 
@@ -256,7 +256,7 @@ def test_a_teacher_sees_colours_as_they_are():
             return super().output(image, K, height)
 
     options = replace(PLAIN, jitter=1.0)
-    drawn = AugmentedData([sample(noise())], VIEW, options, 0)[Draw(0, 0, 0)]
+    drawn = AugmentedData([sample(noise())], VIEW, options, 0)[SampleIndex(0, 0, 0)]
     batch = collate([drawn]).to(torch.device('cpu'))
     teacher = Seen(20.0)
 

@@ -34,7 +34,7 @@ from mono_depth_ros.training.config.schema import (
     TripletConfig,
 )
 from mono_depth_ros.training.data.augmentation import AugmentedSample, mix
-from mono_depth_ros.training.data.batch import AugmentedData, Draw, collate
+from mono_depth_ros.training.data.batch import AugmentedData, SampleIndex, collate
 from mono_depth_ros.training.losses.objective import Objective
 from mono_depth_ros.training.losses.triplet import triplet_loss
 
@@ -125,7 +125,7 @@ def test_auto_masking_leaves_out_a_real_standing_camera_and_keeps_a_driving_one(
 ):
     kitti = shared_data('kitti')
     data = KittiRaw(kitti / 'train', kitti / 'splits' / f'{drive}.txt')
-    batch = collate([AugmentedData(data, (96, 320), PLAIN, 0)[Draw(0, 0, 5)]])
+    batch = collate([AugmentedData(data, (96, 320), PLAIN, 0)[SampleIndex(0, 0, 5)]])
     batch = batch.to(torch.device('cpu'))
     found = objective(20.0, KnownMotion(0.0, 0.0, -0.9), LossConfig(levels=1))
     found.depth = Road(float(batch.K[0, 1, 1]), float(batch.K[0, 1, 2]))
@@ -180,13 +180,13 @@ def test_a_strip_of_another_scene_is_explained_by_its_hint_and_not_by_warping():
         PLAIN,
         0,
     )
-    (own, _), (other, _) = data[Draw(0, 0, 0)], data[Draw(0, 0, 1)]
+    (own, _), (other, _) = data[SampleIndex(0, 0, 0)], data[SampleIndex(0, 0, 1)]
     mixed = mix(own, other, np.random.default_rng(3))
     batch = collate([(mixed, 0)]).to(torch.device('cpu'))
 
     result = objective(loss=replace(BARE, hints=1.0, auto_mask=True))(batch)
 
-    columns = np.flatnonzero(mixed.strange[0])
+    columns = np.flatnonzero(mixed.invalid[0])
     first, after = columns[0], columns[-1] + 1
     assert 2 < first < after < SIZE[1]
     edge = np.abs(noise()[:, :2] / 255 - source.image[:, :1] / 255).sum() / noise()[:, :2].size
@@ -200,8 +200,8 @@ def test_a_strip_of_another_scene_is_explained_by_its_hint_and_not_by_warping():
 def test_a_sample_that_shows_nothing_of_its_own_leaves_its_sources_out():
     hint, source = np.full(SIZE, 20, np.float32), Source(noise(1), 1, moved(x=-0.2))
     alone = sample(noise(), source, depth_hint=hint)
-    strange = AugmentedSample(alone, alone.target, (source.image,), np.ones(SIZE, bool))
-    batch = collate([(strange, 0)]).to(torch.device('cpu'))
+    invalid = AugmentedSample(alone, alone.target, (source.image,), np.ones(SIZE, bool))
+    batch = collate([(invalid, 0)]).to(torch.device('cpu'))
 
     result = objective(loss=replace(BARE, hints=1.0, auto_mask=True))(batch)
 

@@ -15,7 +15,7 @@ from mono_depth_ros.datasets.street.raycast import (
 )
 from mono_depth_ros.networks.base import DepthOutput
 from mono_depth_ros.training.config.schema import AugmentationConfig, PyramidConfig
-from mono_depth_ros.training.data.batch import AugmentedData, Draw, collate
+from mono_depth_ros.training.data.batch import AugmentedData, SampleIndex, collate
 from mono_depth_ros.training.losses.pyramid import (
     consistency,
     derive,
@@ -52,7 +52,9 @@ def street_sample(frame):
 @pytest.fixture(scope='module')
 def street():
     data = AugmentedData([street_sample(40), street_sample(12)], SIZE, PLAIN, 0)
-    return collate([data[Draw(0, place, place)] for place in range(2)]).to(torch.device('cpu'))
+    return collate([data[SampleIndex(0, place, place)] for place in range(2)]).to(
+        torch.device('cpu')
+    )
 
 
 def misfit(batch, pose=None):
@@ -114,13 +116,13 @@ def test_hints_and_labels_are_never_blended(street, factor):
 
 
 def test_a_strip_of_another_scene_stays_where_it_is_shown(street):
-    strange = torch.zeros(2, 1, *street.target.shape[-2:], dtype=torch.bool)
-    strange[0, ..., 101:201] = True
-    batch = replace(street, strange=strange)
+    invalid = torch.zeros(2, 1, *street.target.shape[-2:], dtype=torch.bool)
+    invalid[0, ..., 101:201] = True
+    batch = replace(street, invalid=invalid)
 
     def columns(level):
-        assert level.strange.dtype == torch.bool and not level.strange[1].any()
-        found = level.strange[0, 0, -1].nonzero()[:, 0]
+        assert level.invalid.dtype == torch.bool and not level.invalid[1].any()
+        found = level.invalid[0, 0, -1].nonzero()[:, 0]
         return int(found[0]), int(found[-1]) + 1
 
     assert columns(scaled(batch, 0.5)) == (50, 100)
@@ -131,7 +133,7 @@ def test_a_strip_of_another_scene_stays_where_it_is_shown(street):
 def test_a_mirror_of_a_mirror_is_the_batch(street):
     again = mirrored(mirrored(street))
 
-    for name in ('target', 'source_colours', 'K', 'pose', 'hint', 'labels', 'strange'):
+    for name in ('target', 'source_colours', 'K', 'pose', 'hint', 'labels', 'invalid'):
         torch.testing.assert_close(getattr(again, name), getattr(street, name), equal_nan=True)
     assert not torch.equal(mirrored(street).labels, street.labels)
 

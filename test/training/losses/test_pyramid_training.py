@@ -19,7 +19,7 @@ from mono_depth_ros.training.config.schema import (
     PyramidConfig,
     TrainConfig,
 )
-from mono_depth_ros.training.data.batch import AugmentedData, Draw, collate
+from mono_depth_ros.training.data.batch import AugmentedData, SampleIndex, collate
 from mono_depth_ros.training.train import train
 
 SIZE = (64, 96)
@@ -42,7 +42,9 @@ STREET = TrainConfig(
 
 def first_batch(setup):
     data = AugmentedData(setup.data, SIZE, AugmentationConfig(flip=0.0, jitter=0.0), 0)
-    return collate([data[Draw(0, place, place)] for place in range(2)]).to(torch.device('cpu'))
+    return collate([data[SampleIndex(0, place, place)] for place in range(2)]).to(
+        torch.device('cpu')
+    )
 
 
 def objective_and_batch(**changes):
