@@ -70,6 +70,15 @@ def student_depth(card, config, focal, training_focal):
     return depth.mean().item()
 
 
+def test_a_teacher_follows_its_images_to_their_device(card):
+    teacher, (height, width) = Teacher(card, STUDENT, 80), card.input_size
+    image = IMAGE[..., :height, :width].to('meta')
+
+    teacher.output(image, intrinsics(40).to('meta'), height)
+
+    assert {part.device.type for part in teacher.network.parameters()} == {'meta'}
+
+
 def test_the_same_camera_keeps_the_teacher_s_metres(card):
     # 80 px at 64 rows are 40 px at the teacher's 32: its own focal length
     assert student_depth(card, STUDENT, 80, 80) == pytest.approx(1.980198 * 5.0, rel=1e-3)
