@@ -80,6 +80,20 @@ def test_metric_depth_follows_each_cameras_own_focal_length(constant_card):
     assert same_unit.warning is None and '2.00 times' in double_unit.warning
 
 
+def test_scaled_estimates_are_the_estimates_each_with_the_scaling_of_its_camera(constant_card):
+    estimator = estimator_of(constant_card)
+    images, Ks = [scene(64, 96), scene(80, 90, 1)], [camera(100.0), camera(200.0)]
+
+    found = estimator.estimate_scaled(images, Ks)
+
+    for (depth, scaling), alone, image, K in zip(
+        found, estimator.estimate(images, Ks), images, Ks
+    ):
+        assert np.array_equal(depth, alone)
+        assert scaling == estimator.scaling(K, image.shape[:2])
+    assert found[0].scaling != found[1].scaling
+
+
 def test_a_metric_card_refuses_images_without_intrinsics(constant_card):
     with pytest.raises(ValueError, match="needs the camera's intrinsics K"):
         estimator_of(constant_card).estimate([scene(64, 96)])

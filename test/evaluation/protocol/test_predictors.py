@@ -5,21 +5,26 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
-from cards import UNTRAINED
+from cards import UNTRAINED, write_small_card
 from kitti_folder import DRIVE, REAL_KITTI, write_day, write_depth, write_image, write_split
 from torch import nn
 
 from mono_depth_ros.datasets.splits import SplitEntry, read_split
-from mono_depth_ros.evaluation.protocol.kitti import evaluate_kitti
+from mono_depth_ros.evaluation.protocol.kitti import KittiFrames, evaluate_kitti
 from mono_depth_ros.evaluation.protocol.predictors import (
+    card_factor,
+    card_predictor,
     evaluate_card,
     lanczos_resize,
     network_predictor,
     row_prior,
 )
 from mono_depth_ros.inference.cards.checkpoint import load_network, save_weights
+from mono_depth_ros.inference.cards.model_card import load_card
+from mono_depth_ros.inference.estimator import DepthEstimator
 
 SIZE = (40, 60)
+K = np.array([[90.0, 0, 47.5], [0, 90.0, 31.5], [0, 0, 1]])
 # Disparity 1/2 everywhere: 1 / (0.01 + 9.99 / 2).
 CONSTANT_DEPTH = 1 / 5.005
 
@@ -115,6 +120,17 @@ def test_card_s_unscaled_depth_is_in_its_metres_for_this_focal_length(constant_c
     assert result.scale == pytest.approx(5 / metres, rel=1e-4)
     assert result.unscaled.abs_rel == pytest.approx(abs(metres - 5) / 5, rel=1e-4)
     assert result.median_scaled.abs_rel == pytest.approx(0, abs=1e-5)
+
+
+def test_an_image_of_the_networks_size_gets_the_depth_that_the_node_publishes(root, tmp_path):
+    write_small_card(tmp_path / 'card.yaml', depth_unit='metric', training_K=K.tolist())
+    card, image, own_K = load_card(tmp_path / 'card.yaml'), picture(64, 96), 2 * K
+
+    (inverse,) = card_predictor(card, KittiFrames(root, root / 'split.txt'))([image])
+    (depth,) = DepthEstimator(card, backend='torch').estimate([image], [own_K])
+
+    assert depth.std() > 0
+    assert card_factor(card, own_K, image.shape[:2]) / inverse == pytest.approx(depth, rel=1e-5)
 
 
 def test_untrained_card_runs_on_statistics_of_the_split_s_images(root):
