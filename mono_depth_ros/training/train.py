@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
@@ -176,12 +177,14 @@ def _fabric(config: TrainConfig, callbacks: Sequence[Callback]) -> Fabric:
         torch.set_num_threads(config.threads)
     processes = config.devices * config.num_nodes
     strategy = DDPStrategy(find_unused_parameters=True) if processes > 1 else 'auto'
+    is_mixed = config.precision == 'bf16-mixed'
     fabric = Fabric(
         accelerator=config.accelerator,
         devices=config.devices,
         strategy=strategy,
         num_nodes=config.num_nodes,
-        precision=config.precision,
+        precision=None if is_mixed else config.precision,
+        plugins=_MixedPrecision(config) if is_mixed else None,
         callbacks=list(callbacks),
     )
     fabric.launch()
@@ -189,6 +192,17 @@ def _fabric(config: TrainConfig, callbacks: Sequence[Callback]) -> Fabric:
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision('high')  # TensorFloat-32, as convolutions have it
     return fabric
+
+
+class _MixedPrecision(MixedPrecision):
+    """Networks in bfloat16, but what they are given as it is: 8 bits are no pose or pixel."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        on_cpu = config.accelerator == 'cpu' or not torch.cuda.is_available()
+        super().__init__('bf16-mixed', 'cpu' if on_cpu else 'cuda')
+
+    def convert_input(self, data: Any) -> Any:
+        return data
 
 
 def _optimizer(objective: Objective, config: TrainConfig) -> torch.optim.Optimizer:

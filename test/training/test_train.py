@@ -150,6 +150,17 @@ def test_gradients_of_small_batches_add_up_to_those_of_a_large_one(tmp_path):
     assert_same_weights(tmp_path / 'large', tmp_path / 'small', 1e-5)
 
 
+def test_mixed_precision_learns_motion_and_sees_the_same_geometry(tmp_path):
+    full, mixed = Recorder(), Recorder()
+    for recorder, precision in ((full, '32-true'), (mixed, 'bf16-mixed')):
+        train(street_config(tmp_path / precision, steps=1, precision=precision), [recorder])
+
+    loss = full.records[0].loss
+    # bfloat16 has three digits; a camera matrix in it would move every pixel by up to one
+    assert mixed.records[0].loss != loss
+    assert mixed.records[0].loss == pytest.approx(loss, rel=0.01)
+
+
 def test_a_killed_training_goes_on_from_its_last_checkpoint(tmp_path):
     recipe = write_recipe(tmp_path, steps=6, checkpoint_minutes=0.0)
     assert run(recipe, tmp_path / 'straight').wait() == 0
