@@ -157,7 +157,7 @@ def measure_size(
                 failed(table, result, name, text(size), batch, backend, precision)
             else:
                 key = backend, precision
-                figures[key], engines[key] = result.figure, result.engines[batch]
+                figures[key], engines[key] = result.depth_error, result.engines[batch]
         runs = {'eager': eager(network, size, batch, device)}
         runs |= {key: waited(engine.run, device) for key, engine in engines.items()}
         with torch.inference_mode():

@@ -119,7 +119,9 @@ def _measured(
     engine = estimator.served().engines[1]
     engine_ms = wall(engine.run)
     network = estimator.network_size(size)
-    estimator._served[network] = Served('idle', estimator.served().figure, {1: Idle(engine)}, 1)
+    estimator._served[network] = Served(
+        'idle', estimator.served().depth_error, {1: Idle(engine)}, 1
+    )
     message = image_message(Header(), image, 'bgr8')
     predict = Predictor(estimator, config.depth_scale, config.min_depth, config.max_depth)
 

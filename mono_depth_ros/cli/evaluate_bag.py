@@ -17,7 +17,7 @@ from mono_depth_ros.evaluation.robot.report import (
     exit_code,
     write_report,
 )
-from mono_depth_ros.evaluation.robot.thresholds import NAMES, Threshold, Verdict, judge
+from mono_depth_ros.evaluation.robot.thresholds import NAMES, Threshold, Verdict, check_thresholds
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.prediction.options import open_estimator
 
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f'evaluate_bag: error: {error}', file=sys.stderr)
         return NOT_MEASURED
-    card, verdict = estimator.card, judge(result, thresholds)
+    card, verdict = estimator.card, check_thresholds(result, thresholds)
     print(_text(card, args.bag, result, verdict, is_judged=bool(thresholds)))
     if args.output is not None:
         write_report(

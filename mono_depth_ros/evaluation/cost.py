@@ -14,7 +14,7 @@ from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.networks import DepthNetwork
 
 
-class Latency(NamedTuple):
+class RunTime(NamedTuple):
     """Medians over repetitions, for one image.
 
     Attributes:
@@ -63,7 +63,7 @@ def untrained_card(name: str, size: tuple[int, int]) -> ModelCard:
 @torch.inference_mode()
 def measure_latency(
     network: DepthNetwork, size: tuple[int, int], threads: int, repetitions: int
-) -> Latency:
+) -> RunTime:
     """Time a network on one image, in PyTorch as it is (eager, float32).
 
     Args:
@@ -86,10 +86,10 @@ def measure_latency(
         times = [_time(network, image) for _ in range(repetitions)]
     finally:
         torch.set_num_threads(before)
-    return Latency(*(median(values) for values in zip(*times)))
+    return RunTime(*(median(values) for values in zip(*times)))
 
 
-def _time(network: DepthNetwork, image: torch.Tensor) -> Latency:
+def _time(network: DepthNetwork, image: torch.Tensor) -> RunTime:
     wall, cpu = time.perf_counter(), time.process_time()
     network(image)
-    return Latency(1e3 * (time.perf_counter() - wall), 1e3 * (time.process_time() - cpu))
+    return RunTime(1e3 * (time.perf_counter() - wall), 1e3 * (time.process_time() - cpu))

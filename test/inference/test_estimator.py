@@ -255,7 +255,7 @@ def test_by_default_the_fastest_backend_that_proves_itself_serves(constant_card)
     (depth,) = estimator.estimate([image], depth_scale=2.0)
 
     served = estimator.served()
-    assert served.backend in auto_order('cpu') and not served.figure.problem('float32')
+    assert served.backend in auto_order('cpu') and not served.depth_error.problem('float32')
     np.testing.assert_allclose(depth, 2 * CONSTANT_DEPTH, rtol=1e-3)
 
 

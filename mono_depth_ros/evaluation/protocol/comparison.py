@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from mono_depth_ros.evaluation.cost import Latency, measure_latency, untrained_network
+from mono_depth_ros.evaluation.cost import RunTime, measure_latency, untrained_network
 from mono_depth_ros.evaluation.protocol.published import METRICS, PublishedResult, comparable
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.metrics import MEDIAN_SCALED, Metrics
@@ -41,7 +41,7 @@ class ComparisonLine:
         operations_g: multiply-adds [billions], ours of convolutions only, others as printed.
         wall_ms: median latency on the CPU [ms].
         cpu_ms: the same in CPU time [ms].
-        metrics: the seven figures by name.
+        metrics: the seven by name.
         notes: what is uncertain or known to be wrong in a published line.
     """
 
@@ -67,11 +67,11 @@ def measured_line(name: str, timing: Timing | None) -> ComparisonLine:
 
 
 def published_lines(results: Sequence[PublishedResult], name: str) -> list[ComparisonLine]:
-    """Return what the papers print for a network, comparable rows of equal figures as one line."""
+    """Return what the papers print for a network, comparable rows of equal values as one line."""
     same: dict[tuple[float | None, ...], list[PublishedResult]] = {}
     for result in comparable(results, name):
-        figures = (*result.metrics.values(), result.parameters_m, result.flops_g)
-        same.setdefault(figures, []).append(result)
+        values = (*result.metrics.values(), result.parameters_m, result.flops_g)
+        same.setdefault(values, []).append(result)
     return [_published_line(rows) for rows in same.values()]
 
 
@@ -136,7 +136,7 @@ def _measured(
     size: tuple[int, int],
 ) -> ComparisonLine:
     deployed = network.deploy()
-    latency: Latency | None = measure_latency(deployed, size, *timing) if timing else None
+    latency: RunTime | None = measure_latency(deployed, size, *timing) if timing else None
     return ComparisonLine(
         network=name,
         kind=kind,

@@ -75,12 +75,12 @@ class ImageResult:
 
     @property
     def median_scaled(self) -> DepthMetrics:
-        """The seven figures of the predicted depth times scale."""
+        """The seven metrics of the predicted depth times scale."""
         return self.comparison.median_scaled.errors
 
     @property
     def unscaled(self) -> DepthMetrics:
-        """The seven figures of the predicted depth in its own metres."""
+        """The seven metrics of the predicted depth in its own metres."""
         return self.comparison.unscaled.errors
 
 
@@ -99,13 +99,13 @@ class EvaluationResult:
     images: tuple[ImageResult, ...]
     skipped: tuple[Skipped, ...] = ()
 
-    def mean(self, way: str) -> FrameMetrics:
-        """Return the mean of all figures, images counting the same.
+    def mean(self, scaling: str) -> FrameMetrics:
+        """Return the mean of all metrics, images counting the same.
 
         Args:
-            way: 'median_scaled' or 'unscaled'.
+            scaling: 'median_scaled' or 'unscaled'.
         """
-        return mean_frames(getattr(image.comparison, way) for image in self.images)
+        return mean_frames(getattr(image.comparison, scaling) for image in self.images)
 
     @property
     def ground_truth(self) -> str:

@@ -67,7 +67,7 @@ class PublishedResult:
 
     @property
     def metrics(self) -> dict[str, float | None]:
-        """The seven figures by name, in the field's order."""
+        """The seven metrics by name, in the field's order."""
         return {name: getattr(self, name) for name in METRICS}
 
 

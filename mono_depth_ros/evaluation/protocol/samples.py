@@ -39,7 +39,7 @@ class Rules:
     Attributes:
         ground_truth: where true depth comes from, in a word.
         limits: what predictions are clamped to [m].
-        ranges: of true depth, for the figures by range [m].
+        ranges: of true depth, for the metrics by range [m].
     """
 
     ground_truth: str

@@ -1,4 +1,4 @@
-"""The figures of an evaluation as a table for the terminal, as JSON and as CSV."""
+"""The metrics of an evaluation as a table for the terminal, as JSON and as CSV."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mono_depth_ros.evaluation.frame_metrics import FrameMetrics
 from mono_depth_ros.evaluation.protocol.evaluate import EvaluationResult
 from mono_depth_ros.evaluation.protocol.published import PublishedResult
 
-# The figures in the papers' order, and what they are called there.
+# The metrics in the papers' order, and what they are called there.
 COLUMNS = {
     'abs_rel': 'AbsRel',
     'sq_rel': 'SqRel',
@@ -28,22 +28,22 @@ _RANGE_COLUMNS = ('abs_rel', 'rmse', 'a1')
 
 
 def row_of(metrics: FrameMetrics) -> dict[str, float]:
-    """Return the figures of the papers' row by their names there."""
+    """Return the metrics of the papers' row by their names there."""
     values = metrics.as_row()
     return {title: values[name] for name, title in COLUMNS.items()}
 
 
 def published_row(result: PublishedResult) -> dict[str, float]:
     """Return what a paper prints by the same names, NaN where it prints nothing."""
-    figures = result.metrics
+    metrics = result.metrics
     return {
-        title: math.nan if (value := figures.get(name)) is None else value
+        title: math.nan if (value := metrics.get(name)) is None else value
         for name, title in COLUMNS.items()
     }
 
 
 def range_rows(metrics: FrameMetrics) -> dict[str, dict[str, float]]:
-    """Return the figures of every range of true depth, with its pixels and frames."""
+    """Return the metrics of every range of true depth, with its pixels and frames."""
     return {
         part.name: {COLUMNS[name]: getattr(part.errors, name) for name in _RANGE_COLUMNS}
         | {'pixels': part.pixels, 'frames': part.frames}
@@ -69,12 +69,12 @@ def table(rows: Mapping[str, Mapping[str, float]], decimals: int = 3) -> list[st
     ]
 
 
-def as_json(result: EvaluationResult, ways: Sequence[str]) -> dict[str, Any]:
+def as_json(result: EvaluationResult, scalings: Sequence[str]) -> dict[str, Any]:
     """Return means, scale, skipped frames and every frame, in values of JSON.
 
     Args:
         result: of an evaluation.
-        ways: 'median_scaled', 'unscaled': those that mean something.
+        scalings: 'median_scaled', 'unscaled': those that mean something.
     """
     return {
         'ground_truth': result.ground_truth,
@@ -85,7 +85,7 @@ def as_json(result: EvaluationResult, ways: Sequence[str]) -> dict[str, Any]:
         'missing': sum(image.comparison.missing for image in result.images),
         'scale': result.scale,
         'scale_spread': result.scale_spread,
-        **{way: _plain(result.mean(way)) for way in ways},
+        **{scaling: _plain(result.mean(scaling)) for scaling in scalings},
         'per_frame': [
             {
                 'name': image.name,
@@ -93,14 +93,14 @@ def as_json(result: EvaluationResult, ways: Sequence[str]) -> dict[str, Any]:
                 'missing': image.comparison.missing,
                 'scale': image.scale,
             }
-            | {way: _plain(getattr(image.comparison, way)) for way in ways}
+            | {scaling: _plain(getattr(image.comparison, scaling)) for scaling in scalings}
             for image in result.images
         ],
     }
 
 
-def as_csv(result: EvaluationResult, ways: Sequence[str]) -> str:
-    """Return one line per frame with all its figures; empty where a frame lacks one."""
+def as_csv(result: EvaluationResult, scalings: Sequence[str]) -> str:
+    """Return one line per frame with all its metrics; empty where a frame lacks one."""
     file = io.StringIO()
     writer: csv.DictWriter[str] | None = None
     for image in result.images:
@@ -110,10 +110,10 @@ def as_csv(result: EvaluationResult, ways: Sequence[str]) -> str:
             'missing': image.comparison.missing,
             'scale': image.scale,
         }
-        for way in ways:
+        for scaling in scalings:
             row |= {
-                f'{way} {name}': '' if math.isnan(value) else value
-                for name, value in getattr(image.comparison, way).as_row().items()
+                f'{scaling} {name}': '' if math.isnan(value) else value
+                for name, value in getattr(image.comparison, scaling).as_row().items()
             }
         if writer is None:
             writer = csv.DictWriter(file, list(row), lineterminator='\n')
@@ -123,7 +123,7 @@ def as_csv(result: EvaluationResult, ways: Sequence[str]) -> str:
 
 
 def _plain(metrics: FrameMetrics) -> dict[str, Any]:
-    """Return figures as values of JSON, None where there is none."""
+    """Return metrics as values of JSON, None where there is none."""
     return {
         **_numbers(metrics.errors._asdict()),
         **_numbers({'silog': metrics.silog, 'boundary_f1': metrics.boundary_f1}),

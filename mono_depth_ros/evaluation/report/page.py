@@ -57,7 +57,7 @@ class Report:
         name: of the card.
         state: what was evaluated, in a line.
         result: all figures.
-        ways: 'median_scaled', 'unscaled': those that mean something, the first one first.
+        scalings: 'median_scaled', 'unscaled': those that mean something, the first one first.
         papers: what papers print for the same network, by label.
         advice: what the reader should know before the figures.
         subject: how it was evaluated, by name.
@@ -68,7 +68,7 @@ class Report:
     name: str
     state: str
     result: EvaluationResult
-    ways: Sequence[str]
+    scalings: Sequence[str]
     papers: Mapping[str, PublishedResult]
     advice: Sequence[str]
     subject: Mapping[str, Any]
@@ -82,8 +82,8 @@ def write_page(report: Report) -> str:
     Raises:
         ModuleNotFoundError: see require_report_libraries.
     """
-    result, first = report.result, report.ways[0]
-    means = {way: result.mean(way) for way in report.ways}
+    result, first = report.result, report.scalings[0]
+    means = {scaling: result.mean(scaling) for scaling in report.scalings}
     papers = {label: published_row(row) for label, row in report.papers.items()}
     return render_page(
         'evaluation.html',
@@ -91,8 +91,8 @@ def write_page(report: Report) -> str:
         state=report.state,
         tiles=_tiles(result, first),
         advice=report.advice,
-        figures={_TITLES[way]: row_of(mean) for way, mean in means.items()} | papers,
-        ranges={_TITLES[way]: range_rows(mean) for way, mean in means.items()},
+        figures={_TITLES[scaling]: row_of(mean) for scaling, mean in means.items()} | papers,
+        ranges={_TITLES[scaling]: range_rows(mean) for scaling, mean in means.items()},
         range_charts=_range_charts(result, first),
         scale=short(result.scale),
         scale_spread=f'{result.scale_spread:.1%}',
@@ -106,10 +106,10 @@ def write_page(report: Report) -> str:
 
 
 def worst_and_best(
-    result: EvaluationResult, way: str, count: int = SHOWN
+    result: EvaluationResult, scaling: str, count: int = SHOWN
 ) -> tuple[list[ImageResult], list[ImageResult]]:
     """Return the frames of the highest and of the lowest abs_rel, no frame twice."""
-    ranked = sorted(result.images, key=lambda image: -float(getattr(image, way).abs_rel))
+    ranked = sorted(result.images, key=lambda image: -float(getattr(image, scaling).abs_rel))
     count = min(count, max(1, len(ranked) // 2))
     return ranked[:count], ranked[count:][::-1][:count]
 
@@ -119,7 +119,7 @@ def show_frames(
     frames: Frames,
     predict: Predict,
     depth_factor: DepthFactor | None,
-    way: str,
+    scaling: str,
     flip: bool,
 ) -> list[ShownFrame]:
     """Predict frames once more and draw them.
@@ -129,7 +129,7 @@ def show_frames(
         frames: what was evaluated on.
         predict: as in evaluate_frames.
         depth_factor: as in evaluate_frames.
-        way: 'median_scaled' or 'unscaled'.
+        scaling: 'median_scaled' or 'unscaled'.
         flip: as in evaluate_frames.
 
     Raises:
@@ -142,18 +142,18 @@ def show_frames(
         size = frame.depth.shape[0], frame.depth.shape[1]
         (prediction,) = predict_prepared(predict, [prepare(predict, frame.image)], flip)
         factor = 1.0 if depth_factor is None else depth_factor(frame.K, size)
-        if way == 'median_scaled':
+        if scaling == 'median_scaled':
             factor *= result.scale
         depth = (factor / enlarge(prediction, size, frame.name)).astype(np.float32)
         drawn.append(ShownFrame(result, draw_frame(frame, np.clip(depth, *frames.rules.limits))))
     return drawn
 
 
-def _tiles(result: EvaluationResult, way: str) -> list[tuple[str, str]]:
-    metrics = result.mean(way).errors
+def _tiles(result: EvaluationResult, scaling: str) -> list[tuple[str, str]]:
+    metrics = result.mean(scaling).errors
     return [
         ('Frames', f'{len(result.images)}'),
-        (f'AbsRel, {_TITLES[way]}', f'{metrics.abs_rel:.3f}'),
+        (f'AbsRel, {_TITLES[scaling]}', f'{metrics.abs_rel:.3f}'),
         ('RMSE', f'{metrics.rmse:.2f} m'),
         ('Ratio below 1.25', f'{metrics.a1:.1%}'),
         ('True / predicted depth', short(result.scale)),
@@ -161,14 +161,14 @@ def _tiles(result: EvaluationResult, way: str) -> list[tuple[str, str]]:
     ]
 
 
-def _range_charts(result: EvaluationResult, way: str) -> list[Chart | None]:
-    parts = result.mean(way).ranges
+def _range_charts(result: EvaluationResult, scaling: str) -> list[Chart | None]:
+    parts = result.mean(scaling).ranges
     names = [part.name for part in parts]
     errors = [part.errors.abs_rel for part in parts]
     pixels = [part.pixels for part in parts]
     shares = [count / max(1, sum(pixels)) for count in pixels]
     return [
-        draw_bars(f'AbsRel by true depth, {_TITLES[way]}', names, errors),
+        draw_bars(f'AbsRel by true depth, {_TITLES[scaling]}', names, errors),
         draw_bars('Share of the compared pixels by true depth', names, shares),
     ]
 
@@ -183,10 +183,15 @@ def _scale_charts(result: EvaluationResult) -> list[Chart | None]:
 
 
 def _error_charts(report: Report) -> list[Chart | None]:
-    images, first = report.result.images, report.ways[0]
+    images, first = report.result.images, report.scalings[0]
     steps = range(1, len(images) + 1)
-    errors = {way: [getattr(image, way).abs_rel for image in images] for way in report.ways}
-    curves = [Curve(_TITLES[way], steps, values, is_noisy=True) for way, values in errors.items()]
+    errors = {
+        scaling: [getattr(image, scaling).abs_rel for image in images]
+        for scaling in report.scalings
+    }
+    curves = [
+        Curve(_TITLES[scaling], steps, values, is_noisy=True) for scaling, values in errors.items()
+    ]
     return [
         draw_histogram(f'Frames by AbsRel, {_TITLES[first]}', errors[first]),
         draw_chart('AbsRel, frame by frame', curves),
@@ -194,20 +199,20 @@ def _error_charts(report: Report) -> list[Chart | None]:
 
 
 def _captioned(
-    shown: Sequence[ShownFrame], way: str
+    shown: Sequence[ShownFrame], scaling: str
 ) -> list[tuple[str, list[tuple[str, Picture]]]]:
     """Return every frame's figures in a line, and its pictures with their captions."""
     return [
         (
-            _line(frame.result, way),
+            _line(frame.result, scaling),
             [(_CAPTIONS[name], picture) for name, picture in frame.pictures.items()],
         )
         for frame in shown
     ]
 
 
-def _line(result: ImageResult, way: str) -> str:
-    metrics = getattr(result, way)
+def _line(result: ImageResult, scaling: str) -> str:
+    metrics = getattr(result, scaling)
     return (
         f'{result.name}: AbsRel {metrics.abs_rel:.3f}, RMSE {metrics.rmse:.2f} m, '
         f'scale {result.scale:.4g}'

@@ -49,18 +49,18 @@ class ShiftEstimate:
 @dataclass
 class _Sums:
     count: int = 0
-    apart: float = 0.0
+    time_offset: float = 0.0
     product: float = 0.0
     first: float = 0.0
     second: float = 0.0
 
-    def add(self, apart: float, first: Cells, second: Cells) -> None:
+    def add(self, time_offset: float, first: Cells, second: Cells) -> None:
         both = np.isfinite(first) & np.isfinite(second)
         if not both.any():
             return
         first, second = first[both], second[both]
         self.count += 1
-        self.apart += apart
+        self.time_offset += time_offset
         self.product += float(first @ second)
         self.first += float(first @ first)
         self.second += float(second @ second)
@@ -123,13 +123,13 @@ class TimeShift:
                 self._note(steps, self._predicted[-1 - steps], true)
 
     def _note(self, steps: int, predicted: _Change, true: _Change) -> None:
-        apart = (predicted.stamp - true.stamp) / NANOSECONDS
-        self._sums[steps].add(apart, predicted.cells, true.cells)
+        time_offset = (predicted.stamp - true.stamp) / NANOSECONDS
+        self._sums[steps].add(time_offset, predicted.cells, true.cells)
 
     def estimate(self) -> ShiftEstimate:
         """Judge what came in so far."""
         curve = {
-            steps: (sums.apart / sums.count, sums.correlation)
+            steps: (sums.time_offset / sums.count, sums.correlation)
             for steps, sums in sorted(self._sums.items())
             if sums.count >= MIN_AT_ONE
         }

@@ -1,7 +1,7 @@
-"""The core of evaluation on a robot: depth and references come in, figures come out.
+"""The core of evaluation on a robot: depth and references come in, metrics come out.
 
 Offline (`evaluate_bag`) and live (`replay_evaluator`) feed the same `BagEvaluation`, so that the
-same messages give the same figures. It knows neither bags nor ROS.
+same messages give the same metrics. It knows neither bags nor ROS.
 """
 
 from __future__ import annotations
@@ -76,17 +76,17 @@ class _Streams:
 class _Sums:
     """What is kept of all frames."""
 
-    ways: dict[str, RunningMean] = field(default_factory=dict)
+    by_scaling: dict[str, RunningMean] = field(default_factory=dict)
     scales: list[float] = field(default_factory=list)
     coverages: list[float] = field(default_factory=list)
-    distances: list[float] = field(default_factory=list)
+    time_offsets: list[float] = field(default_factory=list)
 
     def add(self, record: FrameRecord) -> None:
-        for name, frame in record.ways.items():
-            self.ways.setdefault(name, RunningMean()).add(frame)
+        for name, frame in record.by_scaling.items():
+            self.by_scaling.setdefault(name, RunningMean()).add(frame)
         self.scales.append(record.comparison.scale)
         self.coverages.append(record.comparison.coverage)
-        self.distances.append(record.apart)
+        self.time_offsets.append(record.time_offset)
 
 
 class BagEvaluation:
@@ -134,7 +134,7 @@ class BagEvaluation:
         """
         if self._kind and (frame.kind == RELATIVE) != (self._kind == RELATIVE):
             raise ValueError(
-                f'Depth was {self._kind} and is {frame.kind} now: figures over both '
+                f'Depth was {self._kind} and is {frame.kind} now: metrics over both '
                 'mean nothing. Keep model and depth_scale during an evaluation.'
             )
         self._kind = frame.kind
@@ -164,11 +164,11 @@ class BagEvaluation:
             self._settle(decision)
 
     def result(self) -> BagResult:
-        """Return the figures over all frames so far."""
+        """Return the metrics over all frames so far."""
         return self._summary(self._sums, self._flickers)
 
     def recent(self) -> BagResult:
-        """Return the figures over the last frames; counts and clocks are those of all."""
+        """Return the metrics over the last frames; counts and clocks are those of all."""
         sums = _Sums()
         for record in self._recent:
             sums.add(record)
@@ -186,10 +186,10 @@ class BagEvaluation:
             reference=self.options.reference,
             depth_kind=self._kind,
             counts=counts,
-            ways={name: mean.mean() for name, mean in sums.ways.items()},
+            by_scaling={name: mean.mean() for name, mean in sums.by_scaling.items()},
             scales=tuple(sums.scales),
             coverages=tuple(sums.coverages),
-            apart=tuple(sums.distances),
+            time_offsets=tuple(sums.time_offsets),
             flickers=tuple(flickers),
             no_flicker='' if flickers else self._why_no_flicker(),
             shift=self._shift.estimate(),
@@ -214,16 +214,16 @@ class BagEvaluation:
                 f"nothing usable came on '{self.options.reference}'; "
                 f'was the sensor on?{self._told()}'
             )
-        apart = self._clocks_apart()
-        if apart > self.options.tolerance:
+        gap = self._gap()
+        if gap > self.options.tolerance:
             return (
                 f"the stamps of '{self.options.reference}' and those of the camera do not "
-                f'overlap, {apart:.3f} s are between them: two clocks. Synchronise them, set '
+                f'overlap, {gap:.3f} s are between them: two clocks. Synchronise them, set '
                 'time_offset, or take the times of recording (stamps log)'
             )
         return f'no frame could be compared{self._told()}'
 
-    def _clocks_apart(self) -> float:
+    def _gap(self) -> float:
         """Return how far the two streams miss each other in time [s]; 0 where they overlap."""
         a, b = self._frames, self._references
         if a.first is None or a.last is None or b.first is None or b.last is None:
@@ -242,16 +242,16 @@ class BagEvaluation:
     def _settle(self, decision: Decision[DepthFrame, Reference]) -> None:
         frame, reference = decision.frame, decision.reference
         if decision.cause in ('', NO_REFERENCE, SHARED):
-            unsteady = self._follow(frame)
+            flicker = self._follow(frame)
         if reference is None:
             self.skip(decision.cause, _WHY[decision.cause].format(self.options.tolerance))
             return
         try:
-            self._compare(frame, reference, unsteady)
+            self._compare(frame, reference, flicker)
         except TransformUnknownError as error:
             self.skip('no_transform', str(error))
 
-    def _compare(self, frame: DepthFrame, reference: Reference, unsteady: float) -> None:
+    def _compare(self, frame: DepthFrame, reference: Reference, flicker: float) -> None:
         stamp = reference.stamp + round(self.options.time_offset * NANOSECONDS)
         frames = (
             self.options.camera_frame or frame.frame_id,
@@ -275,9 +275,9 @@ class BagEvaluation:
                 true = project_reference(reference, moved @ then, frame.K, size)
         if np.isfinite(plain).any():
             self._shift.add(frame.stamp, frame.depth, stamp, plain)
-        self._take(frame, true, frame.stamp - stamp, unsteady)
+        self._take(frame, true, frame.stamp - stamp, flicker)
 
-    def _take(self, frame: DepthFrame, true: Depth, apart: int, unsteady: float) -> None:
+    def _take(self, frame: DepthFrame, true: Depth, time_offset: int, flicker: float) -> None:
         limits = self.options.min_depth, self.options.max_depth
         mask = self._mask(true)
         known = int(np.count_nonzero(mask))
@@ -294,7 +294,9 @@ class BagEvaluation:
         except ValueError as error:
             self.skip('nothing_predicted', str(error))
             return
-        record = FrameRecord(frame.stamp, apart / NANOSECONDS, frame.kind, unsteady, comparison)
+        record = FrameRecord(
+            frame.stamp, time_offset / NANOSECONDS, frame.kind, flicker, comparison
+        )
         self._recent.append(record)
         self._sums.add(record)
         if self._on_frame is not None:
@@ -334,8 +336,8 @@ class BagEvaluation:
             return float('nan')
         if motion is None:
             return float('nan')
-        unsteady = flicker(previous.depth, frame.depth, frame.K, motion)
-        if np.isfinite(unsteady):
-            self._flickers.append(unsteady)
-            self._recent_flickers.append(unsteady)
-        return unsteady
+        found = flicker(previous.depth, frame.depth, frame.K, motion)
+        if np.isfinite(found):
+            self._flickers.append(found)
+            self._recent_flickers.append(found)
+        return found

@@ -1,8 +1,9 @@
-"""What an evaluation on a robot found: figures by name, a table for people, JSON for machines."""
+"""What an evaluation on a robot found: metrics by name, a table for people, JSON for machines."""
 
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,9 @@ import numpy as np
 
 from mono_depth_ros.evaluation.frame_metrics import FrameComparison, FrameMetrics
 from mono_depth_ros.evaluation.robot.clock_shift import ShiftEstimate
+from mono_depth_ros.inference.cards.metrics import MEDIAN_SCALED, UNSCALED
 
 RELATIVE = 'relative'
-MEDIAN_SCALED, UNSCALED = 'median_scaled', 'unscaled'
 _COLUMNS = ('abs_rel', 'sq_rel', 'rmse', 'rmse_log', 'a1', 'a2', 'a3', 'silog', 'boundary_f1')
 _RANGE_COLUMNS = ('abs_rel', 'rmse', 'a1')
 
@@ -23,34 +24,35 @@ class FrameRecord:
 
     Attributes:
         stamp: of its image [ns].
-        apart: its stamp minus the reference's [s].
+        time_offset: its stamp minus the reference's [s].
         kind: of its depth: 'metric', 'scaled' or 'relative'.
         flicker: change since the frame before that nothing explains; NaN where not known.
         comparison: with the reference.
     """
 
     stamp: int
-    apart: float
+    time_offset: float
     kind: str
     flicker: float
     comparison: FrameComparison
 
     @property
-    def ways(self) -> dict[str, FrameMetrics]:
-        """Figures by way of scaling; relative depth has no metres that could be compared."""
-        ways = {MEDIAN_SCALED: self.comparison.median_scaled}
-        return ways if self.kind == RELATIVE else ways | {UNSCALED: self.comparison.unscaled}
+    def by_scaling(self) -> dict[str, FrameMetrics]:
+        """Metrics by scaling; relative depth has no metres that could be compared."""
+        found = {MEDIAN_SCALED: self.comparison.median_scaled}
+        return found if self.kind == RELATIVE else found | {UNSCALED: self.comparison.unscaled}
 
     def as_dict(self) -> dict[str, Any]:
         """Return what JSON takes."""
         return {
             'stamp': self.stamp,
-            'apart': self.apart,
+            'time_offset': self.time_offset,
+            'apart': self.time_offset,  # its name until 0.1, kept for one release
             'flicker': finite_or_none(self.flicker),
             'pixels': self.comparison.pixels,
             'coverage': self.comparison.coverage,
             'scale': self.comparison.scale,
-            **{name: _row(metrics) for name, metrics in self.ways.items()},
+            **{name: _row(metrics) for name, metrics in self.by_scaling.items()},
         }
 
 
@@ -81,10 +83,10 @@ class BagResult:
         reference: what depth was compared with.
         depth_kind: 'metric', 'scaled' or 'relative'.
         counts: of messages.
-        ways: mean figures, 'median_scaled' and for depth with metres 'unscaled'.
+        by_scaling: mean metrics, 'median_scaled' and for depth with metres 'unscaled'.
         scales: of each compared frame: median of true over median of predicted depth.
         coverages: of each: the share of its true depths that has a prediction.
-        apart: of each: its stamp minus its reference's [s].
+        time_offsets: of each: its stamp minus its reference's [s].
         flickers: of each pair of frames: change of depth that the motion does not explain.
         no_flicker: why there is none.
         shift: whether the clocks agree.
@@ -93,22 +95,22 @@ class BagResult:
     reference: str
     depth_kind: str
     counts: Counts
-    ways: dict[str, FrameMetrics]
+    by_scaling: dict[str, FrameMetrics]
     scales: tuple[float, ...]
     coverages: tuple[float, ...]
-    apart: tuple[float, ...]
+    time_offsets: tuple[float, ...]
     flickers: tuple[float, ...]
     no_flicker: str
     shift: ShiftEstimate
 
     @property
     def judged(self) -> str:
-        """The way that thresholds apply to: metres where depth has any."""
-        return UNSCALED if UNSCALED in self.ways else MEDIAN_SCALED
+        """The scaling that thresholds apply to: metres where depth has any."""
+        return UNSCALED if UNSCALED in self.by_scaling else MEDIAN_SCALED
 
-    def figures(self) -> dict[str, float]:
-        """Return every figure that a threshold may name; NaN what was not measured."""
-        row = self.ways[self.judged].as_row() if self.ways else {}
+    def metrics(self) -> dict[str, float]:
+        """Return every metric that a threshold may name; NaN what was not measured."""
+        row = self.by_scaling[self.judged].as_row() if self.by_scaling else {}
         scale = float(np.median(self.scales)) if self.scales else math.nan
         return row | {
             'frames': float(self.counts.compared),
@@ -121,9 +123,20 @@ class BagResult:
             ),
         }
 
+    def figures(self) -> dict[str, float]:
+        """Return `metrics()`, whose name this was."""
+        warnings.warn(
+            'BagResult.figures() will go with the next release: call metrics().',
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.metrics()
+
     def as_dict(self) -> dict[str, Any]:
         """Return what JSON takes: no NaN, which it does not know, but null."""
-        figures = self.figures()
+        metrics = self.metrics()
+        mean_offset = _plain(_mean(np.abs(self.time_offsets)))
+        max_offset = float(np.max(np.abs(self.time_offsets))) if self.time_offsets else None
         return {
             'reference': self.reference,
             'depth_kind': self.depth_kind,
@@ -133,10 +146,12 @@ class BagResult:
             'compared': self.counts.compared,
             'skipped': self.counts.skipped,
             'reasons': self.counts.reasons,
-            'apart_mean': finite_or_none(_mean(np.abs(self.apart))),
-            'apart_max': float(np.max(np.abs(self.apart))) if self.apart else None,
+            'time_offset_mean': mean_offset,
+            'time_offset_max': max_offset,
+            'apart_mean': mean_offset,  # their names until 0.1, kept for one release
+            'apart_max': max_offset,
             **{
-                name: finite_or_none(figures[name])
+                name: finite_or_none(metrics[name])
                 for name in ('coverage', 'scale', 'scale_spread', 'flicker', 'flicker_p95')
             },
             'flicker_frames': len(self.flickers),
@@ -146,17 +161,20 @@ class BagResult:
                 'seconds': finite_or_none(self.shift.seconds),
                 'text': self.shift.text,
             },
-            **{name: _row(metrics) for name, metrics in self.ways.items()},
+            **{name: _row(metrics) for name, metrics in self.by_scaling.items()},
         }
 
     def table(self) -> str:
         """Write it for a person to read."""
         lines = [self._counts_line(), *self._skipped_lines()]
-        if self.ways:
+        if self.by_scaling:
             lines += [
                 '',
                 _heading(_COLUMNS, 'all frames'),
-                *(_line(name, metrics.as_row(), _COLUMNS) for name, metrics in self.ways.items()),
+                *(
+                    _line(name, metrics.as_row(), _COLUMNS)
+                    for name, metrics in self.by_scaling.items()
+                ),
                 '',
                 *self._range_lines(),
                 '',
@@ -180,7 +198,7 @@ class BagResult:
         ]
 
     def _range_lines(self) -> list[str]:
-        ranges = [part for part in self.ways[self.judged].ranges if part.frames]
+        ranges = [part for part in self.by_scaling[self.judged].ranges if part.frames]
         return [
             _heading((*_RANGE_COLUMNS, 'pixels', 'frames'), f'by range, {self.judged}'),
             *(
@@ -191,22 +209,22 @@ class BagResult:
         ]
 
     def _robot_lines(self) -> list[str]:
-        figures = self.figures()
-        unsteady = (
-            f'{figures["flicker"]:.4f}, p95 {figures["flicker_p95"]:.4f}'
+        metrics = self.metrics()
+        flicker = (
+            f'{metrics["flicker"]:.4f}, p95 {metrics["flicker_p95"]:.4f}'
             if self.flickers
             else f'not measured: {self.no_flicker}'
         )
         lines = [
-            f'coverage (true depths with a prediction): {figures["coverage"]:.3f}',
-            f'scale (true / predicted median): {figures["scale"]:.4g}, relative spread over '
-            f'frames {figures["scale_spread"]:.3f}',
-            f'flicker (change that the motion does not explain): {unsteady}',
+            f'coverage (true depths with a prediction): {metrics["coverage"]:.3f}',
+            f'scale (true / predicted median): {metrics["scale"]:.4g}, relative spread over '
+            f'frames {metrics["scale_spread"]:.3f}',
+            f'flicker (change that the motion does not explain): {flicker}',
         ]
         if self.counts.references:
             lines += [
-                f'stamps apart: mean {_mean(np.abs(self.apart)):.3f} s, worst '
-                f'{np.max(np.abs(self.apart)):.3f} s',
+                f'stamps apart: mean {_mean(np.abs(self.time_offsets)):.3f} s, worst '
+                f'{np.max(np.abs(self.time_offsets)):.3f} s',
                 f'clocks: {self.shift.state}: {self.shift.text}',
             ]
         return lines

@@ -1,4 +1,4 @@
-"""Pass or fail: figures against limits that a robot's owner set."""
+"""Pass or fail: metrics against limits that a robot's owner set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mono_depth_ros.suggest import did_you_mean
 if TYPE_CHECKING:
     from mono_depth_ros.evaluation.robot.result import BagResult
 
-# Which way is better.
+# What is better.
 LOWER = (
     'abs_rel',
     'sq_rel',
@@ -29,11 +29,11 @@ NAMES = (*(f'max_{name}' for name in LOWER), *(f'min_{name}' for name in HIGHER)
 
 @dataclass(frozen=True)
 class Threshold:
-    """A limit of one figure.
+    """A limit of one metric.
 
     Attributes:
         name: 'max_abs_rel', 'min_a1', …, one of NAMES.
-        limit: what the figure must not pass.
+        limit: what the metric must not pass.
     """
 
     name: str
@@ -50,13 +50,13 @@ class Threshold:
             raise ValueError(f'Threshold {self.name} is {self.limit}; expected a number.')
 
     @property
-    def figure(self) -> str:
-        """The name of the figure."""
+    def metric(self) -> str:
+        """The name of the metric."""
         return self.name[4:]
 
-    def holds(self, figures: Mapping[str, float]) -> bool:
-        """Say whether the figure keeps to the limit; one that was not measured does not."""
-        value = figures.get(self.figure, math.nan)
+    def holds(self, metrics: Mapping[str, float]) -> bool:
+        """Say whether the metric keeps to the limit; one that was not measured does not."""
+        value = metrics.get(self.metric, math.nan)
         return value <= self.limit if self.name.startswith('max') else value >= self.limit
 
 
@@ -67,7 +67,7 @@ class Verdict:
     Attributes:
         passed: everything held.
         failures: what did not, in words.
-        judged: which way of scaling the figures are of.
+        judged: which scaling the metrics have.
     """
 
     passed: bool
@@ -104,15 +104,15 @@ def parse_thresholds(texts: Iterable[str]) -> tuple[Threshold, ...]:
     return tuple(thresholds)
 
 
-def judge(result: BagResult, thresholds: Iterable[Threshold]) -> Verdict:
-    """Hold a result to thresholds; clocks that disagree fail whatever the figures."""
-    figures = result.figures()
+def check_thresholds(result: BagResult, thresholds: Iterable[Threshold]) -> Verdict:
+    """Hold a result to thresholds; clocks that disagree fail whatever the metrics."""
+    metrics = result.metrics()
     failures = []
     for threshold in thresholds:
-        if threshold.holds(figures):
+        if threshold.holds(metrics):
             continue
-        value = figures.get(threshold.figure, math.nan)
-        is_flicker = threshold.figure.startswith('flicker') and math.isnan(value)
+        value = metrics.get(threshold.metric, math.nan)
+        is_flicker = threshold.metric.startswith('flicker') and math.isnan(value)
         said = (
             f'not measured ({result.no_flicker})'
             if is_flicker
@@ -122,7 +122,7 @@ def judge(result: BagResult, thresholds: Iterable[Threshold]) -> Verdict:
         )
         relation = 'above' if threshold.name.startswith('max') else 'below'
         failures.append(
-            f'{threshold.figure} {said}'
+            f'{threshold.metric} {said}'
             + ('' if math.isnan(value) else f' is {relation} {threshold.limit:g}')
         )
     if result.shift.state == 'shifted':

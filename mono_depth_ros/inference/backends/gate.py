@@ -24,7 +24,7 @@ FULL_MAX = 1e-3
 HALF_P99, HALF_MEDIAN = 2e-2, 3e-3
 
 
-class GateFigure(NamedTuple):
+class GateErrors(NamedTuple):
     """Relative depth errors |d / d_reference - 1| over all pixels of the gate's images."""
 
     maximum: float
@@ -86,7 +86,7 @@ def reference_disparity(network: DepthNetwork, size: Size) -> Tensor:
 
 
 @torch.inference_mode()
-def measure(engine: Engine, reference: Tensor, depth_range: tuple[float, float]) -> GateFigure:
+def measure(engine: Engine, reference: Tensor, depth_range: tuple[float, float]) -> GateErrors:
     """Compare an engine's depth with the reference on every image, in every place of its batch.
 
     Args:
@@ -107,7 +107,7 @@ def measure(engine: Engine, reference: Tensor, depth_range: tuple[float, float])
                 f'{tuple(reference[order].shape)}'
             )
         errors.append(_relative(found, reference[order], depth_range))
-    return figure_of(torch.cat(errors))
+    return gate_errors(torch.cat(errors))
 
 
 def _relative(found: Tensor, expected: Tensor, depth_range: tuple[float, float]) -> Tensor:
@@ -119,22 +119,22 @@ def _relative(found: Tensor, expected: Tensor, depth_range: tuple[float, float])
     return torch.where(found.isfinite(), errors, torch.nan).flatten()
 
 
-def figure_of(errors: Tensor) -> GateFigure:
+def gate_errors(errors: Tensor) -> GateErrors:
     """Return maximum, 99th percentile and median; NaN for all if any error is NaN."""
     if not torch.isfinite(errors).all():
-        return GateFigure(float('nan'), float('nan'), float('nan'))
+        return GateErrors(float('nan'), float('nan'), float('nan'))
     p99, median = np.quantile(errors.numpy(), (0.99, 0.5))
-    return GateFigure(float(errors.max()), float(p99), float(median))
+    return GateErrors(float(errors.max()), float(p99), float(median))
 
 
-def checked(figure: GateFigure, precision: str) -> GateFigure:
-    """Return the figure, or raise a BackendError that says what is not good enough."""
-    problem = figure.problem(precision)
+def checked(error: GateErrors, precision: str) -> GateErrors:
+    """Return the error, or raise a BackendError that says what is not good enough."""
+    problem = error.problem(precision)
     if problem:
         raise BackendError(f'{problem} against PyTorch in float32 on the gate images')
-    return figure
+    return error
 
 
-def worst(figures: Sequence[GateFigure]) -> GateFigure:
-    """Return the largest of each figure."""
-    return GateFigure(*(max(values) for values in zip(*figures)))
+def worst(errors: Sequence[GateErrors]) -> GateErrors:
+    """Return the largest of each error."""
+    return GateErrors(*(max(values) for values in zip(*errors)))

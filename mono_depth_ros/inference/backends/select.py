@@ -12,7 +12,7 @@ from torch import Tensor
 from mono_depth_ros.inference.backends.base import Backend, BackendError, Engine, EngineSpec
 from mono_depth_ros.inference.backends.cache import forget
 from mono_depth_ros.inference.backends.gate import (
-    GateFigure,
+    GateErrors,
     checked,
     measure,
     reference_disparity,
@@ -30,13 +30,13 @@ class Served(NamedTuple):
 
     Attributes:
         backend: its name.
-        figure: how far its depth is from PyTorch's in float32.
+        depth_error: how far its depth is from PyTorch's in float32.
         engines: by how many images a run takes.
         most: how many images are worth one run, 1 where single runs are as fast.
     """
 
     backend: str
-    figure: GateFigure
+    depth_error: GateErrors
     engines: dict[int, Engine]
     most: int
 
@@ -105,7 +105,7 @@ def serve(
         depth_range: the card's depth at disparity 1 and at disparity 0.
 
     Raises:
-        BackendError: none can; the message says why, with its figure.
+        BackendError: none can; the message says why, with its error.
     """
     reference = reference_disparity(job.network, job.size)
     failures = []
@@ -131,18 +131,18 @@ def _served(
     depth_range: tuple[float, float],
 ) -> Served:
     backend.check_machine(job.device, job.precision)
-    engines, figures = {}, []
+    engines, errors = {}, []
     for batch in sorted(set(batches)):
         sized = replace(job, batch=batch)
-        engines[batch], figure = _proven(name, backend, sized, reference, depth_range)
-        figures.append(figure)
-    served = Served(name, worst(figures), engines, worthwhile_batch(engines))
+        engines[batch], error = _proven(name, backend, sized, reference, depth_range)
+        errors.append(error)
+    served = Served(name, worst(errors), engines, worthwhile_batch(engines))
     if served.most < max(engines):
         job.report(f'backend {name}: {max(engines)} images one by one are as fast as at once')
     notes = ', '.join(engine.note for engine in engines.values() if engine.note)
     job.report(
         f'backend {name}{f" ({notes})" if notes else ""} serves {job.label}: '
-        f'depth error {served.figure}'
+        f'depth error {served.depth_error}'
     )
     return served
 
@@ -153,7 +153,7 @@ def _proven(
     job: EngineSpec,
     reference: Tensor,
     depth_range: tuple[float, float],
-) -> tuple[Engine, GateFigure]:
+) -> tuple[Engine, GateErrors]:
     """Build an engine and put it through the gate; what came from the cache gets two chances."""
     was_cached = backend.reads_onnx and export_path(job).exists()
     try:

@@ -99,10 +99,10 @@ def _split_settings(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     settings = {key: state[key] for key in SETTINGS if key in state}
     weights = {key: value for key, value in state.items() if key not in settings}
-    strangers = [key for key, value in weights.items() if not isinstance(value, Tensor)]
-    if strangers:
+    unexpected = [key for key, value in weights.items() if not isinstance(value, Tensor)]
+    if unexpected:
         raise ValueError(
-            f"'{path}' holds entries that are no tensors: {', '.join(strangers)}; expected none "
+            f"'{path}' holds entries that are no tensors: {', '.join(unexpected)}; expected none "
             f'but {", ".join(SETTINGS)}. Remove them from the file.'
         )
     return weights, settings

@@ -29,7 +29,7 @@ from mono_depth_ros.evaluation.robot.reference_messages import (
 )
 from mono_depth_ros.evaluation.robot.report import write_report
 from mono_depth_ros.evaluation.robot.result import RELATIVE, BagResult, FrameRecord
-from mono_depth_ros.evaluation.robot.thresholds import Verdict, judge
+from mono_depth_ros.evaluation.robot.thresholds import Verdict, check_thresholds
 from mono_depth_ros.geometry.transforms import TransformTree
 from mono_depth_ros.messages.calibrations import camera_from_message
 from mono_depth_ros.messages.camera_info import image_geometry_for
@@ -291,8 +291,8 @@ class ReplayEvaluator(Node):
         self._ticks += 1
         recent = self.evaluation.recent()
         figures = {
-            'recent': recent.figures() | self.latency.recent(),
-            'all': self.evaluation.result().figures() | self.latency.figures(),
+            'recent': recent.metrics() | self.latency.recent(),
+            'all': self.evaluation.result().metrics() | self.latency.figures(),
         }
         self._metrics.publish(
             diagnostic_array(
@@ -330,10 +330,10 @@ class ReplayEvaluator(Node):
         if nothing:
             return Level.WARN if self._ticks > _CAN_WAIT_S else Level.OK, nothing
         # How many frames there are shows at the end, not in a window of them.
-        verdict = judge(
-            recent, [limit for limit in self.config.thresholds if limit.figure != 'frames']
+        verdict = check_thresholds(
+            recent, [limit for limit in self.config.thresholds if limit.metric != 'frames']
         )
-        figures = recent.figures()
+        figures = recent.metrics()
         text = (
             f'abs_rel {figures["abs_rel"]:.3f}, a1 {figures["a1"]:.3f} ({recent.judged}) over '
             f'the last {len(recent.scales)} frames'
@@ -381,7 +381,7 @@ class ReplayEvaluator(Node):
         if nothing:
             return nothing, None
         result, latency = self.evaluation.result(), self.latency.figures()
-        verdict = judge(result, self.config.thresholds)
+        verdict = check_thresholds(result, self.config.thresholds)
         said = [result.table(), latency_table(latency)]
         if self.config.thresholds or not verdict.passed:
             said.append(verdict.text())

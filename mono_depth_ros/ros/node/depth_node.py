@@ -263,7 +263,7 @@ class DepthNode(LifecycleNode):
         values = {name: str(self.get_parameter(name).value) for name in ('device', 'precision')}
         served = self._estimator.served() if self._estimator else None
         if served:
-            values |= {'backend': served.backend, 'depth_error': str(served.figure)}
+            values |= {'backend': served.backend, 'depth_error': str(served.depth_error)}
         return values
 
     def _tick(self) -> None:

@@ -55,7 +55,7 @@ def evaluate(bag, drive, reference, source=SOURCE, factor=1.0, **options):
 def test_a_perfect_predictor_has_no_error_and_the_clocks_agree(bag, drive, reference):
     result = evaluate(bag, drive, reference, ego_motion=POSES)
 
-    figures = result.figures()
+    figures = result.metrics()
     assert result.counts.compared == 26 and result.counts.skipped == {}
     assert figures['abs_rel'] < 1e-6 and figures['a1'] == 1
     assert figures['flicker'] < 0.01
@@ -63,7 +63,7 @@ def test_a_perfect_predictor_has_no_error_and_the_clocks_agree(bag, drive, refer
 
 
 def test_three_times_the_depth_is_an_error_in_metres_only(bag, drive):
-    ways = evaluate(bag, drive, LIDAR, factor=3.0, max_depth=20.0).ways
+    ways = evaluate(bag, drive, LIDAR, factor=3.0, max_depth=20.0).by_scaling
 
     assert ways['median_scaled'].errors.abs_rel < 1e-6
     # A prediction is clamped to max_depth: what is nearer than a third of it is off by 2.
@@ -79,7 +79,7 @@ def test_wrong_stamps_of_the_lidar_are_named_and_time_offset_cures_them(tmp_path
     assert wrong.shift.state == 'shifted'
     assert wrong.shift.seconds == pytest.approx(0.2, abs=0.02)
     assert 'about 0.20 s later than' in wrong.table()
-    assert cured.shift.state == 'aligned' and cured.figures()['abs_rel'] < 1e-6
+    assert cured.shift.state == 'aligned' and cured.metrics()['abs_rel'] < 1e-6
 
 
 @pytest.mark.parametrize('kind', ['sqlite3', 'ros1'])
@@ -96,8 +96,8 @@ def test_every_kind_of_bag_gives_the_same_figures(tmp_path, bag, drive, kind):
     else:
         path = write_street_bag(tmp_path / 'other', drive, storage=kind)
 
-    assert evaluate(path, drive, LIDAR).figures() == pytest.approx(
-        evaluate(bag, drive, LIDAR).figures(), nan_ok=True
+    assert evaluate(path, drive, LIDAR).metrics() == pytest.approx(
+        evaluate(bag, drive, LIDAR).metrics(), nan_ok=True
     )
 
 
@@ -113,7 +113,7 @@ def test_missing_sweeps_are_counted(tmp_path, drive):
 def test_millimetres_are_metres(tmp_path, drive):
     path = write_street_bag(tmp_path / 'bag', drive[:3], depth_encoding='16UC1')
 
-    assert evaluate(path, drive, DEPTH).figures()['abs_rel'] < 1e-3
+    assert evaluate(path, drive, DEPTH).metrics()['abs_rel'] < 1e-3
 
 
 def test_compressed_depth_is_read_with_the_camera_info_of_its_image(tmp_path, drive):
@@ -131,7 +131,7 @@ def test_compressed_depth_is_read_with_the_camera_info_of_its_image(tmp_path, dr
     path = write_street_bag(tmp_path / 'bag', drive[:3], more=compressed)
 
     result = evaluate(path, drive, f'{DEPTH}/compressedDepth')
-    assert result.counts.compared == 3 and result.figures()['abs_rel'] < 1e-3
+    assert result.counts.compared == 3 and result.metrics()['abs_rel'] < 1e-3
 
 
 def test_a_file_of_transforms_stands_in_for_tf(tmp_path, drive):
@@ -154,7 +154,7 @@ def test_a_file_of_transforms_stands_in_for_tf(tmp_path, drive):
     with pytest.raises(ValueError, match=r"'camera_optical' is not known.*extrinsics file"):
         evaluate(path, drive, LIDAR)
     found = evaluate(path, drive, LIDAR, BagSource(image_topic=CAMERA, extrinsics=file))
-    assert found.figures()['abs_rel'] < 1e-6
+    assert found.metrics()['abs_rel'] < 1e-6
 
 
 def test_only_the_chosen_time_is_evaluated(bag, drive):
@@ -206,7 +206,7 @@ def test_broken_messages_are_counted_and_the_rest_is_right(tmp_path, drive):
         'corrupt_reference': 1,
         'size_mismatch': 1,
     }
-    assert result.counts.compared == 5 and result.figures()['abs_rel'] < 1e-6
+    assert result.counts.compared == 5 and result.metrics()['abs_rel'] < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -314,5 +314,5 @@ def test_a_ros1_camera_before_a_wall(tmp_path):
     )
 
     assert result.counts.compared == 4
-    assert result.figures()['abs_rel'] == pytest.approx(0.25)
-    assert result.figures()['flicker'] == pytest.approx(0, abs=1e-6)
+    assert result.metrics()['abs_rel'] == pytest.approx(0.25)
+    assert result.metrics()['flicker'] == pytest.approx(0, abs=1e-6)

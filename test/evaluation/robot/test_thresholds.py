@@ -3,7 +3,11 @@ import pytest
 
 from mono_depth_ros.evaluation.robot.evaluator import BagEvaluation, DepthFrame
 from mono_depth_ros.evaluation.robot.options import EvaluationOptions
-from mono_depth_ros.evaluation.robot.thresholds import Threshold, judge, parse_thresholds
+from mono_depth_ros.evaluation.robot.thresholds import (
+    Threshold,
+    check_thresholds,
+    parse_thresholds,
+)
 from mono_depth_ros.geometry.transforms import TransformTree
 
 
@@ -27,7 +31,7 @@ def result():
     ],
 )
 def test_every_limit_that_does_not_hold_is_named(result, texts, failures):
-    verdict = judge(result, parse_thresholds(texts))
+    verdict = check_thresholds(result, parse_thresholds(texts))
 
     assert verdict.passed is not bool(failures)
     assert len(verdict.failures) == len(failures)

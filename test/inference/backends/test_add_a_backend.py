@@ -39,7 +39,7 @@ def test_the_backend_of_the_page_passes_the_gate_and_serves(followed):
     estimator.warm_up([UNTRAINED.input_size])
 
     served = estimator.served()
-    assert served.backend == 'torch_export' and served.figure.problem('float32') == ''
+    assert served.backend == 'torch_export' and served.depth_error.problem('float32') == ''
 
 
 def test_the_backend_of_the_page_can_do_what_it_says_and_no_more(followed):

@@ -72,8 +72,8 @@ def test_every_backend_and_batch_has_the_depth_of_pytorch(job, backend, precisio
     )
 
     assert served.backend == backend and sorted(served.engines) == [1, 3]
-    assert served.figure.problem(precision) == ''
-    assert (served.figure.p99 > 1e-5) == (precision != 'float32')
+    assert served.depth_error.problem(precision) == ''
+    assert (served.depth_error.p99 > 1e-5) == (precision != 'float32')
 
 
 @NEEDS_OPENVINO
@@ -151,7 +151,7 @@ def test_an_export_of_other_weights_is_not_taken(job, tmp_path):
 
     served = serve(sized, 'onnxruntime')
 
-    assert served.figure.problem('float32') == ''
+    assert served.depth_error.problem('float32') == ''
     assert any('exporting anew' in text and 'depth error max' in text for text in said)
 
 

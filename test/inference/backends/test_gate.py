@@ -6,8 +6,8 @@ from torch import Tensor
 from mono_depth_ros.inference.backends.base import BackendError
 from mono_depth_ros.inference.backends.gate import (
     checked,
-    figure_of,
     gate_batch,
+    gate_errors,
     gate_images,
     measure,
     worst,
@@ -93,20 +93,20 @@ def test_too_large_an_error_is_refused_with_its_figure(precision, message):
     error = 0.005 if precision == 'float32' else 0.05
 
     with pytest.raises(BackendError, match=message):
-        checked(figure_of(torch.full((100,), error)), precision)
+        checked(gate_errors(torch.full((100,), error)), precision)
 
 
 def test_half_precision_may_be_far_off_in_a_pixel_in_a_thousand():
     errors = torch.zeros(1000)
     errors[7] = 0.5
 
-    assert checked(figure_of(errors), 'float16').maximum == 0.5
+    assert checked(gate_errors(errors), 'float16').maximum == 0.5
     with pytest.raises(BackendError, match='limit 1e-03'):
-        checked(figure_of(errors), 'float32')
+        checked(gate_errors(errors), 'float32')
 
 
 def test_the_worst_of_several_batches_counts():
-    figures = [figure_of(torch.tensor([1.0, 1.0])), figure_of(torch.tensor([0.0, 3.0]))]
+    figures = [gate_errors(torch.tensor([1.0, 1.0])), gate_errors(torch.tensor([0.0, 3.0]))]
 
     assert np.allclose(worst(figures), (3.0, 2.97, 1.5))
 

@@ -276,7 +276,7 @@ def test_depth_of_a_stereo_camera_is_compared_pixel_by_pixel(evaluator):
 
     probe.diagnosis('abs_rel 0.200', both)
 
-    assert node.evaluation.result().figures()['coverage'] == 1
+    assert node.evaluation.result().metrics()['coverage'] == 1
 
 
 def test_a_topic_that_nobody_publishes_is_named_with_the_nearest(evaluator):
