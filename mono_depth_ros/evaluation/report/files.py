@@ -57,7 +57,7 @@ def write_results(
         name=evaluation.card.name,
         state=evaluation.state(result),
         result=result,
-        ways=scalings,
+        scalings=scalings,
         papers=evaluation.papers,
         advice=evaluation.advice(result),
         subject=subject,

@@ -135,7 +135,7 @@ class BagResult:
     def as_dict(self) -> dict[str, Any]:
         """Return what JSON takes: no NaN, which it does not know, but null."""
         metrics = self.metrics()
-        mean_offset = _plain(_mean(np.abs(self.time_offsets)))
+        mean_offset = finite_or_none(_mean(np.abs(self.time_offsets)))
         max_offset = float(np.max(np.abs(self.time_offsets))) if self.time_offsets else None
         return {
             'reference': self.reference,
