@@ -107,15 +107,20 @@ class Calibrations:
             entry.geometry is None or entry.geometry.maps is not None for entry in entries
         )
 
-    def update(self, info: Any) -> None:
-        """Take in a CameraInfo; one that says nothing new costs a comparison."""
+    def update(self, info: Any) -> bool:
+        """Take in a CameraInfo; one that says nothing new costs a comparison.
+
+        Returns:
+            True where it contradicts what was known for its size.
+        """
         size = image_size(info.width, info.height, *_binning_and_roi(info))
         said = calibration_of(info)
         known = self._entries.get(size)
-        if known is None or said != known.said:
-            self._keep(size, _read(info, said))
-        else:
+        if known is not None and said == known.said:
             self._latest = known
+            return False
+        self._keep(size, _read(info, said))
+        return known is not None
 
     def add(self, model: CameraModel) -> None:
         """Take in a camera that was read already."""

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
-from rclpy.qos import (
-    DurabilityPolicy,
-    QoSCompatibility,
-    QoSProfile,
-    ReliabilityPolicy,
-    qos_check_compatible,
-)
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
@@ -32,16 +25,11 @@ from mono_depth_ros.outputs.depth_outputs import (
     RECTIFIED,
     RELATIVE,
 )
+from mono_depth_ros.ros.node.headers import Headers
+from mono_depth_ros.ros.node.info_subscriptions import InfoSubscriptions
 from mono_depth_ros.ros.node.parameters import DepthNodeConfig
+from mono_depth_ros.ros.node.qos import INPUT_QOS, OUTPUT_QOS, clash, copy_qos, overriding
 from mono_depth_ros.ros.node.statistics import StreamStatistics
-from mono_depth_ros.stamps import stamp_of
-
-INPUT_QOS = QoSProfile(
-    depth=1, reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE
-)
-OUTPUT_QOS = QoSProfile(
-    depth=5, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE
-)
 
 OUTPUTS: dict[str, Any] = {
     DEPTH: Image,
@@ -51,9 +39,11 @@ OUTPUTS: dict[str, Any] = {
     COLOR: Image,
     RECTIFIED: Image,
 }
+COMPRESSED = '/compressed'
 MAX_NEWS = 64
 # Of one camera: one that changes its ROI must not pile up rectification maps.
 MAX_SIZES = 8
+VALUES_WINDOW = 50  # images whose largest value tells how many bits a camera uses
 
 
 class FrameDroppedError(Exception):
@@ -94,26 +84,29 @@ class CameraStream:
         self.batch = 0
         self.batch_limit: int | None = None
         self._kind, self._kind_scale = '', 0.0
-        self.last_stamp_ns: int | None = None
+        self.headers = Headers()
+        self.largest_values: deque[int] = deque(maxlen=VALUES_WINDOW)
         self._slot: Frame | None = None
         self._told: set[object] = set()
         self.image_type = CompressedImage if config.image_transport == 'compressed' else Image
         image = node.resolve_topic_name(f'{self.prefix}image')
         is_raw = self.image_type is Image
+        base = image.removesuffix(COMPRESSED)
         # As asked for: ROS remaps them when it connects.
         self._inputs = (
-            f'{self.prefix}image' if is_raw else f'{image}/compressed',
+            f'{self.prefix}image' if is_raw else base + COMPRESSED,
             info_topic(node, self.prefix),
         )
         self.image_topic, self.info_topic = map(node.resolve_topic_name, self._inputs)
-        self.other_transport = f'{image}/compressed' if is_raw else image
+        self.other_transport = base + COMPRESSED if is_raw else base
         self._calibrations = Calibrations(
             f'camera_info on {self.info_topic}',
             config.input,
             config.rectify,
             MAX_SIZES,
         )
-        self._subscriptions: list[Subscription[Any]] = []
+        self._images: Subscription[Any] | None = None
+        self._infos: InfoSubscriptions | None = None
         self._publishers: dict[str, Publisher[Any]] = {}
         rectifies = config.input == 'raw' and config.rectify
         try:
@@ -125,8 +118,14 @@ class CameraStream:
     def _connect(self, outputs: list[str]) -> None:
         self._refuse_a_loop(outputs)
         image, info = self._inputs
-        self._subscriptions.append(self._subscribe(self.image_type, image, self._on_image))
-        self._subscriptions.append(self._subscribe(CameraInfo, info, self._on_info))
+        self._images = self.node.create_subscription(
+            self.image_type,
+            image,
+            self._on_image,
+            copy_qos(INPUT_QOS),
+            qos_overriding_options=overriding(),
+        )
+        self._infos = InfoSubscriptions(self.node, info, self._on_info)
         for output in outputs:
             self._publishers[output] = self._advertise(output)
 
@@ -140,30 +139,21 @@ class CameraStream:
                     f'too: remap {output}:=/another/topic{hint}.'
                 )
 
-    def _subscribe(
-        self, kind: Any, topic: str, callback: Callable[..., None]
-    ) -> Subscription[Any]:
-        return self.node.create_subscription(
-            kind,
-            topic,
-            callback,
-            _copy(INPUT_QOS),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
-
     def _advertise(self, output: str) -> Publisher[Any]:
         # Plain publishers: the node alone decides when it publishes, and says why when not.
         return self.node.create_publisher(
             OUTPUTS[output],
             self.prefix + output,
-            _copy(OUTPUT_QOS),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            copy_qos(OUTPUT_QOS),
+            qos_overriding_options=overriding(),
         )
 
     def destroy(self) -> None:
         """Close every connection."""
-        for subscription in self._subscriptions:
-            self.node.destroy_subscription(subscription)
+        if self._images is not None:
+            self.node.destroy_subscription(self._images)
+        if self._infos is not None:
+            self._infos.destroy()
         for publisher in self._publishers.values():
             self.node.destroy_publisher(publisher)
 
@@ -202,7 +192,7 @@ class CameraStream:
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self.statistics.count_in()
-        self.last_stamp_ns = stamp_of(message)
+        self.headers.note_image(message.header)
         if not self.wanted():
             return
         with self.wake:
@@ -217,7 +207,9 @@ class CameraStream:
         return frame
 
     def _on_info(self, info: CameraInfo) -> None:
-        self._calibrations.update(info)
+        self.headers.note_info(info.header)
+        if self._calibrations.update(info):
+            self.statistics.count_calibration_change()
 
     def geometry(self, size: tuple[int, int]) -> ImageGeometry:
         """Return how an image of this (height, width) becomes an undistorted one.
@@ -258,12 +250,25 @@ class CameraStream:
         """The camera's name, or 'camera' for the unnamed one."""
         return self.name or 'camera'
 
+    def follow_publishers(self) -> None:
+        """Subscribe to camera_info as its publishers offer it now."""
+        if self._infos is not None:
+            self._infos.follow()
+
+    def info_publishers(self) -> list[str]:
+        """Return the nodes that publish camera_info, one name per publisher."""
+        return self._infos.publishers() if self._infos is not None else []
+
+    def _subscriptions(self) -> list[Subscription[Any]]:
+        images = [] if self._images is None else [self._images]
+        return [*images, *(self._infos or ())]
+
     def input_conflict(self) -> str:
         """Return a topic whose publishers offer less than our QoS asks for, or ''."""
-        for subscription in self._subscriptions:
+        for subscription in self._subscriptions():
             offers = self.node.get_publishers_info_by_topic(subscription.topic_name)
             if offers and all(
-                _clash(offer.qos_profile, subscription.qos_profile) for offer in offers
+                clash(offer.qos_profile, subscription.qos_profile) for offer in offers
             ):
                 return subscription.topic_name
         return ''
@@ -283,7 +288,7 @@ class CameraStream:
         """Return an output topic with a subscriber who asks for more than we offer, or ''."""
         for publisher in self._publishers.values():
             for wish in self.node.get_subscriptions_info_by_topic(publisher.topic_name):
-                if _clash(publisher.qos_profile, wish.qos_profile):
+                if clash(publisher.qos_profile, wish.qos_profile):
                     return publisher.topic_name
         return ''
 
@@ -293,24 +298,5 @@ def info_topic(node: LifecycleNode, prefix: str) -> str:
     name = f'{prefix}camera_info'
     if node.resolve_topic_name(name) != node.resolve_topic_name(name, only_expand=True):
         return name
-    image: str = node.resolve_topic_name(f'{prefix}image')
+    image = str(node.resolve_topic_name(f'{prefix}image')).removesuffix(COMPRESSED)
     return f'{image.rpartition("/")[0]}/camera_info'
-
-
-def _clash(offered: QoSProfile, requested: QoSProfile) -> bool:
-    # Without deadline, lifespan and lease: the graph writes "none" otherwise than a profile does,
-    # which would read as a conflict.
-    compatibility, _ = qos_check_compatible(
-        *(
-            QoSProfile(depth=1, reliability=profile.reliability, durability=profile.durability)
-            for profile in (offered, requested)
-        )
-    )
-    return bool(compatibility == QoSCompatibility.ERROR)
-
-
-def _copy(profile: QoSProfile) -> QoSProfile:
-    """Return a profile of its own: overriding options write into the one they are given."""
-    return QoSProfile(
-        depth=profile.depth, reliability=profile.reliability, durability=profile.durability
-    )

@@ -34,6 +34,7 @@ from mono_depth_ros.ros.node.diagnostics import (
     node_status,
 )
 from mono_depth_ros.ros.node.parameters import SPECS, DepthNodeConfig
+from mono_depth_ros.ros.node.qos import overrides_without_effect
 from mono_depth_ros.ros.node.watchdog import CameraFacts, diagnose
 
 DEFAULT_THREADS = torch.get_num_threads()
@@ -185,6 +186,8 @@ class DepthNode(LifecycleNode):
             self._wake,
             self.get_logger(),
         )
+        for sentence in overrides_without_effect(self):
+            self.get_logger().warning(sentence)
         for stream in streams:
             self.get_logger().info(
                 f'{stream.label}: {stream.image_topic} and {stream.info_topic} → '
@@ -271,6 +274,7 @@ class DepthNode(LifecycleNode):
         device = self._device_values()
         statuses = []
         for monitor in self._monitors:
+            monitor.stream.follow_publishers()
             facts = self._facts(monitor)
             statuses.append(camera_status(monitor, facts, self.card, device))
             monitor.speaker.tick(*diagnose(facts), self.get_logger())

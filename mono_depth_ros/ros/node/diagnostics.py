@@ -13,6 +13,7 @@ from rclpy.impl.rcutils_logger import RcutilsLogger
 from rclpy.node import Node
 
 from mono_depth_ros.inference.cards.model_card import ModelCard
+from mono_depth_ros.messages.bit_depth import unused_bits
 from mono_depth_ros.ros.node.camera_stream import CameraStream
 from mono_depth_ros.ros.node.limits import Level, Limits, Performance, readable_drops
 from mono_depth_ros.ros.node.parameters import DepthNodeConfig
@@ -86,7 +87,7 @@ class StreamMonitor:
         self.history.append(stream.statistics.snapshot())
         first, last = self.history[0], self.history[-1]
         wanted, listened = stream.wanted(), stream.listened()
-        stamp = stream.last_stamp_ns
+        headers, stamp = stream.headers, stream.headers.stamp
         return CameraFacts(
             state=state,
             image_topic=stream.image_topic,
@@ -109,6 +110,13 @@ class StreamMonitor:
             waits_for_clock=simulated and clock_ns == 0,
             stamp_age=None if stamp is None or clock_ns == 0 else (clock_ns - stamp) / 1e9,
             unstamped=stamp == 0,
+            repeated_stamps=headers.repeats,
+            image_frame=headers.image_frame,
+            info_frame=headers.info_frame,
+            calibration_changes=last.calibration_changes - first.calibration_changes,
+            info_topic=stream.info_topic,
+            info_publishers=tuple(stream.info_publishers()),
+            empty_bits=unused_bits(max(stream.largest_values, default=0)),
             batch_limit=stream.batch_limit,
             performance=self.performance(),
             limits=limits_of(config),

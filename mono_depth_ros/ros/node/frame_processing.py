@@ -6,8 +6,10 @@ import time
 from dataclasses import dataclass
 
 import cv2
+from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
+from mono_depth_ros.messages.bit_depth import largest_value
 from mono_depth_ros.messages.camera_info import ImageGeometry, rectify_image
 from mono_depth_ros.messages.encodings import TooLargeError, UnsupportedEncodingError
 from mono_depth_ros.outputs.depth_outputs import CLOUD, COLOR, DEPTH, INFO, RELATIVE
@@ -58,6 +60,7 @@ def prepare_frame(stream: CameraStream, frame: Frame, max_age: float) -> Prepare
     # Decoded first: a header may lie, and the maps of its size would fill the memory.
     rgb = _decode(stream, frame)
     geometry = stream.geometry(rgb.shape[:2])
+    _note_bits(stream, frame)
     return PreparedFrame(
         stream,
         frame.message.header,
@@ -84,6 +87,15 @@ def _decode(stream: CameraStream, frame: Frame) -> Pixels:
         raise FrameDroppedError('encoding', f'{topic}: {error}') from error
     except (ValueError, cv2.error) as error:
         raise FrameDroppedError('undecodable', f'{topic}: {error}') from error
+
+
+def _note_bits(stream: CameraStream, frame: Frame) -> None:
+    message = frame.message
+    if isinstance(message, CompressedImage):
+        return
+    largest = largest_value(message.data, message.encoding, bool(message.is_bigendian))
+    if largest is not None:
+        stream.largest_values.append(largest)
 
 
 def publish_depth(frame: PreparedFrame, depth: Floats, kind: str, config: DepthNodeConfig) -> None:

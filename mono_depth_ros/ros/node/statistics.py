@@ -19,6 +19,7 @@ class Snapshot:
 
     frames_in: int
     frames_out: int
+    calibration_changes: int
     drops: dict[str, int]
     fps: float
     age_p50: float
@@ -37,6 +38,7 @@ class StreamStatistics:
 
     frames_in: int = 0
     frames_out: int = 0
+    calibration_changes: int = 0
     drops: Counter[str] = field(default_factory=Counter)
     _ages: deque[float] = field(default_factory=lambda: deque(maxlen=AGE_WINDOW))
     _header_ages: deque[float] = field(default_factory=lambda: deque(maxlen=AGE_WINDOW))
@@ -47,6 +49,11 @@ class StreamStatistics:
         """Count a received frame."""
         with self._lock:
             self.frames_in += 1
+
+    def count_calibration_change(self) -> None:
+        """Count a camera_info that contradicts the one before."""
+        with self._lock:
+            self.calibration_changes += 1
 
     def count_drop(self, cause: str) -> None:
         """Count a frame that will not be published, by cause."""
@@ -70,6 +77,7 @@ class StreamStatistics:
             return Snapshot(
                 frames_in=self.frames_in,
                 frames_out=self.frames_out,
+                calibration_changes=self.calibration_changes,
                 drops=dict(self.drops),
                 fps=frame_rate(recent),
                 age_p50=percentile(self._ages, 50),

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from mono_depth_ros.ros.node.limits import Level, Limits, Performance, judge, readable_drops
 
 PERIOD_S = 5
+COMPRESSED_TYPE = 'sensor_msgs/msg/CompressedImage'
 IMPLAUSIBLE_STAMP_S = 3600.0
+MIN_REPEATS = 5  # a driver may send an image twice; a stamp that stands still is another matter
+MIN_EMPTY_BITS = 2  # a dark scene leaves one bit empty, a camera of 14, 12 or 10 bits more
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,11 @@ class CameraFacts:
     `silent` are outputs that somebody subscribes to and that have nothing to publish;
     `foreign_type` is what the image topic carries when it is not `image_type`;
     `batch_limit` is what fits into memory since it ran out, None when it did not;
-    `other_transport` is the topic of raw or compressed images that has publishers instead.
+    `other_transport` is the topic of raw or compressed images that has publishers instead;
+    `repeated_stamps` counts the last images that all had one stamp; `image_frame` and
+    `info_frame` are the frame_id of the last image and camera_info, None before the first;
+    `calibration_changes` counts contradicting camera_info, `info_publishers` names the nodes
+    that publish it; `empty_bits` are the upper bits that 16-bit images leave empty.
     """
 
     state: str
@@ -44,6 +51,13 @@ class CameraFacts:
     waits_for_clock: bool = False
     stamp_age: float | None = None
     unstamped: bool = False
+    repeated_stamps: int = 0
+    image_frame: str | None = None
+    info_frame: str | None = None
+    calibration_changes: int = 0
+    info_topic: str = 'camera_info'
+    info_publishers: tuple[str, ...] = ()
+    empty_bits: int = 0
     batch_limit: int | None = None
     performance: Performance = field(default_factory=Performance)
     limits: Limits = field(default_factory=Limits)
@@ -126,13 +140,20 @@ def _no_images(facts: CameraFacts) -> tuple[Level, str]:
     if facts.foreign_type:
         return Level.ERROR, (
             f'{facts.image_topic} carries {facts.foreign_type}, not '
-            f'{facts.image_type}: remap image:=/your/topic'
+            f'{facts.image_type}: {_type_hint(facts)}'
         )
     return Level.ERROR, (
         f'{facts.image_publishers} publisher(s) on {facts.image_topic}, but no '
         f'image arrives: large images need the Fast DDS profile '
         f'config/fastdds.xml in both processes.{clock}'
     )
+
+
+def _type_hint(facts: CameraFacts) -> str:
+    if facts.foreign_type != COMPRESSED_TYPE:
+        return 'remap image:=/your/topic'
+    base = facts.image_topic.removesuffix('/compressed')
+    return f'start the node with image:={base} image_transport:=compressed'
 
 
 def _transport_hint(facts: CameraFacts) -> str:
@@ -198,30 +219,93 @@ def _oddities(facts: CameraFacts) -> Iterator[tuple[Level, str]]:
                 'play the bag with --clock for everything else'
             ),
         )
-    if facts.unstamped:
-        yield (
-            Level.WARN,
-            (
-                f'images on {facts.image_topic} have no stamp (0): whoever publishes '
-                'them must fill header.stamp, or TF and filters cannot use the depth'
-            ),
-        )
-    if facts.stamp_age is not None and abs(facts.stamp_age) > IMPLAUSIBLE_STAMP_S:
-        way = 'older' if facts.stamp_age > 0 else 'newer'
-        yield (
-            Level.WARN,
-            (
-                f'image stamps are {readable_span(abs(facts.stamp_age))} {way} than '
-                'the clock: for bag replay set use_sim_time:=true and play with '
-                '--clock'
-            ),
-        )
+    yield from _odd_headers(facts)
+    yield from _odd_inputs(facts)
     if facts.output_qos_conflict:
         yield (
             Level.WARN,
             (
                 f'a subscriber of {facts.output_qos_conflict} asks for a QoS that the '
                 'publisher does not offer: see qos_overrides'
+            ),
+        )
+
+
+def _odd_headers(facts: CameraFacts) -> Iterator[tuple[Level, str]]:
+    """Name headers with which TF, filters or RViz drop the depth, which carries them on."""
+    topic = facts.image_topic
+    if facts.unstamped:
+        yield (
+            Level.WARN,
+            (
+                f'images on {topic} have no stamp (0): whoever publishes '
+                'them must fill header.stamp, or TF and filters cannot use the depth'
+            ),
+        )
+    elif facts.repeated_stamps >= MIN_REPEATS:
+        yield (
+            Level.WARN,
+            (
+                f'the last {facts.repeated_stamps + 1} images on {topic} have one stamp: whoever '
+                'publishes them must fill header.stamp for each, or TF and filters drop the depth'
+            ),
+        )
+    if facts.stamp_age is not None and abs(facts.stamp_age) > IMPLAUSIBLE_STAMP_S:
+        direction = 'older' if facts.stamp_age > 0 else 'newer'
+        yield (
+            Level.WARN,
+            (
+                f'image stamps are {readable_span(abs(facts.stamp_age))} {direction} than the '
+                'clock: for bag replay set use_sim_time:=true and play with --clock'
+            ),
+        )
+    if facts.image_frame is None:
+        return
+    if not facts.image_frame.strip():
+        yield (
+            Level.WARN,
+            (
+                f'header.frame_id is empty in the images on {topic}: RViz and TF drop the depth; '
+                "set the driver's frame_id to the camera's optical frame"
+            ),
+        )
+    elif facts.image_frame.startswith('/'):
+        yield (
+            Level.WARN,
+            (
+                f"header.frame_id of the images on {topic} is '{facts.image_frame}': TF refuses "
+                "frames that start with a slash; set the driver's frame_id without it"
+            ),
+        )
+    elif facts.info_frame is not None and facts.info_frame != facts.image_frame:
+        yield (
+            Level.WARN,
+            (
+                f"the images on {topic} are in frame '{facts.image_frame}', camera_info on "
+                f"{facts.info_topic} is in '{facts.info_frame}': depth carries the images' frame; "
+                "is this camera_info another camera's?"
+            ),
+        )
+
+
+def _odd_inputs(facts: CameraFacts) -> Iterator[tuple[Level, str]]:
+    """Name calibrations that contradict each other, and images that use a part of their range."""
+    if facts.calibration_changes > 1 and len(facts.info_publishers) > 1:
+        yield (
+            Level.WARN,
+            (
+                f'{len(facts.info_publishers)} calibrations on one topic, so depth jumps: '
+                f'{facts.info_topic} is published by {", ".join(facts.info_publishers)}; stop all '
+                'but one, or remap camera_info:=/the/right/one'
+            ),
+        )
+    if facts.empty_bits >= MIN_EMPTY_BITS:
+        yield (
+            Level.WARN,
+            (
+                f'the 16-bit images on {facts.image_topic} use only their lower '
+                f'{16 - facts.empty_bits} bits, so the network sees them nearly black: let the '
+                f'driver multiply them by {2**facts.empty_bits}, or publish 8 bits'
             ),
         )
 

@@ -123,6 +123,32 @@ def test_a_crossed_threshold_is_named_with_its_parameter():
         ({'unstamped': True, 'stamp_age': 1.8e9}, Level.WARN, 'no stamp .* header.stamp'),
         ({'stamp_age': 3.2e8}, Level.WARN, '10.1 years older'),
         ({'stamp_age': -7200.0}, Level.WARN, '2.0 hours newer'),
+        ({'repeated_stamps': 9}, Level.WARN, 'the last 10 images on /cam/image have one stamp'),
+        ({'repeated_stamps': 1}, Level.OK, 'running'),
+        ({'image_frame': ''}, Level.WARN, 'header.frame_id is empty .* /cam/image'),
+        ({'image_frame': ' '}, Level.WARN, 'header.frame_id is empty'),
+        ({'image_frame': '/cam'}, Level.WARN, "is '/cam': TF refuses"),
+        ({'image_frame': 'cam', 'info_frame': 'cam'}, Level.OK, 'running'),
+        ({'image_frame': 'cam', 'info_frame': 'rear'}, Level.WARN, "'cam', camera_info .* 'rear'"),
+        (
+            {'calibration_changes': 7, 'info_topic': '/cam/info', 'info_publishers': ('/a', '/b')},
+            Level.WARN,
+            '2 calibrations on one topic.*/cam/info is published by /a, /b',
+        ),
+        ({'calibration_changes': 7, 'info_publishers': ('/zoom',)}, Level.OK, 'running'),
+        ({'calibration_changes': 1, 'info_publishers': ('/a', '/b')}, Level.OK, 'running'),
+        ({'empty_bits': 4}, Level.WARN, 'only their lower 12 bits.*multiply them by 16'),
+        ({'empty_bits': 1}, Level.OK, 'running'),
+        (
+            {
+                'frames_in': 0,
+                'image_topic': '/cam/image/compressed',
+                'foreign_type': 'sensor_msgs/msg/CompressedImage',
+                'image_type': 'sensor_msgs/msg/Image',
+            },
+            Level.ERROR,
+            'image:=/cam/image image_transport:=compressed',
+        ),
     ],
 )
 def test_every_reason_for_silence_has_its_sentence(change, level, words):
