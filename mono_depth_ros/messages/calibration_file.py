@@ -4,7 +4,7 @@
     image_height: 480
     camera_name: camera
     camera_matrix: {rows: 3, cols: 3, data: [fx, 0, cx, 0, fy, cy, 0, 0, 1]}
-    distortion_model: plumb_bob             # or rational_polynomial, equidistant
+    distortion_model: plumb_bob             # or rational_polynomial, equidistant (fisheye)
     distortion_coefficients: {rows: 1, cols: 5, data: [k1, k2, p1, p2, k3]}
     rectification_matrix: {rows: 3, cols: 3, data: [1, 0, 0, 0, 1, 0, 0, 0, 1]}
     projection_matrix: {rows: 3, cols: 4, data: [fx', 0, cx', 0, 0, fy', cy', 0, 0, 0, 1, 0]}
@@ -27,6 +27,7 @@ from mono_depth_ros.messages.camera_info import (
     camera_model,
     image_geometry_for,
 )
+from mono_depth_ros.messages.distortion import PLUMB_BOB
 
 Matrix = NDArray[np.float64]
 
@@ -62,7 +63,7 @@ def read_calibration_file(path: str | Path) -> CameraModel:
             _numbers(content, 'distortion_coefficients', default=()).tolist(),
             _numbers(content, 'rectification_matrix', 9, _IDENTITY),
             _numbers(content, 'projection_matrix', 12, (0.0,) * 12),
-            str(content.get('distortion_model', 'plumb_bob')),
+            _distortion_model(content),
         )
     except (KeyError, TypeError) as error:
         reason = f'{error} is missing' if isinstance(error, KeyError) else str(error)
@@ -139,6 +140,14 @@ def check_principal_point(K: Matrix, size: tuple[int, int], where: str) -> None:
             f'of {width}x{height}. The calibration belongs to images of another size: calibrate '
             'at this size, or scale fx, fy, cx and cy with the image.'
         )
+
+
+def _distortion_model(content: dict[str, Any]) -> str:
+    """Return the model's name: camera_calibration writes camera_model: fisheye without another."""
+    if content.get('distortion_model'):
+        return str(content['distortion_model'])
+    camera = str(content.get('camera_model') or PLUMB_BOB)
+    return PLUMB_BOB if camera == 'pinhole' else camera
 
 
 def _numbers(

@@ -8,22 +8,19 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mono_depth_ros.messages.distortion import COEFFICIENTS, EQUIDISTANT, read_distortion
+
 Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Maps = tuple[NDArray[Any], NDArray[Any]]
 
-# How many coefficients each distortion model may have; none at all means no distortion.
-_COEFFICIENTS = {
-    'plumb_bob': (4, 5),
-    'rational_polynomial': (4, 5, 8, 12, 14),
-    'equidistant': (4,),
-}
-_EQUIDISTANT = 'equidistant'
 # What no lens comes near; beyond, float32 and the distortion's polynomials overflow.
-_FOCAL_LENGTHS = (1e-2, 1e7)  # [px]
+_FOCAL_LENGTHS = (1.0, 1e7)  # [px]
+_MAX_NORMALISED_FOCAL = 32  # a lens that sees 2 degrees, if f is in parts of the image
 _MAX_ENTRY = 1e7  # of K and P [px], and of D
 _NEGLIGIBLE = 0.05  # [px]
 _TOLERANCE = 1 / 32  # [px], the resolution of cv2.remap
+_MAX_WITHOUT_SOURCE = 0.2  # of a rectified image, before somebody should look at it
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +29,8 @@ class CameraModel:
 
     Attributes:
         size: (height, width) of the image [px].
-        K: (3, 3) intrinsics of the image as it leaves the camera [px].
+        K: (3, 3) intrinsics of the image as it leaves the camera [px]; all zero where only the
+            rectified image has been described, by P.
         D: coefficients of the distortion model.
         R: (3, 3) rectified_from_camera rotation.
         P: (3, 4) projection into the rectified image [px]; all zero where it is not known.
@@ -52,7 +50,7 @@ class CameraModel:
 
         The equidistant model bends rays even if all its coefficients are 0.
         """
-        return any(self.D) or (self.distortion_model == _EQUIDISTANT and len(self.D) > 0)
+        return any(self.D) or (self.distortion_model == EQUIDISTANT and len(self.D) > 0)
 
     @property
     def rectified_K(self) -> Matrix:  # noqa: N802 - K is the field's name
@@ -117,7 +115,7 @@ def camera_model(
         raise ValueError(
             f'D = {coefficients} has entries beyond {_MAX_ENTRY:g}; run camera_calibration again.'
         )
-    _check_coefficients(distortion_model, coefficients)
+    distortion_model, coefficients = read_distortion(distortion_model, coefficients)
     rotation = rotation if rotation.any() else np.eye(3)
     size = _checked_size(width, height, binning, roi)
     to_image = _roi_and_binning(binning, roi)
@@ -141,6 +139,11 @@ def image_geometry_for(model: CameraModel, input: str, rectify: bool) -> ImageGe
         raise ValueError(f"input is '{input}'; expected 'raw' or 'rectified'.")
     if input == 'rectified':
         return _geometry_of_rectified(model)
+    if not model.K.any():
+        raise ValueError(
+            'K is all zero and P is not: camera_info describes the rectified image alone. Set '
+            'input:=rectified if the images are rectified, or calibrate the camera.'
+        )
     if not model.is_distorted:
         return ImageGeometry(model.K)
     if not rectify:
@@ -152,8 +155,21 @@ def image_geometry_for(model: CameraModel, input: str, rectify: bool) -> ImageGe
         return ImageGeometry(model.K)
     valid = _is_inside(x, y) & _is_one_to_one(model)
     maps = _remap_tables(x, y, valid)
-    note = '' if valid.any() else 'No pixel of the rectified image has a source; check R and P.'
-    return ImageGeometry(model.rectified_K, maps, note, None if valid.all() else valid)
+    return ImageGeometry(
+        model.rectified_K, maps, _source_note(valid), None if valid.all() else valid
+    )
+
+
+def _source_note(valid: Mask) -> str:
+    if not valid.any():
+        return 'No pixel of the rectified image has a source; check R and P.'
+    missing = 1 - valid.mean()
+    if missing <= _MAX_WITHOUT_SOURCE:
+        return ''
+    return (
+        f'{missing:.0%} of the rectified image has no source in the camera image: are the images '
+        'rectified already? Then set input:=rectified.'
+    )
 
 
 def rectify_image(image: NDArray[np.uint8], geometry: ImageGeometry) -> NDArray[np.uint8]:
@@ -180,15 +196,20 @@ def _geometry_of_rectified(model: CameraModel) -> ImageGeometry:
 
 
 def _check_intrinsics(K: Matrix, P: Matrix) -> None:
-    if not K.any():
+    if not K.any() and not P.any():
         raise ValueError(
             'The camera is not calibrated: K is all zero. Run camera_calibration, '
             'or remap camera_info to a topic that has a calibration.'
         )
     for name, matrix in (('K', K), ('P', P)):
-        if matrix is P and not P.any():
+        if not matrix.any():
             continue
         text = f'{name} = {matrix.ravel().tolist()}'
+        if _is_normalised(matrix):
+            raise ValueError(
+                f'{text} is normalised, in parts of the image rather than in pixels: multiply '
+                'its first row by the width and its second row by the height.'
+            )
         if not np.isfinite(matrix).all():
             raise ValueError(f'{text} has values that are not finite; calibrate the camera again.')
         if not all(_FOCAL_LENGTHS[0] <= matrix[i, i] <= _FOCAL_LENGTHS[1] for i in (0, 1)):
@@ -207,22 +228,20 @@ def _check_intrinsics(K: Matrix, P: Matrix) -> None:
             )
 
 
-def _check_coefficients(distortion_model: str, coefficients: tuple[float, ...]) -> None:
-    allowed = _COEFFICIENTS.get(distortion_model)
-    if allowed is None or not coefficients or len(coefficients) in allowed:
-        return
-    raise ValueError(
-        f'D has {len(coefficients)} coefficients; distortion model '
-        f"'{distortion_model}' has {' or '.join(map(str, allowed))}. "
-        f'Check who publishes camera_info.'
+def _is_normalised(matrix: Matrix) -> bool:
+    """Say whether intrinsics are in parts of the image's sides: no lens has f < 1 px."""
+    focal, center = matrix[[0, 1], [0, 1]], matrix[:2, 2]
+    in_parts = (focal > 0).all() and (focal < _MAX_NORMALISED_FOCAL).all()
+    return bool(in_parts and (center > 0).all() and (center <= 1).all()) or bool(
+        (focal > 0).all() and (focal < 1).any()
     )
 
 
 def _check_model(model: CameraModel) -> None:
-    if model.is_distorted and model.distortion_model not in _COEFFICIENTS:
+    if model.is_distorted and model.distortion_model not in COEFFICIENTS:
         raise ValueError(
             f"Distortion model '{model.distortion_model}' cannot be rectified. Supported: "
-            f'{", ".join(_COEFFICIENTS)}. Rectify the images elsewhere and set input:=rectified, '
+            f'{", ".join(COEFFICIENTS)}. Rectify the images elsewhere and set input:=rectified, '
             f'or set rectify:=false to use K as it is.'
         )
 
@@ -273,7 +292,7 @@ def _source_pixels(model: CameraModel) -> tuple[Matrix, Matrix]:
         (width, height),
         cv2.CV_32FC1,
     )
-    if model.is_distorted and model.distortion_model == _EQUIDISTANT:
+    if model.is_distorted and model.distortion_model == EQUIDISTANT:
         x, y = cv2.fisheye.initUndistortRectifyMap(*arguments)
     else:
         x, y = cv2.initUndistortRectifyMap(*arguments)
@@ -295,7 +314,7 @@ def _is_one_to_one(model: CameraModel) -> Mask:
 def _turning_angle(model: CameraModel) -> float:
     """Return the first angle off the axis at which the radial distortion turns back [rad]."""
     angles = np.linspace(0, np.pi / 2, 2000)[:-1]
-    if model.is_distorted and model.distortion_model == _EQUIDISTANT:
+    if model.is_distorted and model.distortion_model == EQUIDISTANT:
         squared = angles**2
         radii = angles * np.polyval([*reversed(model.D), 1], squared)
     else:
@@ -333,7 +352,7 @@ def _distortion_note(model: CameraModel) -> str:
     """Say how far K alone misses the corners of a distorted image."""
     if not model.is_distorted:
         return ''
-    if model.distortion_model not in _COEFFICIENTS:
+    if model.distortion_model not in COEFFICIENTS:
         return (
             f"The image is distorted by '{model.distortion_model}' and stays so; K is used as "
             f'it is, depth and cloud are wrong towards the corners.'
@@ -342,7 +361,7 @@ def _distortion_note(model: CameraModel) -> str:
     corners = np.array([[x, y, 1.0] for x in (0, width - 1) for y in (0, height - 1)])
     rays = corners @ np.linalg.inv(model.K).T
     project = (
-        cv2.fisheye.projectPoints if model.distortion_model == _EQUIDISTANT else cv2.projectPoints
+        cv2.fisheye.projectPoints if model.distortion_model == EQUIDISTANT else cv2.projectPoints
     )
     pixels, _ = project(rays[None], np.zeros(3), np.zeros(3), model.K, np.array(model.D))
     off = np.linalg.norm(pixels.reshape(4, 2) - corners[:, :2], axis=1).max()

@@ -57,6 +57,21 @@ def test_a_broken_file_is_named_with_what_is_wrong(tmp_path, old, new, error):
         read_calibration_file(write(tmp_path, WHOLE.replace(old, new, 1)))
 
 
+@pytest.mark.parametrize(
+    ('line', 'model'),
+    [
+        ('camera_model: fisheye', 'equidistant'),
+        ('camera_model: pinhole', 'plumb_bob'),
+        ('distortion_model: fisheye', 'equidistant'),
+        ('distortion_model: equidistant\ncamera_model: pinhole', 'equidistant'),
+    ],
+)
+def test_the_model_is_known_by_the_names_that_calibrations_write(tmp_path, line, model):
+    text = WHOLE.replace('distortion_model: plumb_bob', line).replace('0.002, 0.0]', '0.002]')
+
+    assert read_calibration_file(write(tmp_path, text)).distortion_model == model
+
+
 def test_a_missing_file_says_what_is_expected(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'does not exist. Expected the YAML file'):
         read_calibration_file(tmp_path / 'camera.yaml')

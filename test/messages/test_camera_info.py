@@ -96,7 +96,8 @@ def test_intrinsics_that_cannot_be_are_refused(name, place, value, message):
 @pytest.mark.parametrize(
     ('entry', 'value', 'message'),
     [
-        ((0, 0), 1e-3, 'focal lengths 0.001 and .* 0.01 to 1e\\+07 pixels'),
+        ((0, 0), 1e-3, 'is normalised'),
+        ((0, 0), -5.0, 'focal lengths -5 and .* 1 to 1e\\+07 pixels'),
         ((1, 1), 1e300, 'focal lengths .* and 1e\\+300'),
         ((0, 2), -1e9, 'entries beyond 1e\\+07 pixels'),
     ],
@@ -122,14 +123,16 @@ def test_coefficients_that_are_not_finite_are_refused():
 @pytest.mark.parametrize(
     ('name', 'count', 'expected'),
     [
-        ('plumb_bob', 8, '4 or 5'),
+        ('plumb_bob', 7, '4 or 5'),
+        ('plumb_bob', 3, '4 or 5'),
+        ('plumb_bob', 15, '4 or 5'),
         ('rational_polynomial', 7, '4 or 5 or 8 or 12 or 14'),
         ('equidistant', 5, '4'),
     ],
 )
 def test_coefficients_of_the_wrong_number_are_refused(name, count, expected):
     with pytest.raises(
-        ValueError, match=f"{count} coefficients; distortion model '{name}' has {expected}"
+        ValueError, match=f"{count} coefficients, .*; distortion model '{name}' has {expected}\\."
     ):
         model(D=(0.1,) * count, distortion_model=name)
 
@@ -359,3 +362,37 @@ def test_an_image_of_another_size_than_its_camera_info_is_refused():
 
     with pytest.raises(ValueError, match='Image is 20x10, but its camera_info is for 320x240'):
         rectify_image(np.zeros((10, 20, 3), np.uint8), geometry)
+
+
+@pytest.mark.parametrize(('fx', 'fy'), [(0.58, 1.92), (1.6, 5.2), (0.3, 0.3)])
+def test_intrinsics_in_parts_of_the_image_are_refused(fx, fy):
+    """The first are KITTI's, as papers print them; the second a long lens, known by its centre."""
+    K = [fx, 0, 0.49, 0, fy, 0.52, 0, 0, 1]
+
+    with pytest.raises(ValueError, match='multiply its first row by the width'):
+        camera_model(640, 192, K, (), [0] * 9, [0] * 12, 'plumb_bob')
+
+
+def test_p_is_all_that_a_rectified_image_needs():
+    P = projection(np.array([[180.0, 0, 150], [0, 190, 110], [0, 0, 1]]))
+    only_p = model(K=np.zeros((3, 3)), P=P)
+
+    np.testing.assert_array_equal(image_geometry_for(only_p, 'rectified', True).K_out, P[:, :3])
+    with pytest.raises(ValueError, match='input:=rectified'):
+        image_geometry_for(only_p, 'raw', True)
+
+
+def test_a_camera_without_k_and_p_is_not_calibrated():
+    with pytest.raises(ValueError, match=r'K is all zero\. Run camera_calibration'):
+        model(K=np.zeros((3, 3)), P=np.zeros((3, 4)))
+
+
+def test_images_that_were_rectified_already_are_suspected():
+    """The raw calibration of a strongly distorted lens, beside images that need none of it."""
+    shifted = projection(np.array([[90.0, 0, 40], [0, 90, 30], [0, 0, 1]]))
+
+    geometry = image_geometry_for(model(D=BARREL, P=shifted), 'raw', True)
+
+    assert geometry.valid is not None
+    assert 1 - geometry.valid.mean() > 0.2
+    assert 'rectified already? Then set input:=rectified' in geometry.note
