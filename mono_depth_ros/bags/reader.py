@@ -115,7 +115,7 @@ def rgb_from_bag_message(message: Any) -> NDArray[np.uint8]:
         ValueError: the data does not fit the header, or the encoding is not supported.
     """
     if message.__msgtype__ == COMPRESSED_TYPE:
-        return decode_compressed(message.data)
+        return decode_compressed(message.data, message.format)
     return decode_image(
         message.data,
         (message.height, message.width),

@@ -64,7 +64,9 @@ _LAYOUTS = {
 SUPPORTED_ENCODINGS: tuple[str, ...] = tuple(_LAYOUTS)
 
 _MAX_UINT16 = 65535
-_DEPTH_TYPES = {'32FC1': 'f4', '16UC1': 'u2'}
+# mono16 is what drivers call 16UC1 that know no better name; nobody else sends it as depth.
+_DEPTH_TYPES = {'32FC1': 'f4', '16UC1': 'u2', 'mono16': 'u2'}
+_FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 _DEPTH_HEADER, _PNG = 12, b'\x89PNG'
 
 
@@ -111,11 +113,14 @@ def decode_image(
     return np.ascontiguousarray(_eight_bits(pixels))
 
 
-def decode_compressed(data: Buffer, max_pixels: int = MAX_PIXELS) -> Pixels:
+def decode_compressed(data: Buffer, format_: str = '', max_pixels: int = MAX_PIXELS) -> Pixels:
     """Decode the data of a compressed image message: a JPEG or a PNG.
 
     Args:
         data: the bytes of the message.
+        format_: its format, such as 'bayer_rggb8; jpeg compressed ': the first word is the
+            encoding of the image before it was compressed, as compressed_image_transport writes
+            it. A gray image of a mosaic is demosaiced; one that has colours was already.
         max_pixels: the most that an image may have [px], by its header, before it is decoded.
 
     Returns:
@@ -136,11 +141,21 @@ def decode_compressed(data: Buffer, max_pixels: int = MAX_PIXELS) -> Pixels:
             f'Compressed image has {promised.scans} scans; expected at most '
             f'{_MAX_SCANS}. It is damaged, or made to take the decoder hours.'
         )
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(encoded, flags)
+    mosaic = _mosaic_code(format_)
+    if mosaic is not None:
+        pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+        if pixels is not None and pixels.ndim == 2:
+            return _eight_bits(cv2.cvtColor(pixels, mosaic))
+    pixels = cv2.imdecode(encoded, _FLAGS)
     if pixels is None:
         raise _undecodable(encoded)
     return np.asarray(cv2.cvtColor(_eight_bits(pixels), cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _mosaic_code(format_: str) -> int | None:
+    """Return how OpenCV demosaics what a compressed image was before, or None for no mosaic."""
+    encoding = format_.partition(';')[0].strip()
+    return _LAYOUTS[encoding].code if encoding in _LAYOUTS and 'bayer' in encoding else None
 
 
 def encode_depth(depth: NDArray[np.float32], encoding: str) -> NDArray[Any]:
@@ -191,7 +206,7 @@ def decode_compressed_depth(data: Buffer, format_: str) -> NDArray[np.float32]:
         raise ValueError(
             f'Compressed depth of {stored.size} bytes holds no whole 16-bit gray PNG.'
         )
-    if encoding == '16UC1':
+    if encoding != '32FC1':
         metres = values.astype(np.float32) / np.float32(1000)
     elif has_header:
         a, b = stored[4:_DEPTH_HEADER].copy().view('<f4')
@@ -222,7 +237,8 @@ def decode_depth(
     Args:
         data: the bytes of the message.
         size: (height, width) [px].
-        encoding: 32FC1 (metres) or 16UC1 (millimetres, 0 = unknown).
+        encoding: 32FC1 (metres) or 16UC1 (millimetres, 0 = unknown), which some drivers call
+            mono16.
         step: bytes from one row to the next, padding included.
         is_bigendian: byte order.
 
@@ -263,6 +279,8 @@ def _pixel_rows(
     if step < row:
         raise ValueError(f'{what}: step {step} is smaller than a row of {row} bytes.')
     rows = height * 3 // 2 if layout.chroma_rows else height
+    if data.size == rows * row:  # no room for padding, whatever step says
+        step = row
     if data.size < rows * step:
         raise ValueError(
             f'{what}: data holds {data.size} bytes, but {rows} rows of step {step} '

@@ -116,6 +116,8 @@ def _records(message: Any, fields: list[Any]) -> NDArray[Any]:
         ) from error
     data = np.frombuffer(message.data, np.uint8)
     row_step = message.row_step or step * width
+    if data.size == height * step * width:  # no room for padding, whatever row_step says
+        row_step = step * width
     if data.size < height * row_step or row_step < step * width:
         raise ValueError(
             f'A cloud of {width}x{height} points at {step} bytes a point and '

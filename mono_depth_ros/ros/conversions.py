@@ -35,7 +35,7 @@ def rgb_from_message(message: Image | CompressedImage, max_pixels: int = MAX_PIX
         ValueError: the data does not fit the header, or the encoding is not supported.
     """
     if isinstance(message, CompressedImage):
-        return decode_compressed(message.data, max_pixels)
+        return decode_compressed(message.data, message.format, max_pixels)
     try:
         return decode_image(
             message.data,

@@ -198,6 +198,50 @@ def test_a_png_comes_back_pixel_for_pixel():
     np.testing.assert_array_equal(decode_compressed(encoded('.png', RGB[..., ::-1])), RGB)
 
 
+@pytest.mark.parametrize('suffix', ['.png', '.jpg'])
+@pytest.mark.parametrize('pattern', MOSAICS)
+def test_a_compressed_mosaic_shows_its_colors(pattern, suffix):
+    """compressed_image_transport compresses a mosaic as the gray image that it looks like."""
+    color = (200, 190, 180)  # near each other, so that a JPEG keeps them
+    data = encoded(suffix, mosaic(pattern, color, np.uint8))
+
+    decoded = decode_compressed(data, f'bayer_{pattern}8; {suffix[1:]} compressed ')
+
+    np.testing.assert_allclose(decoded, np.full((8, 10, 3), color), atol=6)
+
+
+def test_a_compressed_mosaic_of_sixteen_bits_shows_its_colors():
+    values = mosaic('gbrg', (200 * 257, 100 * 257, 50 * 257), np.uint16)
+
+    decoded = decode_compressed(encoded('.png', values), 'bayer_gbrg16; png compressed ')
+
+    assert (decoded == (200, 100, 50)).all()
+
+
+def test_a_mosaic_that_was_demosaiced_before_it_was_compressed_stays_as_it_is():
+    data = encoded('.png', RGB[..., ::-1])
+
+    decoded = decode_compressed(data, 'bayer_rggb8; png compressed bgr8')
+
+    np.testing.assert_array_equal(decoded, RGB)
+
+
+def test_a_gray_image_of_no_mosaic_stays_gray():
+    gray = mosaic('rggb', (200, 100, 50), np.uint8)
+
+    decoded = decode_compressed(encoded('.png', gray), 'mono8; png compressed ')
+
+    np.testing.assert_array_equal(decoded, np.repeat(gray[..., None], 3, axis=2))
+
+
+def test_data_of_exactly_the_pixels_is_read_whatever_step_says():
+    rows = bytes_of(RGB)
+
+    decoded = decode_image(rows.tobytes(), (2, 3), 'rgb8', rows.size, False)
+
+    np.testing.assert_array_equal(decoded, RGB)
+
+
 def test_a_jpeg_comes_back_in_rgb():
     picture = np.full((16, 16, 3), (200, 60, 20), np.uint8)
 
@@ -294,12 +338,13 @@ def test_files_whose_size_nobody_read_are_not_decoded(suffix):
     [
         ('32FC1', 'f4', [[1.5, np.nan], [np.inf, 80.25]]),
         ('16UC1', 'u2', [[1.5, np.nan], [0.001, 65.535]]),
+        ('mono16', 'u2', [[1.5, np.nan], [0.001, 65.535]]),
     ],
 )
 def test_depth_images_of_either_byte_order_come_out_in_metres(
     encoding, kind, expected, is_bigendian
 ):
-    values = {'32FC1': expected, '16UC1': [[1500, 0], [1, 65535]]}[encoding]
+    values = expected if encoding == '32FC1' else [[1500, 0], [1, 65535]]
     pixels = np.array(values, ('>' if is_bigendian else '<') + kind)
     data, step = padded(pixels.view(np.uint8))
 
@@ -323,9 +368,9 @@ def test_depth_survives_both_ways():
     ('encoding', 'size', 'error'),
     [
         (
-            'mono16',
+            'mono8',
             (1, 3),
-            r"Depth encoding 'mono16' is not supported. Supported: 32FC1 \(metres\)",
+            r"Depth encoding 'mono8' is not supported. Supported: 32FC1 \(metres\)",
         ),
         ('32FC1', (2, 3), 'data holds 12 bytes, but 2 rows of step 12 need 24'),
         ('32FC1', (1, 4), 'step 12 is smaller than a row of 16 bytes'),

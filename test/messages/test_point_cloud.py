@@ -96,6 +96,18 @@ def test_clouds_of_any_layout_are_read(order):
     assert intensity.tolist() == [40, 0, 60, 80]
 
 
+@pytest.mark.parametrize('row_step', [48, 12, 0, 10**9])
+def test_points_without_padding_are_read_whatever_row_step_says(row_step):
+    """A driver wrote the length of the whole cloud, others of one point, or nothing."""
+    layout = [(name, 'f4') for name in 'xyz']
+    message = cloud_message(layout, '<', [[(1, 2, 3), (4, 5, 6)], [(7, 8, 9), (0, 1, 2)]])
+    message.row_step = row_step
+
+    points, _ = read_cloud(message)
+
+    assert points.tolist() == [[1, 2, 3], [4, 5, 6], [7, 8, 9], [0, 1, 2]]
+
+
 def test_a_cloud_without_intensity_says_so():
     layout = [(name, 'f4') for name in 'xyz']
 
