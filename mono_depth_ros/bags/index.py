@@ -10,11 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader
 
-from mono_depth_ros.bags.reader import (
-    image_topics,
-    read_messages,
-    select_connections,
-)
+from mono_depth_ros.bags.reader import image_topics, read_objects, select_connections
 from mono_depth_ros.geometry.transforms import locate
 from mono_depth_ros.messages.calibrations import calibration_of, camera_from_message
 from mono_depth_ros.messages.camera_info import CameraModel
@@ -161,8 +157,8 @@ def index_bag(
     times: dict[str, list[tuple[int, int]]] = {topic: [] for topic in topics}
     infos: dict[str, Any] = {}
     positions = []
-    for connection, log_time, data in read_messages(reader, connections):
-        topic, message = connection.topic, reader.deserialize(data, connection.msgtype)
+    for connection, log_time, message in read_objects(reader, connections):
+        topic = connection.topic
         if topic in takers:
             takers[topic](message)
             continue

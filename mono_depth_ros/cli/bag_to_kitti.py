@@ -15,7 +15,6 @@ from mono_depth_ros.datasets.kitti.options import FILE_FORMS, KittiLayoutOptions
 def main(argv: Sequence[str] | None = None) -> int:
     """Write one bag; return the exit code."""
     args = create_parser().parse_args(argv)
-    from rosbags.highlevel import AnyReaderError
 
     from mono_depth_ros.datasets.kitti.from_bag import write_kitti
 
@@ -33,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         with progress_bar('messages') as advance:
             report = write_kitti(bag, root, options, advance)
-    except (OSError, ValueError, AnyReaderError) as error:
+    except (OSError, ValueError) as error:
         print(f'bag_to_kitti: error: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -14,6 +14,7 @@ from mono_depth_ros.bags.reader import (
     IMAGE_TYPE,
     image_topics,
     open_bag,
+    read_objects,
 )
 from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.datasets.kitti.drive import STAMP_FILE, camera_folder
@@ -119,8 +120,7 @@ def inspect_bag(path: Path, image_topic: str | None, title: str) -> DemoClip:
         connections = [c for c in reader.connections if c.topic == topic]
         connection = connections[0]
         reliable = recorded_qos(connections).reliability == ReliabilityPolicy.RELIABLE
-        _, _, data = next(reader.messages([connection]))
-        first: Any = reader.deserialize(data, connection.msgtype)
+        _, _, first = next(read_objects(reader, [connection]))
     width = getattr(first, 'width', 0)
     return DemoClip(path, topic, topics, counts[topic], width, title, reliable)
 

@@ -10,11 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.bags.reader import (
-    open_bag,
-    read_messages,
-    rgb_from_bag_message,
-)
+from mono_depth_ros.bags.reader import open_bag, read_objects, rgb_from_bag_message
 from mono_depth_ros.demo.recorder import CLOUD_TOPIC, DEPTH_TOPIC, RELATIVE_TOPIC
 from mono_depth_ros.messages.point_cloud import unpack_cloud
 from mono_depth_ros.stamps import stamp_of
@@ -51,8 +47,7 @@ def read_frames(recording: Path, image_topic: str) -> Iterator[DemoFrame]:
             wanted.append(CLOUD_TOPIC)
         connections = [c for c in reader.connections if c.topic in wanted]
         waiting: dict[int, dict[str, Any]] = {}
-        for connection, _, data in read_messages(reader, connections):
-            message: Any = reader.deserialize(data, connection.msgtype)
+        for connection, _, message in read_objects(reader, connections):
             stamp = stamp_of(message)
             parts = waiting.setdefault(stamp, {})
             parts[connection.topic] = message

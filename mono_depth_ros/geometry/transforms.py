@@ -159,8 +159,9 @@ class TransformTree:
         """Add the transforms of a TFMessage, of rclpy's or of a bag's.
 
         Raises:
-            ValueError: a transform is none; the message names its frames.
+            ValueError: some of them are none, and were left out; the text names their frames.
         """
+        faults = []
         for stamped in message.transforms:
             parent, child = stamped.header.frame_id, stamped.child_frame_id
             move, turn = stamped.transform.translation, stamped.transform.rotation
@@ -173,7 +174,9 @@ class TransformTree:
                     time = stamp_ns(stamp)
                     self.add(parent, child, time, translation, rotation)
             except ValueError as error:
-                raise ValueError(f"Transform from '{parent}' to '{child}': {error}") from error
+                faults.append(f"Transform from '{parent}' to '{child}': {error}")
+        if faults:
+            raise ValueError('; '.join(faults))
 
     def forget(self, before: int) -> None:
         """Drop what was before a stamp [ns], so that a long run needs no more memory."""

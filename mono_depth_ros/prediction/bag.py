@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.highlevel import AnyReader, AnyReaderError
+from rosbags.highlevel import AnyReader
 
 from mono_depth_ros.bags.index import (
     camera_from_info,
@@ -20,8 +20,10 @@ from mono_depth_ros.bags.index import (
     find_camera_info,
 )
 from mono_depth_ros.bags.reader import (
+    deserialize,
     open_bag,
     read_messages,
+    read_objects,
     rgb_from_bag_message,
     select_connections,
     undefined_types,
@@ -136,7 +138,7 @@ def add_depth(
         image_topic = choose_image_topic(reader, options.image_topic)
         calibrations = _read_calibrations(reader, image_topic, options)
         _check_topics(reader, options)
-        report = BagDepthReport(left_out=undefined_types(reader))
+        report = BagDepthReport(left_out=undefined_types(reader) | reader.left_out)
         connections = [c for c in reader.connections if c.topic not in report.left_out]
         with new_bag(output) as writer:
             copy = writer.copy_from(reader, connections)
@@ -145,7 +147,7 @@ def add_depth(
             for done, (connection, log_time, data) in enumerate(messages, start=1):
                 batch.add_copy(connection, log_time, data)
                 if connection.topic == image_topic:
-                    read = partial(reader.deserialize, data, connection.msgtype)
+                    read = partial(deserialize, reader, connection, data)
                     batch.add_image(read, log_time, calibrations)
                 on_message(done, reader.message_count)
             batch.flush()
@@ -188,7 +190,7 @@ class _Batch:
             rgb = rgb_from_bag_message(message)
             size = rgb.shape[0], rgb.shape[1]
             geometry = calibrations.geometry(size, log_time)
-        except (ValueError, cv2.error, AnyReaderError) as error:
+        except (ValueError, cv2.error) as error:
             self._report.skipped[str(error)] += 1
             return
         self._waiting.append(
@@ -270,8 +272,7 @@ def _read_calibrations(
         return _CalibrationsOverTime(file)
     topic = find_camera_info(reader, image_topic, options.camera_info_topic)
     infos: list[tuple[int, Any]] = []
-    for connection, log_time, data in read_messages(reader, select_connections(reader, [topic])):
-        info: Any = reader.deserialize(data, connection.msgtype)
+    for _, log_time, info in read_objects(reader, select_connections(reader, [topic])):
         if not infos or calibration_of(info) != calibration_of(infos[-1][1]):
             infos.append((log_time, info))
     if not infos:

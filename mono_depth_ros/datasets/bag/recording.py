@@ -23,6 +23,7 @@ from mono_depth_ros.bags.index import (
     index_bag,
 )
 from mono_depth_ros.bags.reader import (
+    deserialize,
     open_bag,
     read_messages,
     rgb_from_bag_message,
@@ -163,7 +164,7 @@ class BagRecording:
         reader = self._reader()
         connections = select_connections(reader, [track.topic])
         for connection, _, data in read_messages(reader, connections, log_time, log_time + 1):
-            message = reader.deserialize(data, connection.msgtype)
+            message = deserialize(reader, connection, data)
             if self.options.stamps == 'log' or stamp_of(message) == stamp:
                 return message
         raise ValueError(f'{where}: the image is gone, the bag changed meanwhile. Start again.')

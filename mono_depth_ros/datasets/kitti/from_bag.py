@@ -20,7 +20,7 @@ from mono_depth_ros.bags.reader import (
     COMPRESSED_TYPE,
     image_topics,
     open_bag,
-    read_messages,
+    read_objects,
     rgb_from_bag_message,
     select_connections,
 )
@@ -175,8 +175,7 @@ def _find_lidar(reader: AnyReader, options: KittiLayoutOptions) -> _Sensor | Non
 def _frame_of(reader: AnyReader, topic: str) -> str:
     """Return the frame of the first message of a topic that is not empty."""
     connections = select_connections(reader, [topic])
-    connection, _, data = next(read_messages(reader, connections))
-    message: Any = reader.deserialize(data, connection.msgtype)
+    _, _, message = next(read_objects(reader, connections))
     return str(message.header.frame_id).lstrip('/')
 
 
@@ -213,8 +212,8 @@ def _cloud_stamps(reader: AnyReader, topic: str, stamps: str) -> Stamps:
     if connections[0].msgtype != CLOUD_TYPE:
         raise ValueError(f"'{topic}' carries {connections[0].msgtype}, expected {CLOUD_TYPE}.")
     found = [
-        log_time if stamps == 'log' else stamp_of(reader.deserialize(data, c.msgtype))
-        for c, log_time, data in read_messages(reader, connections)
+        log_time if stamps == 'log' else stamp_of(message)
+        for _, log_time, message in read_objects(reader, connections)
     ]
     if not found:
         raise ValueError(f"Topic '{topic}' has no clouds. Leave it out with --lidar none.")
@@ -260,10 +259,9 @@ def _write_files(
     total = sum(reader.topics[topic].msgcount for topic in by_topic)
     for sensor in sensors:
         (report.drive / sensor.folder / 'data').mkdir(parents=True)
-    messages = read_messages(reader, select_connections(reader, list(by_topic)))
-    for done, (connection, log_time, data) in enumerate(messages, start=1):
+    messages = read_objects(reader, select_connections(reader, list(by_topic)))
+    for done, (connection, log_time, message) in enumerate(messages, start=1):
         sensor = by_topic[connection.topic]
-        message: Any = reader.deserialize(data, connection.msgtype)
         stamp = log_time if options.stamps == 'log' else stamp_of(message)
         frame = sensor.frames.get(stamp)
         if frame is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from rosbags.interfaces import Connection
 from mono_depth_ros.bags.index import choose_image_topic, find_camera_info, index_bag
 from mono_depth_ros.bags.reader import (
     DamagedBagError,
+    deserialize,
     open_bag,
     read_messages,
     rgb_from_bag_message,
@@ -159,7 +161,7 @@ class _Run:
     def _take(self, connection: Connection, log_time: int, data: bytes) -> None:
         is_image = connection.topic == self._image_topic
         try:
-            message: Any = self._reader.deserialize(data, connection.msgtype)
+            message: Any = deserialize(self._reader, connection, data)
         except Exception as error:  # a cut message raises whatever its parser stumbles over
             self.evaluation.skip('corrupt_image' if is_image else 'corrupt_reference', str(error))
             return
@@ -223,7 +225,10 @@ class _Run:
             else find_camera_info(reader, self._image_topic, source.camera_info_topic)
         )
         reference_info = self._check_reference()
-        takers = transform_takers(reader, self._tree)
+        takers: dict[str, Callable[[Any], None]] = {
+            topic: partial(self._take_transforms, take)
+            for topic, take in transform_takers(reader, self._tree).items()
+        }
         if motion.topic:
             self._check_poses(motion.topic)
             takers[motion.topic] = motion.add_message
@@ -237,6 +242,13 @@ class _Run:
             self._reference_view = View(geometry.K_out, model.size)
         if source.extrinsics:
             read_extrinsics(source.extrinsics, self._tree)
+
+    def _take_transforms(self, take: Callable[[Any], None], message: Any) -> None:
+        """Count what is no transform, as tf2 ignores it; the others hold."""
+        try:
+            take(message)
+        except ValueError as error:
+            self.evaluation.skip('bad_transform', str(error))
 
     def _check_reference(self) -> str | None:
         """Return the camera_info of a depth topic; None where clouds, or a wall, need none."""

@@ -14,7 +14,7 @@ from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection, ConnectionExtRosbag1, QosDurability, QosReliability
 from rosgraph_msgs.msg import Clock
 
-from mono_depth_ros.bags.reader import read_messages, select_connections
+from mono_depth_ros.bags.reader import deserialize, read_messages, select_connections
 from mono_depth_ros.ros.replay.lockstep import Lockstep
 from mono_depth_ros.ros.replay.message_types import fill_message, import_message, same_layout
 from mono_depth_ros.ros.replay.options import PlayOptions
@@ -166,7 +166,7 @@ class BagPlayer:
             twins = [c for c in self._connections if (c.topic, c.msgtype) == key]
             channels[key] = _Channel(
                 self._node.create_publisher(message_class, connection.topic, recorded_qos(twins)),
-                _encoder(self._reader, connection.msgtype, message_class),
+                _encoder(self._reader, connection, message_class),
             )
             self.report.messages[connection.topic] = 0
         if not channels:
@@ -332,12 +332,14 @@ def _is_stamped(message_type: str) -> bool:
     return 'header' in message_class.get_fields_and_field_types()
 
 
-def _encoder(reader: AnyReader, name: str, message_class: Any) -> Callable[[bytes], Any]:
-    if reader.is2 and same_layout(reader.typestore, name, message_class):
+def _encoder(
+    reader: AnyReader, connection: Connection, message_class: Any
+) -> Callable[[bytes], Any]:
+    if reader.is2 and same_layout(reader.typestore, connection.msgtype, message_class):
         return _unchanged
 
     def convert(data: bytes) -> Any:
-        return fill_message(message_class(), reader.deserialize(data, name))
+        return fill_message(message_class(), deserialize(reader, connection, data))
 
     return convert
 
