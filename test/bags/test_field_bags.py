@@ -170,9 +170,8 @@ def test_a_cut_file_in_a_folder_gets_the_cure_of_its_kind(tmp_path):
 
 def test_a_transform_that_is_none_is_left_out_and_the_others_hold(tmp_path):
     with BagWriter(tmp_path / 'bag') as bag:
-        bag.write_static_transforms(
-            START, [('map', 'odom', np.eye(4)), ('odom', 'cam', np.eye(4))]
-        )
+        links = [('map', 'odom', np.eye(4)), ('odom', 'cam', np.eye(4))]
+        bag.write_transforms('/tf_static', START, links)
     with open_bag(tmp_path / 'bag') as reader:
         [(_, _, message)] = list(read_objects(reader, reader.connections))
     broken = message.transforms[0].transform.rotation
