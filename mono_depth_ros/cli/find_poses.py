@@ -47,9 +47,15 @@ def _run(args: argparse.Namespace) -> None:
         tqdm.write(str(source.find(args.camera_height)))
         tqdm.write(f'{source.file} is written')
     split = '' if names == [root.name] else ' --split …'
+    defaults = BagOptions()
+    told = ''.join(
+        f' --reading.options.{name} {value}'
+        for name, value in camera.items()
+        if value != getattr(defaults, name)
+    )
     print(
         f'train with: train_depth --data {wanted[0].data} --supervision M --pose_network none '
-        f"--reading.options.known_poses true --root '{root}'{split}"
+        f"--reading.options.known_poses true{told} --root '{root}'{split}"
     )
 
 

@@ -99,10 +99,13 @@ def bags(tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_bag_gets_the_poses_that_its_samples_are_trained_with(bags, capsys):
-    assert main([str(bags / 'front'), '--camera-height', '1.65', '--overwrite']) == 0
+    camera = ['--camera-height', '1.65', '--image-topic', '/camera/image_raw']
+
+    assert main([str(bags / 'front'), *camera, '--overwrite']) == 0
 
     printed = capsys.readouterr().out
     assert 'front: 6 images, ' in printed and '--data rosbag' in printed
+    assert '--reading.options.image_topic /camera/image_raw' in printed
     data = RosbagData(bags / 'front', options=BagOptions(known_poses=True))
     for number in range(1, 5):
         for source in data[number - 1].sources:
