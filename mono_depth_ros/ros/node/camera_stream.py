@@ -195,14 +195,23 @@ class CameraStream:
         self.headers.note_image(message.header)
         if not self.wanted():
             return
+        if not self._calibrations:
+            self.fault = self._missing_info()
         with self.wake:
             if self._slot is not None:
-                self.statistics.count_drop('replaced_by_newer')
+                self.statistics.count_drop(
+                    'replaced_by_newer' if self._calibrations else 'no_camera_info'
+                )
             self._slot = Frame(message, time.monotonic())
             self.wake.notify()
 
     def take(self) -> Frame | None:
-        """Empty the slot; to be called with `wake` held."""
+        """Empty the slot; to be called with `wake` held.
+
+        An image waits for the first camera_info, which may be sent before it and arrive after it.
+        """
+        if not self._calibrations:
+            return None
         frame, self._slot = self._slot, None
         return frame
 
@@ -210,15 +219,15 @@ class CameraStream:
         self.headers.note_info(info.header)
         if self._calibrations.update(info):
             self.statistics.count_calibration_change()
+        with self.wake:
+            self.wake.notify()
 
     def geometry(self, size: tuple[int, int]) -> ImageGeometry:
         """Return how an image of this (height, width) becomes an undistorted one.
 
         Raises:
-            FrameDroppedError: no camera_info yet, an unusable one, or one of another size.
+            FrameDroppedError: camera_info is unusable, or of another size.
         """
-        if not self._calibrations:
-            raise FrameDroppedError('no_camera_info', self._missing_info())
         try:
             geometry = self._calibrations.geometry(size)
         except CalibrationError as error:

@@ -85,7 +85,16 @@ def replay(folder, bag, topics, output, **values):
             [
                 '-r',
                 f'image:={CAMERA}',
-                *parameters(model='untrained', depth_scale=5.0, threads=1, use_sim_time='true'),
+                *parameters(
+                    model='untrained',
+                    depth_scale=5.0,
+                    threads=1,
+                    use_sim_time='true',
+                    max_age=0.0,  # lockstep waits for the answer to an image however old
+                    # Best effort may lose what is sent while the two still find each other.
+                    **{f'qos_overrides.{CAMERA}.subscription.reliability': 'reliable'},
+                    **{f'qos_overrides.{INFO}.subscription.reliability': 'reliable'},
+                ),
             ],
         ),
         Process(

@@ -73,6 +73,17 @@ def test_a_latched_camera_info_sent_once_before_the_node_is_received(images, sta
     assert driver.complaints == 0
 
 
+def test_an_image_waits_for_the_first_camera_info(images):
+    """Sent before the image, camera_info may still be handled after it."""
+    probe, _, publish = images()
+    depths = probe.listen('depth/image_rect', Image)
+    probe.diagnosis('image without camera_info', each=publish)
+    driver = Driver(probe, PLAIN)
+    probe.spin_until(lambda: driver.publisher.get_subscription_count(), 'the node')
+
+    probe.spin_until(lambda: depths, 'depth of an image sent before', each=driver.send)
+
+
 def test_a_volatile_driver_is_not_made_to_complain(images):
     probe, _, publish = images()
     driver = Driver(probe, PLAIN)
