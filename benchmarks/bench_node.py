@@ -36,6 +36,7 @@ from mono_depth_ros.demo.bag import (
 from mono_depth_ros.demo.processes import Child, free_domain, isolated_environment
 from mono_depth_ros.inference.cards.model_card import load_card
 from mono_depth_ros.ros.node.camera_stream import CLOUD, DEPTH
+from mono_depth_ros.types import DepthKind
 
 SIZE = (375, 1242)
 CLIP_HZ = 10
@@ -92,7 +93,7 @@ def measure(clip: DemoClip, chosen: argparse.Namespace, folder: Path) -> dict[st
     environment = isolated_environment(domain)
     os.environ.update(environment)
     parameters = ['-p', f'model:={model}', '-p', f'backend:={chosen.backend}']
-    if load_card(model).depth_unit == 'relative':  # no cloud without metres
+    if load_card(model).depth_unit == DepthKind.RELATIVE:  # no cloud without metres
         parameters += ['-p', 'depth_scale:=50.0']
     node = Child(
         'mono_depth_ros.cli.depth_node',

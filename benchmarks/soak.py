@@ -29,6 +29,7 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from mono_depth_ros.demo.processes import Child, free_domain, isolated_environment
 from mono_depth_ros.inference.cards.model_card import load_card
+from mono_depth_ros.types import DepthKind
 
 OUTPUTS = {
     'depth/image_rect': Image,
@@ -117,7 +118,7 @@ def soak(chosen: argparse.Namespace, folder: Path) -> tuple[list[Sample], Consum
     environment = isolated_environment(domain)
     os.environ.update(environment)
     parameters = ['-p', f'model:={chosen.model}']
-    if load_card(chosen.model).depth_unit == 'relative':  # no cloud without metres
+    if load_card(chosen.model).depth_unit == DepthKind.RELATIVE:  # no cloud without metres
         parameters += ['-p', 'depth_scale:=50.0']
     node = Child(
         'mono_depth_ros.cli.depth_node',

@@ -1,5 +1,28 @@
 """Types that every folder shares."""
 
+from enum import Enum
+
+
+class DepthKind(str, Enum):
+    """What the numbers of depth are; members are their own names as text.
+
+    Attributes:
+        METRIC: metres that the weights were trained for.
+        SCALED: metres that somebody's scale or another focal length stands behind.
+        RELATIVE: no metres.
+        METRES: one of the first two, where nobody says which.
+    """
+
+    METRIC = 'metric'
+    SCALED = 'scaled'
+    RELATIVE = 'relative'
+    METRES = 'metres'
+
+    def __str__(self) -> str:
+        """Return the name, as text in messages and reports has it."""
+        return self.value
+
+
 Size = tuple[int, int]
 """(height, width) of an image [px]."""
 

@@ -34,6 +34,7 @@ from mono_depth_ros.ros.node.camera_stream import CLOUD, DEPTH, INFO, CameraStre
 from mono_depth_ros.ros.node.declaration import declare_parameters
 from mono_depth_ros.ros.node.frame_processing import prepare_frame, publish_depth, publish_geometry
 from mono_depth_ros.ros.node.parameters import DepthNodeConfig
+from mono_depth_ros.types import DepthKind
 
 TOPICS = {DEPTH: Image, INFO: CameraInfo, CLOUD: PointCloud2}
 ROUNDS, WARM, PERIOD_S = 60, 5, 1 / 60
@@ -109,7 +110,7 @@ def _measured(
     stream = CameraStream(node, '', lambda: config, threading.Condition())
     K = street_intrinsics(size)
     stream._on_info(camera_info_message(Header(), K, size))
-    stream.set_kind('scaled', 10.0)
+    stream.set_kind(DepthKind.SCALED, 10.0)
     wait_for_the_consumer(stream, outputs)
     image = np.ascontiguousarray(cv2.resize(gate_images()[0], size[::-1]))
     estimator = DepthEstimator(
@@ -128,7 +129,7 @@ def _measured(
     def ours() -> None:
         ready = prepare_frame(stream, Frame(message, time.monotonic()), 0.0)
         found = predict(ready.rgb, ready.geometry)
-        publish_depth(ready, found.depth, 'scaled', config)
+        publish_depth(ready, found.depth, DepthKind.SCALED, config)
         publish_geometry(ready)
 
     floors = floor_runs(stream, image, network, K, outputs)

@@ -7,6 +7,7 @@ from mono_depth_ros.arguments import ArgumentParser
 from mono_depth_ros.cli.options import add_shared
 from mono_depth_ros.inference.importers.layouts import LAYOUTS
 from mono_depth_ros.inference.importers.options import ImportOptions
+from mono_depth_ros.types import DepthKind
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,7 +57,7 @@ def create_parser() -> ArgumentParser:
     )
     parser.add_argument(
         '--unit',
-        choices=('relative', 'metric'),
+        choices=(DepthKind.RELATIVE.value, DepthKind.METRIC.value),
         default=default.unit,
         help='metric only for weights that know metres: trained with stereo pairs of a known '
         'baseline',

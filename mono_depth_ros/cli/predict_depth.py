@@ -106,7 +106,7 @@ def _write_description(
     content = {
         'model': card.name,
         'trained': card.is_trained,
-        'depth_kind': sorted(report.kinds),
+        'depth_kind': sorted(map(str, report.kinds)),
         'license_weights': card.license_weights,
         'min_depth': args.min_depth,
         'max_depth': args.max_depth,

@@ -16,6 +16,7 @@ from mono_depth_ros.demo.frames import read_frames
 from mono_depth_ros.demo.picture import render_picture
 from mono_depth_ros.demo.recorder import CLOUD_TOPIC, NodeStatus
 from mono_depth_ros.inference.cards.model_card import ModelCard
+from mono_depth_ros.types import DepthKind
 from mono_depth_ros.visualization.canvas import Caption, Picture, Scale, VideoWriter, choose_scale
 
 # How many frames, spread over the clip, decide on the colours' range.
@@ -54,7 +55,11 @@ class DemoResult:
     def caveat(self) -> str:
         """What must be known about the depth; '' for a trained card in metres."""
         kind = self.status.values.get('depth_kind', 'unknown')
-        unit = {'metric': '', 'relative': 'relative depth, no metres'}.get(kind, kind)
+        words: dict[str, str] = {
+            DepthKind.METRIC: '',
+            DepthKind.RELATIVE: 'relative depth, no metres',
+        }
+        unit = words.get(kind, kind)
         if self.depth_scale is not None:
             unit = 'scaled by hand'
         trained = self.status.values.get('trained', str(self.card.is_trained).lower()) == 'true'
@@ -137,7 +142,7 @@ def _survey(result: DemoResult) -> tuple[int, Scale, float]:
         )
     step = max(1, len(stamps) // SAMPLES)
     depths = [f.depth for f in islice(read_frames(result.recording, topic), 0, None, step)]
-    relative = result.status.values.get('depth_kind') == 'relative'
+    relative = result.status.values.get('depth_kind') == DepthKind.RELATIVE
     return len(stamps), choose_scale(depths, '' if relative else 'm'), film_rate(stamps)
 
 

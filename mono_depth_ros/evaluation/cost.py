@@ -12,6 +12,7 @@ from mono_depth_ros.inference.backends.gate import calibration_images
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.networks import DepthNetwork
+from mono_depth_ros.types import DepthKind
 
 
 class RunTime(NamedTuple):
@@ -53,7 +54,7 @@ def untrained_card(name: str, size: tuple[int, int]) -> ModelCard:
         input_size=size,
         min_depth=0.1,
         max_depth=100.0,
-        depth_unit='relative',
+        depth_unit=DepthKind.RELATIVE,
         training_data='none',
         license_code='Apache-2.0',
         license_weights='none',

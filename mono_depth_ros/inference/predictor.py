@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from mono_depth_ros.inference.estimator import DepthEstimator, ScaledDepth
 from mono_depth_ros.inference.preprocessing import Image
-from mono_depth_ros.inference.units import RELATIVE, DepthScaling
+from mono_depth_ros.inference.units import DepthScaling
 from mono_depth_ros.messages.camera_info import ImageGeometry
 from mono_depth_ros.outputs.depth_outputs import MAX_DEPTH, MIN_DEPTH, limit_depth
-from mono_depth_ros.types import Size
+from mono_depth_ros.types import DepthKind, Size
+
+_NO_METRES = DepthScaling(1.0, DepthKind.RELATIVE, None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,7 @@ class Predictor:
         intrinsics = [geometry.K_out if geometry else None for geometry in geometries]
         if all(self.lacks_metres(geometry) for geometry in geometries):
             depths = self.estimator.estimate(images, intrinsics, 1.0)
-            found = [ScaledDepth(depth, DepthScaling(1.0, RELATIVE, None)) for depth in depths]
+            found = [ScaledDepth(depth, _NO_METRES) for depth in depths]
         else:
             found = self.estimator.estimate_scaled(images, intrinsics, self.depth_scale)
         for (depth, scaling), geometry in zip(found, geometries):
@@ -61,11 +63,11 @@ class Predictor:
     def scaling(self, size: Size, geometry: ImageGeometry | None = None) -> DepthScaling:
         """Return the unit that depth has in images of a (height, width), before there are any."""
         if self.lacks_metres(geometry):
-            return DepthScaling(1.0, RELATIVE, None)
+            return _NO_METRES
         K = geometry.K_out if geometry else None
         return self.estimator.scaling(K, size, self.depth_scale)
 
     def lacks_metres(self, geometry: ImageGeometry | None) -> bool:
         """Say whether only the camera's focal length is missing for metres."""
-        is_metric = self.estimator.card.depth_unit == 'metric'
+        is_metric = self.estimator.card.depth_unit == DepthKind.METRIC
         return is_metric and geometry is None and self.depth_scale is None

@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.geometry.camera import resize_intrinsics
 from mono_depth_ros.inference.cards.model_card import ModelCard
+from mono_depth_ros.types import DepthKind
 
 Size = tuple[int, int]
-
-METRIC, SCALED, RELATIVE = 'metric', 'scaled', 'relative'
 
 # Focal lengths this near the training's count as the same camera.
 _SAME_FOCAL_LENGTH = 0.02
@@ -24,13 +23,12 @@ class DepthScaling(NamedTuple):
 
     Attributes:
         factor: to multiply the network's depth with.
-        kind: 'metric' (metres the weights were trained for), 'scaled' (metres that somebody's
-            scale or another focal length stands behind) or 'relative' (no metres).
+        kind: what the product is.
         warning: what the user should know, or None.
     """
 
     factor: float
-    kind: str
+    kind: DepthKind
     warning: str | None
 
 
@@ -59,11 +57,11 @@ def depth_scaling(
     if depth_scale is not None:
         if not depth_scale > 0:
             raise ValueError(f'depth_scale is {depth_scale}; expected metres per unit, above 0.')
-        return DepthScaling(depth_scale, SCALED, None)
-    if card.depth_unit == 'relative':
+        return DepthScaling(depth_scale, DepthKind.SCALED, None)
+    if card.depth_unit == DepthKind.RELATIVE:
         if card.depth_scale is None:
-            return DepthScaling(1.0, RELATIVE, None)
-        return DepthScaling(card.depth_scale, SCALED, None)
+            return DepthScaling(1.0, DepthKind.RELATIVE, None)
+        return DepthScaling(card.depth_scale, DepthKind.SCALED, None)
     camera_f = _network_focal_length(card, K, image_size, network_size)
     return _metric_scaling(card, camera_f)
 
@@ -87,12 +85,12 @@ def _metric_scaling(card: ModelCard, camera_f: float) -> DepthScaling:
     ratio = camera_f / training_f
     factor = (card.depth_scale or 1.0) * ratio
     if abs(ratio - 1) <= _SAME_FOCAL_LENGTH:
-        return DepthScaling(factor, METRIC, None)
+        return DepthScaling(factor, DepthKind.METRIC, None)
     if 1 / _FAMILIAR_FOCAL_RATIO <= ratio <= _FAMILIAR_FOCAL_RATIO:
-        return DepthScaling(factor, SCALED, None)
+        return DepthScaling(factor, DepthKind.SCALED, None)
     warning = (
         f"the camera's focal length is {ratio:.2f} times that of the training of '{card.name}' "
         f"({camera_f:.0f} px and {training_f:.0f} px at the network's input): expect wrong "
         'metres; measure a depth_scale for this camera.'
     )
-    return DepthScaling(factor, SCALED, warning)
+    return DepthScaling(factor, DepthKind.SCALED, warning)

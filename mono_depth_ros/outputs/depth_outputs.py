@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.messages.color_scale import robust_range
+from mono_depth_ros.types import DepthKind
 
 DEPTH, INFO, CLOUD = 'depth/image_rect', 'depth/camera_info', 'points'
 RELATIVE, COLOR, RECTIFIED = 'depth_relative/image', 'depth/color', 'image_rect'
@@ -14,7 +15,7 @@ MIN_DEPTH, MAX_DEPTH = 0.1, 80.0  # [m]
 
 def limit_depth(
     depth: NDArray[np.float32],
-    kind: str,
+    kind: DepthKind,
     valid: NDArray[np.bool_] | None,
     min_depth: float,
     max_depth: float,
@@ -23,13 +24,12 @@ def limit_depth(
 
     Args:
         depth: (H, W) [m], or relative.
-        kind: 'metric', 'scaled' or 'relative'; relative depth has no metres, so the range does
-            not apply to it.
+        kind: of depth; relative depth has no metres, so the range does not apply to it.
         valid: (H, W) bool, False where the rectified image has no source; None: everywhere.
         min_depth: nearer is no estimate [m].
         max_depth: farther is beyond range [m].
     """
-    if kind != 'relative':
+    if kind != DepthKind.RELATIVE:
         depth[depth < min_depth] = np.nan
         depth[depth > max_depth] = np.inf
     if valid is not None:
@@ -38,9 +38,9 @@ def limit_depth(
 
 
 def color_range(
-    depth: NDArray[np.float32], kind: str, min_depth: float, max_depth: float
+    depth: NDArray[np.float32], kind: DepthKind, min_depth: float, max_depth: float
 ) -> tuple[float, float]:
     """Return the nearest and farthest depth that have a colour: fixed for metres."""
-    if kind == 'relative':
+    if kind == DepthKind.RELATIVE:
         return robust_range(depth)
     return max(min_depth, max_depth / 100), max_depth

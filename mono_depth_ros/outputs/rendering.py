@@ -22,6 +22,7 @@ from mono_depth_ros.outputs.depth_outputs import (
     RELATIVE,
     color_range,
 )
+from mono_depth_ros.types import DepthKind
 
 PACKED_CLOUD = 'xyzrgb'
 
@@ -65,7 +66,7 @@ class Rendered(NamedTuple):
 
 def render_outputs(
     depth: NDArray[np.float32],
-    kind: str,
+    kind: DepthKind,
     rgb: NDArray[np.uint8],
     geometry: ImageGeometry,
     wanted: Set[str],
@@ -75,7 +76,7 @@ def render_outputs(
 
     Args:
         depth: (H, W) [m unless relative], what is invalid or out of range marked by limit_depth.
-        kind: 'metric', 'scaled' or 'relative'.
+        kind: of depth.
         rgb: (H, W, 3) uint8, the undistorted image.
         geometry: of that image.
         wanted: output topics; those that need no network are not rendered here.
@@ -84,7 +85,7 @@ def render_outputs(
     Yields:
         One output after the other, so that depth is out before the cloud is computed.
     """
-    is_relative = kind == 'relative'
+    is_relative = kind == DepthKind.RELATIVE
     if is_relative and RELATIVE in wanted:
         yield Rendered(RELATIVE, '32FC1', depth)
     if not is_relative and DEPTH in wanted:

@@ -52,6 +52,7 @@ from mono_depth_ros.outputs.rendering import (
 )
 from mono_depth_ros.prediction.bag_options import OUTPUTS, BagDepthOptions
 from mono_depth_ros.stamps import stamp_of
+from mono_depth_ros.types import DepthKind
 
 Pixels = NDArray[np.uint8]
 Depth = NDArray[np.float32]
@@ -79,7 +80,7 @@ class BagDepthReport:
     copied: int = 0
     added: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
-    kinds: set[str] = field(default_factory=set)
+    kinds: set[DepthKind] = field(default_factory=set)
     warnings: set[str] = field(default_factory=set)
 
 

@@ -19,6 +19,7 @@ from mono_depth_ros.messages.camera_info import rectify_image
 from mono_depth_ros.prediction.files import Prediction, render, write_arrays
 from mono_depth_ros.prediction.media import Clip, Frame, read_clip
 from mono_depth_ros.prediction.options import describe, open_estimator
+from mono_depth_ros.types import DepthKind
 from mono_depth_ros.visualization.canvas import Caption, Scale, VideoWriter, choose_scale
 
 # Large images are not held back to fill a batch [px].
@@ -40,7 +41,7 @@ class Report:
     predicted: int = 0
     files: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
-    kinds: set[str] = field(default_factory=set)
+    kinds: set[DepthKind] = field(default_factory=set)
     warnings: set[str] = field(default_factory=set)
 
 
@@ -67,7 +68,7 @@ class ClipPredictor:
         self._predict = Predictor(self.estimator, chosen.depth_scale, *limits)
         self.lacks_metres = self._predict.lacks_metres(self._geometry)
 
-    def kind(self, size: tuple[int, int]) -> str:
+    def kind(self, size: tuple[int, int]) -> DepthKind:
         """Return the unit of depth for images of a (height, width), before there are any."""
         return self._predict.scaling(size, self._geometry).kind
 
@@ -128,7 +129,7 @@ def predict_clip(
             predictions = predictor.predict(batch)
             for prediction in predictions:
                 if video is None or scale is None:  # a film keeps the colours of its start
-                    unit = '' if prediction.kind == 'relative' else 'm'
+                    unit = '' if prediction.kind == DepthKind.RELATIVE else 'm'
                     some = predictions if video else [prediction]
                     scale = choose_scale([p.depth for p in some], unit)
                 _write(prediction, scale, video, predictor, output, chosen, report)

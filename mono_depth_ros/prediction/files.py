@@ -15,6 +15,7 @@ from mono_depth_ros.messages.encodings import depth_as_uint16
 from mono_depth_ros.messages.point_cloud import ply_bytes
 from mono_depth_ros.outputs.rendering import points_of
 from mono_depth_ros.prediction.formats import PER_METRE, check_formats
+from mono_depth_ros.types import DepthKind
 from mono_depth_ros.visualization.canvas import (
     BACKGROUND,
     BAR_HEIGHT,
@@ -47,7 +48,7 @@ class Prediction:
         stem: of the names of its files.
         image: (H, W, 3) uint8 RGB that the depth belongs to.
         depth: (H, W) float32, invalid pixels marked.
-        kind: 'metric', 'scaled' or 'relative'.
+        kind: of depth.
         K: (3, 3) intrinsics of the image, None where they are not known.
         warning: what the user should know of the unit, or ''.
     """
@@ -55,7 +56,7 @@ class Prediction:
     stem: str
     image: Picture
     depth: Depth
-    kind: str
+    kind: DepthKind
     K: NDArray[np.float64] | None
     warning: str = ''
 
@@ -78,7 +79,7 @@ def write_arrays(prediction: Prediction, folder: Path, formats: Sequence[str]) -
         elif form == 'ply':
             path, data = folder / f'{stem}_cloud.ply', _ply(prediction)
         elif form == 'npy':
-            relative = '_relative' if prediction.kind == 'relative' else ''
+            relative = '_relative' if prediction.kind == DepthKind.RELATIVE else ''
             path = folder / f'{stem}_depth{relative}.npy'
             np.save(path, depth)
             written.append(path)

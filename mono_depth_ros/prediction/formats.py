@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mono_depth_ros.types import DepthKind
+
 FORMATS = {
     'picture': 'image and coloured depth: png, of a video mp4',
     'png-mm': '16-bit png, metres = value / 1000, 0 = invalid or beyond 65.535 m',
@@ -15,14 +17,14 @@ IN_METRES = ('png-mm', 'png-kitti', 'ply')
 PER_METRE = {'png-mm': 1000, 'png-kitti': 256}
 
 
-def check_formats(formats: Sequence[str], kind: str, has_intrinsics: bool) -> None:
+def check_formats(formats: Sequence[str], kind: DepthKind, has_intrinsics: bool) -> None:
     """Refuse formats that would promise what is not known.
 
     Raises:
         ValueError: says which, and what to do.
     """
     promising = [form for form in formats if form in IN_METRES]
-    if kind == 'relative' and promising:
+    if kind == DepthKind.RELATIVE and promising:
         raise ValueError(
             f'{", ".join(promising)} would promise metres, but this depth is relative. Give what '
             'metres need (--intrinsics for a metric card, a measured --depth-scale for any), or '

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from mono_depth_ros.inference.cards.model_card import ModelCard, load_card
+from mono_depth_ros.types import DepthKind
 
 if TYPE_CHECKING:
     from mono_depth_ros.inference.estimator import DepthEstimator
@@ -34,11 +35,12 @@ def open_estimator(chosen: argparse.Namespace) -> DepthEstimator:
     )
 
 
-def describe(card: ModelCard, kind: str) -> str:
+def describe(card: ModelCard, kind: DepthKind) -> str:
     """Say what the depth of a card is worth: its unit, and whether the card is trained."""
     unit = {
-        'metric': 'metres',
-        'scaled': 'metres (scaled)',
-        'relative': 'relative depth, no metres',
+        DepthKind.METRIC: 'metres',
+        DepthKind.SCALED: 'metres (scaled)',
+        DepthKind.METRES: 'metres',
+        DepthKind.RELATIVE: 'relative depth, no metres',
     }[kind]
     return f'{card.name}: {unit}' + ('' if card.is_trained else ', UNTRAINED')

@@ -23,6 +23,7 @@ from mono_depth_ros.networks.layers.reparam import without_branches
 from mono_depth_ros.networks.registry import options_without_branches
 from mono_depth_ros.training.config.checks import is_metric
 from mono_depth_ros.training.config.schema import TrainConfig
+from mono_depth_ros.types import DepthKind
 
 FOLDER = 'card'
 # Projected lidar, as depth along the camera's axis: what the node publishes.
@@ -76,7 +77,7 @@ def export_card(
         input_size=config.input_size,
         min_depth=config.min_depth,
         max_depth=config.max_depth,
-        depth_unit='metric' if metric else 'relative',
+        depth_unit=DepthKind.METRIC if metric else DepthKind.RELATIVE,
         depth_scale=config.depth_scale if metric else None,
         training_K=((fx, skew, cx), (0.0, fy, cy), (0.0, 0.0, 1.0)),
         training_data=_training_data(config, steps),
@@ -111,7 +112,7 @@ def _metrics(card: ModelCard, config: TrainConfig) -> Metrics:
     for split in validation_splits(config):
         result = evaluate_card(card, config.validation_root, split, GROUND_TRUTH)
         found = {MEDIAN_SCALED: result.median_scaled}
-        if card.depth_unit == 'metric':
+        if card.depth_unit == DepthKind.METRIC:
             found[UNSCALED] = result.unscaled
         metrics[Path(split).stem] = {
             scaling: {name: round(getattr(values, name), 4) for name in CARD_METRICS}

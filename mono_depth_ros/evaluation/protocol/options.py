@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mono_depth_ros.inference.cards.model_card import ModelCard
+from mono_depth_ros.types import DepthKind
 
 # The papers' test sets: what the list is called here, and the true depth that goes with it.
 KITTI_SPLITS = {
@@ -34,7 +35,9 @@ def scalings_of(
         raise ValueError(
             f'--depth-scale is {depth_scale}; expected metres per unit of depth, above 0.'
         )
-    knows_metres = card.depth_unit == 'metric' or (depth_scale or card.depth_scale) is not None
+    knows_metres = (
+        card.depth_unit == DepthKind.METRIC or (depth_scale or card.depth_scale) is not None
+    )
     if not median_scaling and not knows_metres:
         raise ValueError(
             f'{card.source}: relative depth without depth_scale has no metres to compare. Leave '

@@ -19,7 +19,7 @@ from mono_depth_ros.evaluation.robot.flicker import flicker
 from mono_depth_ros.evaluation.robot.options import EvaluationOptions, parse_reference
 from mono_depth_ros.evaluation.robot.poses import STILL, RobotMotion
 from mono_depth_ros.evaluation.robot.reference import Depth, Reference, project_reference
-from mono_depth_ros.evaluation.robot.result import RELATIVE, BagResult, Counts, FrameRecord
+from mono_depth_ros.evaluation.robot.result import BagResult, Counts, FrameRecord
 from mono_depth_ros.evaluation.robot.stamp_matching import (
     NO_REFERENCE,
     OUT_OF_ORDER,
@@ -29,6 +29,7 @@ from mono_depth_ros.evaluation.robot.stamp_matching import (
 )
 from mono_depth_ros.geometry.transforms import Matrix, TransformTree, TransformUnknownError
 from mono_depth_ros.stamps import NANOSECONDS
+from mono_depth_ros.types import DepthKind
 
 # Two frames further apart are not consecutive: what changes between them is no flicker.
 MAX_STEP = 500_000_000  # [ns]
@@ -48,14 +49,14 @@ class DepthFrame:
         frame_id: its optical frame.
         depth: (H, W) along the optical axis [m unless relative]; not finite where there is none.
         K: (3, 3) its intrinsics [px].
-        kind: 'metric', 'scaled', 'metres' where it is one of the two, or 'relative'.
+        kind: of depth.
     """
 
     stamp: int
     frame_id: str
     depth: Depth
     K: Matrix
-    kind: str
+    kind: DepthKind
 
 
 @dataclass
@@ -124,7 +125,7 @@ class BagEvaluation:
         self._skipped: Counter[str] = Counter()
         self._reasons: dict[str, str] = {}
         self._previous: DepthFrame | None = None
-        self._kind = ''
+        self._kind: DepthKind | None = None
 
     def add_depth(self, frame: DepthFrame) -> None:
         """Take in a depth image.
@@ -132,7 +133,7 @@ class BagEvaluation:
         Raises:
             ValueError: its unit is another one than before.
         """
-        if self._kind and (frame.kind == RELATIVE) != (self._kind == RELATIVE):
+        if self._kind and (frame.kind == DepthKind.RELATIVE) != (self._kind == DepthKind.RELATIVE):
             raise ValueError(
                 f'Depth was {self._kind} and is {frame.kind} now: metrics over both '
                 'mean nothing. Keep model and depth_scale during an evaluation.'
@@ -198,7 +199,7 @@ class BagEvaluation:
     def _why_no_flicker(self) -> str:
         if not self.motion.source:
             return 'how the camera moved is not known: set ego_motion'
-        if self._kind == RELATIVE and self.motion.source != STILL:
+        if self._kind == DepthKind.RELATIVE and self.motion.source != STILL:
             return 'depth is relative, so metres of motion do not explain it: set depth_scale'
         return 'no two consecutive frames whose motion is known'
 
@@ -326,7 +327,7 @@ class BagEvaluation:
         ):
             return float('nan')
         # Metres of motion and a depth without metres cannot explain each other.
-        if frame.kind == RELATIVE and self.motion.source != STILL:
+        if frame.kind == DepthKind.RELATIVE and self.motion.source != STILL:
             return float('nan')
         camera = self.options.camera_frame or frame.frame_id
         try:

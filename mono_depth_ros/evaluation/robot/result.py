@@ -12,8 +12,8 @@ import numpy as np
 from mono_depth_ros.evaluation.frame_metrics import FrameComparison, FrameMetrics
 from mono_depth_ros.evaluation.robot.clock_shift import ShiftEstimate
 from mono_depth_ros.inference.cards.metrics import MEDIAN_SCALED, UNSCALED
+from mono_depth_ros.types import DepthKind
 
-RELATIVE = 'relative'
 _COLUMNS = ('abs_rel', 'sq_rel', 'rmse', 'rmse_log', 'a1', 'a2', 'a3', 'silog', 'boundary_f1')
 _RANGE_COLUMNS = ('abs_rel', 'rmse', 'a1')
 
@@ -25,14 +25,14 @@ class FrameRecord:
     Attributes:
         stamp: of its image [ns].
         time_offset: its stamp minus the reference's [s].
-        kind: of its depth: 'metric', 'scaled' or 'relative'.
+        kind: of its depth.
         flicker: change since the frame before that nothing explains; NaN where not known.
         comparison: with the reference.
     """
 
     stamp: int
     time_offset: float
-    kind: str
+    kind: DepthKind
     flicker: float
     comparison: FrameComparison
 
@@ -40,7 +40,9 @@ class FrameRecord:
     def by_scaling(self) -> dict[str, FrameMetrics]:
         """Metrics by scaling; relative depth has no metres that could be compared."""
         found = {MEDIAN_SCALED: self.comparison.median_scaled}
-        return found if self.kind == RELATIVE else found | {UNSCALED: self.comparison.unscaled}
+        if self.kind != DepthKind.RELATIVE:
+            found[UNSCALED] = self.comparison.unscaled
+        return found
 
     def as_dict(self) -> dict[str, Any]:
         """Return what JSON takes."""
@@ -81,7 +83,7 @@ class BagResult:
 
     Attributes:
         reference: what depth was compared with.
-        depth_kind: 'metric', 'scaled' or 'relative'.
+        depth_kind: of depth; None where none came.
         counts: of messages.
         by_scaling: mean metrics, 'median_scaled' and for depth with metres 'unscaled'.
         scales: of each compared frame: median of true over median of predicted depth.
@@ -93,7 +95,7 @@ class BagResult:
     """
 
     reference: str
-    depth_kind: str
+    depth_kind: DepthKind | None
     counts: Counts
     by_scaling: dict[str, FrameMetrics]
     scales: tuple[float, ...]
@@ -139,7 +141,7 @@ class BagResult:
         max_offset = float(np.max(np.abs(self.time_offsets))) if self.time_offsets else None
         return {
             'reference': self.reference,
-            'depth_kind': self.depth_kind,
+            'depth_kind': self.depth_kind or '',
             'judged': self.judged,
             'frames': self.counts.frames,
             'references': self.counts.references,

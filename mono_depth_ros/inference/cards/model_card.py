@@ -31,7 +31,7 @@ from mono_depth_ros.inference.cards.metrics import (
 )
 from mono_depth_ros.resources import share_file
 from mono_depth_ros.suggest import did_you_mean
-from mono_depth_ros.types import SIZE_MULTIPLE, Size
+from mono_depth_ros.types import SIZE_MULTIPLE, DepthKind, Size
 
 Matrix3 = tuple[tuple[float, float, float], ...]
 
@@ -51,7 +51,7 @@ class ModelCard:
         input_size: (height, width) the weights were trained at.
         min_depth: depth at disparity 1, in the card's unit.
         max_depth: depth at disparity 0, in the card's unit.
-        depth_unit: 'metric' or 'relative'.
+        depth_unit: metric or relative.
         depth_scale: metres per unit of depth, if somebody measured it.
         training_K: 3x3 intrinsics of the training camera at input_size [px].
         metrics: measured figures by split, scaling and name.
@@ -79,8 +79,12 @@ class ModelCard:
     input_size: Size = field(metadata=key('[height, width] in pixels', is_size, tuple))
     min_depth: float = field(metadata=NUMBER)
     max_depth: float = field(metadata=NUMBER)
-    depth_unit: str = field(
-        metadata=key('metric or relative', lambda value: value in ('metric', 'relative'))
+    depth_unit: DepthKind = field(
+        metadata=key(
+            'metric or relative',
+            lambda value: value in (DepthKind.METRIC, DepthKind.RELATIVE),
+            DepthKind,
+        )
     )
     depth_scale: float | None = field(default=None, metadata=NUMBER)
     training_K: Matrix3 | None = field(  # noqa: N815 - K is the field's name
@@ -273,7 +277,7 @@ def _check_size_and_depth(card: ModelCard) -> None:
 
 
 def _check_unit(card: ModelCard) -> None:
-    if card.depth_unit != 'metric':
+    if card.depth_unit != DepthKind.METRIC:
         return
     if card.training_K is None:
         raise ValueError(
@@ -291,6 +295,8 @@ def _plain(value: Any) -> Any:
     """Return a value of a card as the types that YAML has."""
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, DepthKind):
+        return value.value
     if isinstance(value, Mapping):
         return {name: _plain(item) for name, item in value.items()}
     return value

@@ -20,6 +20,7 @@ from mono_depth_ros.inference.importers.options import ImportOptions
 from mono_depth_ros.networks import DepthNetwork, create_network
 from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
 from mono_depth_ros.suggest import did_you_mean
+from mono_depth_ros.types import DepthKind
 
 MIN_DEPTH, MAX_DEPTH = 0.1, 100.0
 # Stereo training on KITTI calls its baseline of 0.54 m 0.1 units.
@@ -237,6 +238,7 @@ def _card(
     options: ImportOptions,
 ) -> ModelCard:
     training_data = options.training_data or 'not stated'
+    depth_scale = _depth_scale(options, is_stereo)  # refuses an unknown unit
     return ModelCard(
         name=name,
         network=layout.network,
@@ -246,8 +248,8 @@ def _card(
         input_size=size,
         min_depth=MIN_DEPTH,
         max_depth=MAX_DEPTH,
-        depth_unit=options.unit,
-        depth_scale=_depth_scale(options, is_stereo),
+        depth_unit=DepthKind(options.unit),
+        depth_scale=depth_scale,
         training_K=_training_intrinsics(options, size),
         training_data=f'{training_data} (with stereo pairs)' if is_stereo else training_data,
         license_code='Apache-2.0',
@@ -259,9 +261,9 @@ def _card(
 
 def _depth_scale(options: ImportOptions, is_stereo: bool) -> float | None:
     """Return metres per unit; metres must come from a stereo baseline or from the user."""
-    if options.unit not in ('relative', 'metric'):
+    if options.unit not in (DepthKind.RELATIVE, DepthKind.METRIC):
         raise ValueError(f"Unit is '{options.unit}'; expected relative or metric.")
-    if options.depth_scale is not None or options.unit == 'relative':
+    if options.depth_scale is not None or options.unit == DepthKind.RELATIVE:
         return options.depth_scale
     if is_stereo and options.training_data == 'kitti':
         return KITTI_STEREO_SCALE
@@ -284,7 +286,7 @@ def _training_intrinsics(options: ImportOptions, size: tuple[int, int]) -> Matri
             share * extent
             for share, extent in zip(KITTI_INTRINSICS, (width, height, width, height))
         )
-    elif options.unit == 'metric':
+    elif options.unit == DepthKind.METRIC:
         raise ValueError(
             'Unit is metric, but the intrinsics of the training images are not given; metres '
             "hold for one focal length only. Give training intrinsics, or training data 'kitti'."

@@ -28,14 +28,13 @@ from mono_depth_ros.evaluation.robot.reference_messages import (
     reference_of,
 )
 from mono_depth_ros.evaluation.robot.report import write_report
-from mono_depth_ros.evaluation.robot.result import RELATIVE, BagResult, FrameRecord
+from mono_depth_ros.evaluation.robot.result import BagResult, FrameRecord
 from mono_depth_ros.evaluation.robot.thresholds import Verdict, check_thresholds
 from mono_depth_ros.geometry.transforms import TransformTree
 from mono_depth_ros.messages.calibrations import camera_from_message
 from mono_depth_ros.messages.camera_info import image_geometry_for
 from mono_depth_ros.messages.encodings import decode_depth
-from mono_depth_ros.outputs.depth_outputs import CLOUD, DEPTH, INFO
-from mono_depth_ros.outputs.depth_outputs import RELATIVE as RELATIVE_TOPIC
+from mono_depth_ros.outputs.depth_outputs import CLOUD, DEPTH, INFO, RELATIVE
 from mono_depth_ros.ros.conversions import header_stamp
 from mono_depth_ros.ros.evaluator.declaration import declare_evaluator_parameters
 from mono_depth_ros.ros.node.diagnostics import diagnostic_array, status_name
@@ -43,6 +42,7 @@ from mono_depth_ros.ros.node.limits import Level
 from mono_depth_ros.ros.replay.message_types import import_message
 from mono_depth_ros.stamps import NANOSECONDS, stamp_of
 from mono_depth_ros.suggest import did_you_mean
+from mono_depth_ros.types import DepthKind
 
 TF_TYPE = 'tf2_msgs/msg/TFMessage'
 # Clouds and images that may wait while one is compared.
@@ -103,7 +103,7 @@ class ReplayEvaluator(Node):
         every = QoSProfile(depth=QUEUE, reliability=ReliabilityPolicy.RELIABLE)
         self.create_subscription(CameraInfo, INFO, self._on_info, every)
         self.create_subscription(Image, DEPTH, self._on_depth, every)
-        self.create_subscription(Image, RELATIVE_TOPIC, self._on_relative, every)
+        self.create_subscription(Image, RELATIVE, self._on_relative, every)
         if not options.is_wall:
             self._awaited[options.reference] = self._subscribe_reference
         if self.evaluation.motion.topic:
@@ -113,7 +113,7 @@ class ReplayEvaluator(Node):
         self._awaited[self.resolve_topic_name(DEPTH)] = self._subscribe_images
 
     def _refuse_itself(self) -> None:
-        for output in (DEPTH, RELATIVE_TOPIC, CLOUD):
+        for output in (DEPTH, RELATIVE, CLOUD):
             if self.resolve_topic_name(output) == self.config.options.reference:
                 raise ValueError(
                     f"reference '{self.config.options.reference}' is where depth_node publishes "
@@ -235,12 +235,12 @@ class ReplayEvaluator(Node):
         self.latency.add_image(header_stamp(data), _received(info))
 
     def _on_depth(self, message: Image, info: Any) -> None:
-        self._take_depth(message, info, 'metres')
+        self._take_depth(message, info, DepthKind.METRES)
 
     def _on_relative(self, message: Image, info: Any) -> None:
-        self._take_depth(message, info, RELATIVE)
+        self._take_depth(message, info, DepthKind.RELATIVE)
 
-    def _take_depth(self, message: Image, info: dict[str, int], kind: str) -> None:
+    def _take_depth(self, message: Image, info: dict[str, int], kind: DepthKind) -> None:
         stamp = stamp_of(message)
         now = self.get_clock().now().nanoseconds
         # Simulated time is 0 until /clock comes.
@@ -252,7 +252,7 @@ class ReplayEvaluator(Node):
         self._tree.forget(stamp - REMEMBERED)
         self.evaluation.motion.forget(stamp - REMEMBERED)
 
-    def _compare(self, message: Image, stamp: int, kind: str) -> None:
+    def _compare(self, message: Image, stamp: int, kind: DepthKind) -> None:
         size = message.height, message.width
         view = self._views[INFO]
         if view.size != size:

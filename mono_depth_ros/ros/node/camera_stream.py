@@ -30,6 +30,7 @@ from mono_depth_ros.ros.node.info_subscriptions import InfoSubscriptions
 from mono_depth_ros.ros.node.parameters import DepthNodeConfig
 from mono_depth_ros.ros.node.qos import INPUT_QOS, OUTPUT_QOS, clash, copy_qos, overriding
 from mono_depth_ros.ros.node.statistics import StreamStatistics
+from mono_depth_ros.types import DepthKind
 
 OUTPUTS: dict[str, Any] = {
     DEPTH: Image,
@@ -83,7 +84,8 @@ class CameraStream:
         self.fault = ''
         self.batch = 0
         self.batch_limit: int | None = None
-        self._kind, self._kind_scale = '', 0.0
+        self._kind: DepthKind | None = None
+        self._kind_scale = 0.0
         self.headers = Headers()
         self.largest_values: deque[int] = deque(maxlen=VALUES_WINDOW)
         self._slot: Frame | None = None
@@ -158,11 +160,11 @@ class CameraStream:
             self.node.destroy_publisher(publisher)
 
     @property
-    def kind(self) -> str:
-        """The unit of the depth: metric, scaled or relative; '' until a frame has shown it."""
-        return self._kind if self._kind_scale == self._current_config().depth_scale else ''
+    def kind(self) -> DepthKind | None:
+        """The unit of the depth: metric, scaled or relative; None until a frame has shown it."""
+        return self._kind if self._kind_scale == self._current_config().depth_scale else None
 
-    def set_kind(self, kind: str, depth_scale: float) -> None:
+    def set_kind(self, kind: DepthKind, depth_scale: float) -> None:
         """Keep the unit that depth has under this `depth_scale` parameter."""
         self._kind, self._kind_scale = kind, depth_scale
 
@@ -183,7 +185,8 @@ class CameraStream:
 
     def silent(self) -> set[str]:
         """Return the outputs on which nothing is published, whoever listens."""
-        silent = IN_METRES if self.kind == 'relative' else {RELATIVE} if self.kind else set()
+        is_relative = self.kind == DepthKind.RELATIVE
+        silent = IN_METRES if is_relative else {RELATIVE} if self.kind else set()
         return silent if self._calibrations.may_rectify else silent | {RECTIFIED}
 
     def publish(self, output: str, message: Any) -> None:

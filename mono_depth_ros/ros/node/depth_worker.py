@@ -22,6 +22,7 @@ from mono_depth_ros.ros.node.frame_processing import (
     publish_geometry,
 )
 from mono_depth_ros.ros.node.parameters import DepthNodeConfig
+from mono_depth_ros.types import DepthKind
 
 LOG_PERIOD_S = 60.0
 
@@ -117,7 +118,7 @@ class DepthWorker:
 
     def _unit_in_words(self, scaling: DepthScaling, config: DepthNodeConfig) -> str:
         untrained = '' if self._estimator.card.is_trained else 'untrained, '
-        if scaling.kind == 'relative':
+        if scaling.kind == DepthKind.RELATIVE:
             return (
                 f'{untrained}relative: published on depth_relative/image, no cloud; for '
                 'metres set depth_scale:=…'

@@ -29,6 +29,7 @@ from mono_depth_ros.ros.conversions import (
 )
 from mono_depth_ros.ros.node.camera_stream import CameraStream, Frame, FrameDroppedError
 from mono_depth_ros.ros.node.parameters import DepthNodeConfig
+from mono_depth_ros.types import DepthKind
 
 NEEDS_NETWORK = {DEPTH, CLOUD, RELATIVE, COLOR}
 
@@ -98,7 +99,9 @@ def _note_bits(stream: CameraStream, frame: Frame) -> None:
         stream.largest_values.append(largest)
 
 
-def publish_depth(frame: PreparedFrame, depth: Floats, kind: str, config: DepthNodeConfig) -> None:
+def publish_depth(
+    frame: PreparedFrame, depth: Floats, kind: DepthKind, config: DepthNodeConfig
+) -> None:
     """Publish every wanted output of one (H, W) float32 depth map of a kind."""
     for rendered in render_outputs(depth, kind, frame.rgb, frame.geometry, frame.wanted, config):
         _publish_rendered(frame, rendered)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mono_depth_ros.ros.node.limits import Level, Limits, Performance, judge, readable_drops
+from mono_depth_ros.types import DepthKind
 
 PERIOD_S = 5
 COMPRESSED_TYPE = 'sensor_msgs/msg/CompressedImage'
@@ -42,7 +43,7 @@ class CameraFacts:
     frames_out: int = 0
     subscribed: bool = False
     silent: frozenset[str] = frozenset()
-    depth_kind: str = ''
+    depth_kind: DepthKind | None = None
     qos_conflict: str = ''
     output_qos_conflict: str = ''
     fault: str = ''
@@ -193,7 +194,7 @@ def _silent_outputs(facts: CameraFacts) -> str:
 
 
 def _waits_for_metres(facts: CameraFacts) -> bool:
-    return facts.depth_kind == 'relative' and bool(facts.silent - {'image_rect'})
+    return facts.depth_kind == DepthKind.RELATIVE and bool(facts.silent - {'image_rect'})
 
 
 def _oddities(facts: CameraFacts) -> Iterator[tuple[Level, str]]:

@@ -20,6 +20,7 @@ from mono_depth_ros.training.callbacks.step_means import Averager, StepMeans, jo
 from mono_depth_ros.training.config.checks import is_metric
 from mono_depth_ros.training.config.schema import TrainConfig
 from mono_depth_ros.training.losses.step_result import StepImages
+from mono_depth_ros.types import DepthKind
 
 _BAR = '{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {elapsed}<{remaining}{postfix}'
 
@@ -152,7 +153,7 @@ def _summary(
         advice = advise_on_waiting(config, total.wait_share)
         lines += [advice] if advice else []
     lines += _table(metric_rows(card))
-    unit = 'metric' if card.depth_unit == 'metric' else 'relative, no metres'
+    unit = 'metric' if card.depth_unit == DepthKind.METRIC else 'relative, no metres'
     lines += [
         f'card     {card.source} (depth: {unit})',
         f'report   {Path(config.output) / FILE_NAME}',

@@ -13,6 +13,7 @@ from mono_depth_ros.training.callbacks.history import HeldOutErrors, Validation
 from mono_depth_ros.training.callbacks.pictures import Picture
 from mono_depth_ros.training.callbacks.step_means import StepMeans, join_step_means
 from mono_depth_ros.training.config.schema import TrainConfig
+from mono_depth_ros.types import DepthKind
 from mono_depth_ros.visualization.charts import Chart, Curve, draw_chart, short
 from mono_depth_ros.visualization.page import render_page
 
@@ -117,7 +118,7 @@ def _tiles(report: Report) -> list[tuple[str, str]]:
     if report.validations:
         metrics = report.validations[-1].median_scaled
         tiles.append(('AbsRel, median-scaled', f'{metrics.abs_rel:.3f}'))
-    tiles.append(('Depth', 'metric' if report.metric else 'relative'))
+    tiles.append(('Depth', DepthKind.METRIC if report.metric else DepthKind.RELATIVE))
     return tiles
 
 
@@ -211,7 +212,7 @@ def _card(card: ModelCard | None) -> dict[str, Any] | None:
     if card is None:
         return None
     size = f'{card.input_size[0]} x {card.input_size[1]}'
-    kind = 'metric' if card.depth_unit == 'metric' else 'relative: it has no metres'
+    kind = 'metric' if card.depth_unit == DepthKind.METRIC else 'relative: it has no metres'
     rows = {
         'file': card.source,
         'network': card.network,

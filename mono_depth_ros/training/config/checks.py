@@ -13,6 +13,7 @@ import numpy as np
 from mono_depth_ros.datasets.sample import TrainingData, TrainingSample
 from mono_depth_ros.inference.cards.model_card import load_card
 from mono_depth_ros.training.config.schema import LossConfig, TrainConfig
+from mono_depth_ros.types import DepthKind
 
 # The least that fields may be.
 _MIN = {
@@ -202,7 +203,7 @@ def is_metric(config: TrainConfig) -> bool:
     """Whether the supervision knows metres: a baseline, a pose or a measured distance."""
     loss = config.loss
     knows_stereo = config.supervision in ('S', 'MS') and (loss.photometric > 0 or loss.hints > 0)
-    teacher = any(load_card(name).depth_unit == 'metric' for name in config.teachers)
+    teacher = any(load_card(name).depth_unit == DepthKind.METRIC for name in config.teachers)
     knows_poses = config.supervision in ('M', 'MS') and config.pose_network == 'none'
     return knows_stereo or knows_poses or loss.velocity > 0 or teacher
 

@@ -16,6 +16,7 @@ from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.networks import DepthNetwork
 from mono_depth_ros.training.config.schema import TrainConfig
 from mono_depth_ros.training.losses.resizing import resized
+from mono_depth_ros.types import DepthKind
 
 
 class TeacherOutput(NamedTuple):
@@ -52,7 +53,7 @@ class Teacher:
         if not card.is_trained:
             raise ValueError(f"The teacher '{card.name}' is untrained: there is nothing to learn.")
         has_metres = config.supervision in ('S', 'MS') or config.loss.velocity > 0
-        if has_metres and card.depth_unit != 'metric':
+        if has_metres and card.depth_unit != DepthKind.METRIC:
             raise ValueError(
                 f"The teacher '{card.name}' is relative, but the student's other supervision "
                 f'({config.supervision}) knows metres; the two contradict each other. Take a '
@@ -94,7 +95,7 @@ class Teacher:
 
     def _factor(self, K: Tensor, height: int) -> Tensor:
         """Return the student's depth over the teacher's (B,), for metres known to both."""
-        if self.card.depth_unit != 'metric':
+        if self.card.depth_unit != DepthKind.METRIC:
             return K.new_ones(len(K))
         assert self.card.training_K is not None
         focal = K[:, 1, 1]
@@ -120,8 +121,9 @@ class Teachers:
     def __init__(self, members: Sequence[Teacher], config: TrainConfig) -> None:
         units = {teacher.card.depth_unit: teacher.card.name for teacher in members}
         if len(units) > 1:
+            metric, relative = units[DepthKind.METRIC], units[DepthKind.RELATIVE]
             raise ValueError(
-                f"The teachers '{units['metric']}' (metric) and '{units['relative']}' (relative) "
+                f"The teachers '{metric}' (metric) and '{relative}' (relative) "
                 'count in different units, so that they have no mean; take metric ones alone, or '
                 'relative ones.'
             )
