@@ -2,6 +2,27 @@
 
 from enum import Enum
 
+import numpy as np
+from numpy.typing import NDArray
+
+Size = tuple[int, int]
+"""(height, width) of an image [px]."""
+
+Image = NDArray[np.uint8]
+"""(H, W, 3) RGB."""
+
+Depth = NDArray[np.float32]
+"""(H, W) along the optical axis [m unless relative]."""
+
+Matrix = NDArray[np.float64]
+"""(N, M), such as a rigid transform (4, 4)."""
+
+Intrinsics = NDArray[np.float64]
+"""(3, 3) K of a camera [px]."""
+
+SIZE_MULTIPLE = 32
+"""Networks halve an image five times: they accept a `Size` of multiples of this."""
+
 
 class DepthKind(str, Enum):
     """What the numbers of depth are; members are their own names as text.
@@ -21,10 +42,3 @@ class DepthKind(str, Enum):
     def __str__(self) -> str:
         """Return the name, as text in messages and reports has it."""
         return self.value
-
-
-Size = tuple[int, int]
-"""(height, width) of an image [px]."""
-
-SIZE_MULTIPLE = 32
-"""Networks halve an image five times: they accept a `Size` of multiples of this."""

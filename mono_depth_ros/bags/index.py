@@ -16,8 +16,8 @@ from mono_depth_ros.messages.calibrations import calibration_of, camera_from_mes
 from mono_depth_ros.messages.camera_info import CameraModel
 from mono_depth_ros.stamps import NANOSECONDS, stamp_of
 from mono_depth_ros.suggest import did_you_mean
+from mono_depth_ros.types import Matrix
 
-Matrix = NDArray[np.float64]
 Stamps = NDArray[np.int64]
 
 COMPRESSED = '/compressed'

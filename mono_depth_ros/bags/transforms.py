@@ -24,7 +24,8 @@ import yaml
 from rosbags.highlevel import AnyReader
 
 from mono_depth_ros.bags.writer import STATIC_TOPIC
-from mono_depth_ros.geometry.transforms import Matrix, TransformTree, transform_matrix
+from mono_depth_ros.geometry.transforms import TransformTree, transform_matrix
+from mono_depth_ros.types import Matrix
 
 # ROS 1 had two names for it.
 TF_TYPES = ('tf2_msgs/msg/TFMessage', 'tf/msg/tfMessage')

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.files import expecting, read_image, read_json
-from mono_depth_ros.datasets.sample import Image, Matrix, Source, TrainingSample
+from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.messages.calibration_file import check_principal_point
+from mono_depth_ros.types import Image, Matrix
 
 LEFT, RIGHT = 'leftImg8bit', 'rightImg8bit'
 # A snippet has 30 frames; the camera file bears the number of its annotated one.

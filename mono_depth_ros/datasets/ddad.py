@@ -13,15 +13,13 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.files import expecting, read_image, read_json
 from mono_depth_ros.datasets.known_splits import DDAD_SPLITS
-from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
+from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.geometry.rotations import matrix_from_quaternion, rigid
 from mono_depth_ros.messages.calibration_file import check_principal_point
-
-Matrix = NDArray[np.float64]
+from mono_depth_ros.types import Image, Matrix
 
 DISTORTION = ('k1', 'k2', 'k3', 'k4', 'k5', 'k6', 'p1', 'p2')
 _DATASET = "a DGP dataset JSON with 'scene_splits', or a scene JSON with 'samples' and 'data'"

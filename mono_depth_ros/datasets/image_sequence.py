@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.files import read_image
 from mono_depth_ros.datasets.motion_limit import MIN_MOTION
-from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
+from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.datasets.static_frames import is_moving
 from mono_depth_ros.messages.calibration_file import read_camera_file
 from mono_depth_ros.messages.camera_info import rectify_image
+from mono_depth_ros.types import Image
 
 IMAGE_ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
 # Decoding a few frames more is cheaper, and always exact, while a jump starts at a key frame.

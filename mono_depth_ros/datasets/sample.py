@@ -8,8 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
-Matrix = NDArray[np.float64]
+from mono_depth_ros.types import Image, Matrix
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from mono_depth_ros.datasets.bag.recording import BagRecording
 from mono_depth_ros.datasets.files import read_image
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
 from mono_depth_ros.datasets.kitti.raw import COLOR, ENDINGS, GRAY
-from mono_depth_ros.datasets.sample import Image
 from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.datasets.static_frames import is_moving
+from mono_depth_ros.types import Image
 
 OTHER = {'l': 'r', 'r': 'l'}
 

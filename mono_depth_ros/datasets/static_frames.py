@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.motion_limit import MIN_MOTION, SMALL_WIDTH
+from mono_depth_ros.types import Image
 
-Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
+from mono_depth_ros.types import Image, Matrix
+
 Mask = NDArray[np.bool_]
-Matrix = NDArray[np.float64]
 Points = NDArray[np.floating[Any]]
 
 # Corners of the whole image, and of the road, whose own are weak beside those of trees and cars.

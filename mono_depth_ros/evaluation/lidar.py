@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_numbers
 from mono_depth_ros.datasets.kitti.drive import VELO_FILE, read_points
+from mono_depth_ros.types import Size
 
 Array = NDArray[np.float64]
-Size = tuple[int, int]
 
 
 def project_points(points: Array, camera_from_sensor: Array, K: Array, size: Size) -> Array:

@@ -7,7 +7,7 @@ an image of width W spans -0.5 to W - 0.5. The last row of every ``K`` is (0, 0,
 import torch
 from torch import Tensor
 
-Size = tuple[int, int]
+from mono_depth_ros.types import Size
 
 # Nearer than this to the camera's plane a point has no usable pixel [m].
 NEAREST = 1e-7

@@ -12,8 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from mono_depth_ros.geometry.rotations import inverse_rigid, matrix_from_quaternion, rigid
 from mono_depth_ros.stamps import NANOSECONDS, stamp_ns
 from mono_depth_ros.suggest import did_you_mean
-
-Matrix = NDArray[np.float64]
+from mono_depth_ros.types import Matrix
 
 # Where a moving frame is silent for longer, nobody knows where it was.
 MAX_GAP = 500_000_000  # [ns]

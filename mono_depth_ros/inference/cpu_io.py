@@ -4,13 +4,11 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
-from mono_depth_ros.inference.preprocessing import Image, resize_into
-from mono_depth_ros.types import Size
+from mono_depth_ros.inference.preprocessing import resize_into
+from mono_depth_ros.types import Depth, Image, Size
 
-Depth = NDArray[np.float32]
 InverseDepthLine = tuple[float, float]
 
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from mono_depth_ros.deprecation import old_keywords
 from mono_depth_ros.geometry.disparity import inverse_depth_line
@@ -19,12 +18,9 @@ from mono_depth_ros.inference.backends.gate import calibration_images as package
 from mono_depth_ros.inference.backends.select import Served, candidates, serve
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import ModelCard
-from mono_depth_ros.inference.preprocessing import Image, legal_size
+from mono_depth_ros.inference.preprocessing import legal_size
 from mono_depth_ros.inference.units import DepthScaling, depth_scaling
-from mono_depth_ros.types import Size
-
-Depth = NDArray[np.float32]
-Intrinsics = NDArray[np.float64]
+from mono_depth_ros.types import Depth, Image, Intrinsics, Size
 
 
 class ScaledDepth(NamedTuple):

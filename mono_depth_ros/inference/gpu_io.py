@@ -10,13 +10,11 @@ from functools import lru_cache
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
-from numpy.typing import NDArray
 from torch import Tensor
 
-from mono_depth_ros.inference.preprocessing import Image, is_shrunk
-from mono_depth_ros.types import Size
+from mono_depth_ros.inference.preprocessing import is_shrunk
+from mono_depth_ros.types import Depth, Image, Size
 
-Depth = NDArray[np.float32]
 InverseDepthLine = tuple[float, float]
 
 

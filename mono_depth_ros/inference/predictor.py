@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mono_depth_ros.inference.estimator import DepthEstimator, ScaledDepth
-from mono_depth_ros.inference.preprocessing import Image
 from mono_depth_ros.inference.units import DepthScaling
 from mono_depth_ros.messages.camera_info import ImageGeometry
 from mono_depth_ros.outputs.depth_outputs import MAX_DEPTH, MIN_DEPTH, limit_depth
-from mono_depth_ros.types import DepthKind, Size
+from mono_depth_ros.types import DepthKind, Image, Size
 
 _NO_METRES = DepthScaling(1.0, DepthKind.RELATIVE, None)
 

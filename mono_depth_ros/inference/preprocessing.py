@@ -8,14 +8,11 @@ from math import ceil, floor, log, sqrt
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from mono_depth_ros.deprecation import old_keywords
 from mono_depth_ros.inference.engine_options import RESIZE_MODES
-from mono_depth_ros.types import SIZE_MULTIPLE, Size
-
-Image = NDArray[np.uint8]
+from mono_depth_ros.types import SIZE_MULTIPLE, Image, Size
 
 # Decoders mirror their coarsest map at its border, which takes two pixels each way.
 _MIN_STEPS = 2

@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.geometry.camera import resize_intrinsics
 from mono_depth_ros.inference.cards.model_card import ModelCard
-from mono_depth_ros.types import DepthKind
-
-Size = tuple[int, int]
+from mono_depth_ros.types import DepthKind, Size
 
 # Focal lengths this near the training's count as the same camera.
 _SAME_FOCAL_LENGTH = 0.02

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 
 from mono_depth_ros.messages.camera_info import (
     CameraModel,
@@ -28,8 +27,7 @@ from mono_depth_ros.messages.camera_info import (
     image_geometry_for,
 )
 from mono_depth_ros.messages.distortion import PLUMB_BOB
-
-Matrix = NDArray[np.float64]
+from mono_depth_ros.types import Matrix
 
 _EXPECTED = (
     'the YAML file that camera_calibration writes: image_width, image_height, '

@@ -15,8 +15,7 @@ from mono_depth_ros.messages.camera_info import (
     image_geometry_for,
     image_size,
 )
-
-Size = tuple[int, int]
+from mono_depth_ros.types import Size
 
 
 class CalibrationError(ValueError):

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mono_depth_ros.messages.distortion import COEFFICIENTS, EQUIDISTANT, read_distortion
+from mono_depth_ros.types import Matrix
 
-Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Maps = tuple[NDArray[Any], NDArray[Any]]
 

@@ -55,7 +55,6 @@ from mono_depth_ros.stamps import stamp_of
 from mono_depth_ros.types import DepthKind
 
 Pixels = NDArray[np.uint8]
-Depth = NDArray[np.float32]
 Progress = Callable[[int, int], None]
 
 # What waits for the images of a batch stays in memory.

@@ -15,7 +15,7 @@ from mono_depth_ros.messages.encodings import depth_as_uint16
 from mono_depth_ros.messages.point_cloud import ply_bytes
 from mono_depth_ros.outputs.rendering import points_of
 from mono_depth_ros.prediction.formats import PER_METRE, check_formats
-from mono_depth_ros.types import DepthKind
+from mono_depth_ros.types import Depth, DepthKind
 from mono_depth_ros.visualization.canvas import (
     BACKGROUND,
     BAR_HEIGHT,
@@ -30,8 +30,6 @@ from mono_depth_ros.visualization.canvas import (
     paste,
     write_text,
 )
-
-Depth = NDArray[np.float32]
 
 _WIDEST = 1280
 _PAD = 12

@@ -8,12 +8,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.files import read_image
 from mono_depth_ros.datasets.image_sequence import IMAGE_ENDINGS, open_video
-
-Image = NDArray[np.uint8]
+from mono_depth_ros.types import Image
 
 # A network has nothing to see in less [px].
 MIN = 32

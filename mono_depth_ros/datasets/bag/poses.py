@@ -11,13 +11,11 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mono_depth_ros.geometry.rotations import quaternion_from_matrix
 from mono_depth_ros.geometry.transforms import Trajectory
 from mono_depth_ros.stamps import NANOSECONDS
-
-Matrix = NDArray[np.float64]
+from mono_depth_ros.types import Matrix
 
 _EXPECTED = 'stamp [s], x y z [m] and quaternion x y z w'
 

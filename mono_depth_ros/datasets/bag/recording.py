@@ -32,14 +32,14 @@ from mono_depth_ros.bags.reader import (
 from mono_depth_ros.bags.timing import NONE, nearest_in_time, neighbours_in_time
 from mono_depth_ros.datasets.bag.options import BagOptions
 from mono_depth_ros.datasets.bag.poses import motion_between, poses_file, read_poses
-from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
+from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.datasets.static_frames import is_moving
 from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, rectify_image
 from mono_depth_ros.stamps import NANOSECONDS, stamp_of
+from mono_depth_ros.types import Image, Matrix
 
 Frames = NDArray[np.int64]
-Matrix = NDArray[np.float64]
 
 # Cameras of a pair are triggered together; the stamps of two drivers may differ by this.
 STEREO_TOLERANCE = 1_000_000  # [ns]

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_numbers
 from mono_depth_ros.datasets.kitti.drive import CAMERAS, IMU_FILE, VELO_FILE
 from mono_depth_ros.geometry.rotations import inverse_rigid, rigid
+from mono_depth_ros.types import Matrix
 
-Matrix = NDArray[np.float64]
 Transform = tuple[str, str, Matrix]
 
 ODOM, BASE, IMU, VELODYNE = 'odom', 'base_link', 'imu_link', 'velodyne'

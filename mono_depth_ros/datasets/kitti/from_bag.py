@@ -44,8 +44,8 @@ from mono_depth_ros.messages.calibration_file import geometry_of
 from mono_depth_ros.messages.camera_info import CameraModel, ImageGeometry, rectify_image
 from mono_depth_ros.messages.point_cloud import read_cloud
 from mono_depth_ros.stamps import NANOSECONDS, stamp_of
+from mono_depth_ros.types import Matrix
 
-Matrix = NDArray[np.float64]
 Stamps = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME
 from mono_depth_ros.datasets.kitti.drive import IMU_FILE, VELO_FILE
 from mono_depth_ros.geometry.rotations import inverse_rigid, rigid
-
-Matrix = NDArray[np.float64]
+from mono_depth_ros.types import Matrix
 
 # KITTI's P_rect_xx says where a camera is, but not that it looks another way.
 _PARALLEL = np.radians(0.2)

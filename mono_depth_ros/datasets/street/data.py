@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mono_depth_ros.datasets.sample import Matrix, Source, TrainingSample
+from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.datasets.stereo_hints import stereo_hint
 from mono_depth_ros.datasets.street.raycast import Street, render_frame, street_pose
+from mono_depth_ros.types import Matrix
 
 BASELINE = 0.54  # [m], KITTI's
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.street.scene import BALL, DISC, Surfaces, surfaces_around
 from mono_depth_ros.datasets.street.shading import shade
+from mono_depth_ros.types import Matrix
 
-Matrix = NDArray[np.float64]
 Rays = NDArray[np.float32]
 
 FRAME_SPACING = 0.8  # [m], 29 km/h at 10 frames per second

@@ -10,8 +10,9 @@ import numpy as np
 from mono_depth_ros.datasets.ddad import lidar_frames, read_dgp_image, read_points
 from mono_depth_ros.evaluation.frame_metrics import RANGES
 from mono_depth_ros.evaluation.lidar import project_points
-from mono_depth_ros.evaluation.protocol.samples import Frame, Image, Rules
+from mono_depth_ros.evaluation.protocol.samples import Frame, Rules
 from mono_depth_ros.geometry.rotations import inverse_rigid
+from mono_depth_ros.types import Image
 
 # DGP's own tools cut pixel coordinates off where others round them.
 _PIXEL_MIDDLE = np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])

@@ -23,10 +23,10 @@ from mono_depth_ros.evaluation.frame_metrics import (
 )
 from mono_depth_ros.evaluation.metrics import DepthMetrics
 from mono_depth_ros.evaluation.protocol.options import MAX_WORKERS
-from mono_depth_ros.evaluation.protocol.samples import Frame, Frames, Image, Rules
+from mono_depth_ros.evaluation.protocol.samples import Frame, Frames, Rules
+from mono_depth_ros.types import Image, Size
 
 Array = NDArray[np.floating[Any]]
-Size = tuple[int, int]
 T = TypeVar('T')
 Q = TypeVar('Q')
 

@@ -21,7 +21,8 @@ from mono_depth_ros.evaluation.protocol.kitti_ground_truth import (
     read_image_of,
 )
 from mono_depth_ros.evaluation.protocol.options import KITTI_SPLITS
-from mono_depth_ros.evaluation.protocol.samples import Frame, Image, Rules
+from mono_depth_ros.evaluation.protocol.samples import Frame, Rules
+from mono_depth_ros.types import Image
 
 
 class KittiFrames:

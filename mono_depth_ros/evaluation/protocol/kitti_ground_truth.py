@@ -15,10 +15,12 @@ from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.evaluation.frame_metrics import LIMITS
 from mono_depth_ros.evaluation.lidar import read_scan, velodyne_depth, velodyne_projection
 from mono_depth_ros.evaluation.protocol.options import GROUND_TRUTHS
-from mono_depth_ros.evaluation.protocol.samples import Frame, Image
+from mono_depth_ros.evaluation.protocol.samples import (
+    Frame,
+)
+from mono_depth_ros.types import Image, Size
 
 Array = NDArray[np.float64]
-Size = tuple[int, int]
 
 _SCANS = {'lidar': 'scanner', 'lidar_z': 'camera'}
 _PNG_FOLDERS = {'projected': 'velodyne_raw', 'dense': 'groundtruth'}

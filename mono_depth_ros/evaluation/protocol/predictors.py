@@ -28,9 +28,7 @@ from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.inference.estimator import checked_device
 from mono_depth_ros.inference.units import depth_scaling
-
-Image = NDArray[np.uint8]
-Size = tuple[int, int]
+from mono_depth_ros.types import Image, Size
 
 _CALIBRATION_IMAGES = 4
 

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.evaluation.frame_metrics import LIMITS, RANGES, Range
-
-Image = NDArray[np.uint8]
+from mono_depth_ros.types import Image
 
 
 class Frame(NamedTuple):

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.evaluation.protocol.samples import Frame, Image
+from mono_depth_ros.evaluation.protocol.samples import Frame
 from mono_depth_ros.messages.color_scale import robust_range
 from mono_depth_ros.messages.colormap import colorize_depth
+from mono_depth_ros.types import Image
 
 # Wide enough for two beside each other on the page.
 WIDTH = 620

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.stamps import NANOSECONDS
+from mono_depth_ros.types import Depth
 
-Depth = NDArray[np.float32]
 Cells = NDArray[np.float64]
 
 # Rows and columns of the cells whose mean depth is followed: many points in each, small enough

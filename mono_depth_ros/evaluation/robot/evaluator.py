@@ -18,7 +18,7 @@ from mono_depth_ros.evaluation.robot.clock_shift import TimeShift
 from mono_depth_ros.evaluation.robot.flicker import flicker
 from mono_depth_ros.evaluation.robot.options import EvaluationOptions, parse_reference
 from mono_depth_ros.evaluation.robot.poses import STILL, RobotMotion
-from mono_depth_ros.evaluation.robot.reference import Depth, Reference, project_reference
+from mono_depth_ros.evaluation.robot.reference import Reference, project_reference
 from mono_depth_ros.evaluation.robot.result import BagResult, Counts, FrameRecord
 from mono_depth_ros.evaluation.robot.stamp_matching import (
     NO_REFERENCE,
@@ -27,9 +27,9 @@ from mono_depth_ros.evaluation.robot.stamp_matching import (
     Decision,
     StampMatcher,
 )
-from mono_depth_ros.geometry.transforms import Matrix, TransformTree, TransformUnknownError
+from mono_depth_ros.geometry.transforms import TransformTree, TransformUnknownError
 from mono_depth_ros.stamps import NANOSECONDS
-from mono_depth_ros.types import DepthKind
+from mono_depth_ros.types import Depth, DepthKind, Matrix
 
 # Two frames further apart are not consecutive: what changes between them is no flicker.
 MAX_STEP = 500_000_000  # [ns]

@@ -10,9 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from mono_depth_ros.geometry.camera import backproject, project
-
-Depth = NDArray[np.float32]
-Matrix = NDArray[np.float64]
+from mono_depth_ros.types import Depth, Matrix
 
 # Every n-th pixel of every n-th row is followed: tens of thousands say what all would say.
 STRIDE = 4

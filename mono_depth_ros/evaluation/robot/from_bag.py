@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 
@@ -41,8 +39,7 @@ from mono_depth_ros.messages.calibration_file import geometry_of
 from mono_depth_ros.messages.camera_info import ImageGeometry, rectify_image
 from mono_depth_ros.messages.encodings import UnsupportedEncodingError
 from mono_depth_ros.stamps import NANOSECONDS, stamp_of
-
-Image = NDArray[np.uint8]
+from mono_depth_ros.types import Image
 
 
 class Predict(Protocol):

@@ -7,13 +7,9 @@ from typing import Any
 import numpy as np
 
 from mono_depth_ros.geometry.rotations import inverse_rigid
-from mono_depth_ros.geometry.transforms import (
-    Matrix,
-    Trajectory,
-    TransformTree,
-    TransformUnknownError,
-)
+from mono_depth_ros.geometry.transforms import Trajectory, TransformTree, TransformUnknownError
 from mono_depth_ros.stamps import stamp_ns
+from mono_depth_ros.types import Matrix
 
 STILL, TF = 'still', 'tf'
 POSE_TYPES = (

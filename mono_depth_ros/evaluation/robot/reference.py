@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.evaluation.lidar import project_points
 from mono_depth_ros.geometry.camera import backproject
+from mono_depth_ros.types import Depth, Size
 
 Array = NDArray[np.float64]
-Depth = NDArray[np.float32]
-Size = tuple[int, int]
 
 # Intrinsics this near belong to the same camera [px].
 _SAME_INTRINSICS = 0.01

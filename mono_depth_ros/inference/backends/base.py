@@ -11,8 +11,7 @@ from torch import Tensor
 
 from mono_depth_ros.inference.engine_options import PRECISION_NAMES
 from mono_depth_ros.networks import DepthNetwork
-
-Size = tuple[int, int]
+from mono_depth_ros.types import Size
 
 PRECISIONS: dict[str, torch.dtype] = {name: getattr(torch, name) for name in PRECISION_NAMES}
 

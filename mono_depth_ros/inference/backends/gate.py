@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mono_depth_ros.geometry.disparity import disparity_to_depth
-from mono_depth_ros.inference.backends.base import BackendError, Engine, Size
+from mono_depth_ros.inference.backends.base import BackendError, Engine
 from mono_depth_ros.inference.backends.precision import DisparityOfBytes
-from mono_depth_ros.inference.preprocessing import Image, resize_into
+from mono_depth_ros.inference.preprocessing import resize_into
 from mono_depth_ros.networks import DepthNetwork
+from mono_depth_ros.types import Image, Size
 
 # Two frames of the ray-cast street, see datasets/street/raycast.py.
 _IMAGES = ('street_0.jpg', 'street_1.jpg')

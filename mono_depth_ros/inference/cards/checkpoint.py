@@ -10,8 +10,9 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from mono_depth_ros.inference.cards.model_card import ModelCard
-from mono_depth_ros.inference.preprocessing import Image, to_network_input
+from mono_depth_ros.inference.preprocessing import to_network_input
 from mono_depth_ros.networks import DepthNetwork, create_network
+from mono_depth_ros.types import Image
 
 _PICKLES = ('.pth', '.pt')
 _CALIBRATION_BATCH = 8

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mono_depth_ros.datasets.sample import Image, Matrix, Source, TrainingSample
+from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.geometry.camera import crop_intrinsics, flip_intrinsics, resize_intrinsics
 from mono_depth_ros.training.config.checks import check_zoom
 from mono_depth_ros.training.config.schema import AugmentationConfig
+from mono_depth_ros.types import Image, Matrix, Size
 
-Size = tuple[int, int]
 Mask = NDArray[np.bool_]
 Pixels = TypeVar('Pixels', bound=np.generic)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mono_depth_ros.datasets.sample import Image, TrainingData, TrainingSample
+from mono_depth_ros.datasets.sample import TrainingData, TrainingSample
 from mono_depth_ros.training.config.schema import AugmentationConfig
 from mono_depth_ros.training.data.augmentation import AugmentedSample, augment, blend, mix, overlay
 from mono_depth_ros.training.data.boxes import paste_boxes
@@ -20,6 +20,7 @@ from mono_depth_ros.training.data.multi_resolution import (
     ThreeResolutions,
     augment_resolutions,
 )
+from mono_depth_ros.types import Image
 
 NO_LABEL = -1
 Augmented = tuple[Union[AugmentedSample, ThreeResolutions], int]  # noqa: UP007 - runs on 3.10

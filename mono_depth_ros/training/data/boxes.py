@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.datasets.sample import Image, Matrix
 from mono_depth_ros.training.data.augmentation import AugmentedSample, Mask, hint_of
+from mono_depth_ros.types import Image, Matrix
 
 Array = NDArray[np.floating[Any]]
 Vector = tuple[float, float, float]

@@ -11,16 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mono_depth_ros.datasets.sample import Image, Source, TrainingSample
+from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.training.config.schema import AugmentationConfig
 from mono_depth_ros.training.data.augmentation import (
     AugmentedSample,
-    Size,
     Window,
     cut,
     random_colours,
     random_mirror,
 )
+from mono_depth_ros.types import Image, Size
 
 ENLARGED = (1.1, 2.0)
 REDUCED = (0.7, 0.9)

@@ -9,16 +9,10 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from mono_depth_ros.training.config.schema import TrainConfig
-from mono_depth_ros.training.data.augmentation import Size
-from mono_depth_ros.training.losses.base import (
-    Loss,
-    LossContext,
-    LossOutput,
-    Networks,
-    add_terms,
-)
+from mono_depth_ros.training.losses.base import Loss, LossContext, LossOutput, Networks, add_terms
 from mono_depth_ros.training.losses.photometric import PhotometricLoss
 from mono_depth_ros.training.losses.terms import HintLoss, ReprojectionError, SmoothnessLoss
+from mono_depth_ros.types import Size
 
 
 class MultiResolutionLoss(Loss):
