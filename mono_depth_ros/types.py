@@ -9,7 +9,7 @@ Size = tuple[int, int]
 """(height, width) of an image [px]."""
 
 Image = NDArray[np.uint8]
-"""(H, W, 3) RGB."""
+"""(H, W, 3), RGB unless BGR is said."""
 
 Depth = NDArray[np.float32]
 """(H, W) along the optical axis [m unless relative]."""

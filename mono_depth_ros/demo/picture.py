@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.demo.frames import DemoFrame
 from mono_depth_ros.messages.colormap import colorize_depth
+from mono_depth_ros.types import Image
 from mono_depth_ros.visualization.canvas import (
     BACKGROUND,
     BAR_HEIGHT,
@@ -18,7 +19,6 @@ from mono_depth_ros.visualization.canvas import (
     TEXT,
     WARNING,
     Caption,
-    Picture,
     Scale,
     color_bar,
     fit_into,
@@ -37,7 +37,7 @@ FIELD_OF_VIEW = (120, 108, 98)
 GRID_LINES = 8
 
 
-def render_picture(frame: DemoFrame, scale: Scale, caption: Caption) -> Picture:
+def render_picture(frame: DemoFrame, scale: Scale, caption: Caption) -> Image:
     """Return the (H, W, 3) BGR picture of one frame; its sides are even, as films need."""
     height, width = frame.image.shape[:2]
     cell = CELL_HEIGHT, int(np.clip(CELL_HEIGHT * width / height, *CELL_WIDTHS))
@@ -65,9 +65,7 @@ def render_picture(frame: DemoFrame, scale: Scale, caption: Caption) -> Picture:
     return canvas[: canvas.shape[0] // 2 * 2, : canvas.shape[1] // 2 * 2]
 
 
-def view_from_above(
-    points: NDArray[np.float32], colors: Picture, scale: Scale, side: int
-) -> Picture:
+def view_from_above(points: NDArray[np.float32], colors: Image, scale: Scale, side: int) -> Image:
     """Draw (N, 3) points of the optical frame from above, the camera at the bottom centre."""
     view = np.full((side, side, 3), PANEL, np.uint8)
     per_metre = (side - 24) / scale.ahead
@@ -89,13 +87,13 @@ def view_from_above(
     return view
 
 
-def brightened(colors: Picture) -> Picture:
+def brightened(colors: Image) -> Image:
     """Lift dark colours so that they stand out from the dark panel."""
     table = (255 * np.linspace(0.12, 1, 256) ** 0.75).astype(np.uint8)
     return table[colors]
 
 
-def _draw_grid(view: Picture, camera: tuple[int, int], per_metre: float, scale: Scale) -> None:
+def _draw_grid(view: Image, camera: tuple[int, int], per_metre: float, scale: Scale) -> None:
     step = round_step(scale.ahead / GRID_LINES)
     count = int(scale.ahead / step) + 1
     for index in range(-count, count + 1):
@@ -106,9 +104,7 @@ def _draw_grid(view: Picture, camera: tuple[int, int], per_metre: float, scale: 
         cv2.line(view, (0, row), (view.shape[1], row), GRID, 1)
 
 
-def _draw_field_of_view(
-    view: Picture, camera: tuple[int, int], points: NDArray[np.float32]
-) -> None:
+def _draw_field_of_view(view: Image, camera: tuple[int, int], points: NDArray[np.float32]) -> None:
     ahead = points[points[:, 2] > 0]
     slopes = ahead[:, 0] / ahead[:, 2]
     for slope in (slopes.min(initial=0.0), slopes.max(initial=0.0)):
@@ -116,7 +112,7 @@ def _draw_field_of_view(
         cv2.line(view, camera, end, FIELD_OF_VIEW, 1, cv2.LINE_AA)
 
 
-def _draw_marks(view: Picture, camera: tuple[int, int], per_metre: float, scale: Scale) -> None:
+def _draw_marks(view: Image, camera: tuple[int, int], per_metre: float, scale: Scale) -> None:
     step = round_step(scale.ahead / GRID_LINES)
     for index in range(1, int(scale.ahead / step) + 1):
         row = round(camera[1] - index * step * per_metre)
@@ -130,14 +126,14 @@ def _draw_marks(view: Picture, camera: tuple[int, int], per_metre: float, scale:
     cv2.fillPoly(view, [triangle.astype(np.int32)], WARNING, cv2.LINE_AA)
 
 
-def _draw_caption(canvas: Picture, caption: Caption) -> None:
+def _draw_caption(canvas: Image, caption: Caption) -> None:
     (width, _), _ = cv2.getTextSize(caption.title, FONT, 0.75, 2)
     write_text(canvas, caption.title, (PAD, 30), 0.75, TEXT, 2)
     write_text(canvas, caption.warning, (PAD + width + 18, 30), 0.7, WARNING, 2)
     write_text(canvas, caption.details, (PAD, 54), 0.48, DIM_TEXT)
 
 
-def _boxed(canvas: Picture, text: str, at: tuple[int, int]) -> None:
+def _boxed(canvas: Image, text: str, at: tuple[int, int]) -> None:
     """Write on a dark box, to be read over points of any colour."""
     (width, height), _ = cv2.getTextSize(text, FONT, 0.45, 1)
     corner, opposite = (at[0] - 4, at[1] + 5), (at[0] + width + 4, at[1] - height - 4)

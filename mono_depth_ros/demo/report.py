@@ -16,8 +16,8 @@ from mono_depth_ros.demo.frames import read_frames
 from mono_depth_ros.demo.picture import render_picture
 from mono_depth_ros.demo.recorder import CLOUD_TOPIC, NodeStatus
 from mono_depth_ros.inference.cards.model_card import ModelCard
-from mono_depth_ros.types import DepthKind
-from mono_depth_ros.visualization.canvas import Caption, Picture, Scale, VideoWriter, choose_scale
+from mono_depth_ros.types import DepthKind, Image
+from mono_depth_ros.visualization.canvas import Caption, Scale, VideoWriter, choose_scale
 
 # How many frames, spread over the clip, decide on the colours' range.
 SAMPLES = 6
@@ -154,7 +154,7 @@ def film_rate(stamps_ns: Sequence[int]) -> float:
 
 
 def _write_film(
-    pictures: Iterator[Picture], film: Path, still: Path, rate: float, still_index: int
+    pictures: Iterator[Image], film: Path, still: Path, rate: float, still_index: int
 ) -> None:
     with VideoWriter(film, rate) as writer:
         for index, picture in enumerate(pictures):

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_numbers
 from mono_depth_ros.datasets.kitti.drive import VELO_FILE, read_points
-from mono_depth_ros.types import Size
-
-Array = NDArray[np.float64]
+from mono_depth_ros.types import Intrinsics, Matrix, Size
 
 
-def project_points(points: Array, camera_from_sensor: Array, K: Array, size: Size) -> Array:
+def project_points(
+    points: Matrix, camera_from_sensor: Matrix, K: Intrinsics, size: Size
+) -> Matrix:
     """Project points into a depth image; the nearest of a pixel wins.
 
     Args:
@@ -35,7 +35,7 @@ def project_points(points: Array, camera_from_sensor: Array, K: Array, size: Siz
     return keep_nearest(np.round(rows), np.round(columns), z, size)
 
 
-def transform_points(points: Array, matrix: Array) -> Iterator[Array]:
+def transform_points(points: Matrix, matrix: Matrix) -> Iterator[NDArray[np.float64]]:
     """Yield the three (N,) coordinates of (N, 3) points behind a (3, 4) matrix.
 
     Sum by sum: BLAS would start threads for a product of this form, and they would wait.
@@ -45,7 +45,12 @@ def transform_points(points: Array, matrix: Array) -> Iterator[Array]:
         yield row[0] * x + row[1] * y + row[2] * z + row[3]
 
 
-def keep_nearest(rows: Array, columns: Array, values: Array, size: Size) -> Array:
+def keep_nearest(
+    rows: NDArray[np.float64],
+    columns: NDArray[np.float64],
+    values: NDArray[np.float64],
+    size: Size,
+) -> Matrix:
     """Put (N,) values at whole (N,) pixels; of a pixel the lowest counts, outside none.
 
     Returns:
@@ -58,7 +63,7 @@ def keep_nearest(rows: Array, columns: Array, values: Array, size: Size) -> Arra
     return image
 
 
-def read_scan(path: Path) -> Array:
+def read_scan(path: Path) -> Matrix:
     """Read the points of a velodyne_points/*.bin file.
 
     Returns:
@@ -72,7 +77,7 @@ def read_scan(path: Path) -> Array:
     return np.asarray(axes.T)
 
 
-def velodyne_projection(day: Path, camera: int) -> Array:
+def velodyne_projection(day: Path, camera: int) -> Matrix:
     """Return the (3, 4) matrix from the scanner's points to a rectified camera's pixels.
 
     Args:
@@ -93,8 +98,8 @@ def velodyne_projection(day: Path, camera: int) -> Array:
 
 
 def velodyne_depth(
-    points: Array, projection: Array, size: tuple[int, int], along: str = 'scanner'
-) -> Array:
+    points: Matrix, projection: Matrix, size: tuple[int, int], along: str = 'scanner'
+) -> Matrix:
     """Project scanned points into a depth image by the rules of the Eigen protocol.
 
     A pixel's value there is the point's x, forward from the scanner, not from the camera 0.27 m

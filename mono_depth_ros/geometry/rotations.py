@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
+from mono_depth_ros.types import Matrix
 
 # A quaternion that is off unit length by more was not meant as a rotation.
 _UNIT_TOLERANCE = 1e-2
 
 
-def quaternion_from_matrix(rotation: ArrayLike) -> Array:
+def quaternion_from_matrix(rotation: ArrayLike) -> NDArray[np.float64]:
     """Return the unit quaternion (4,) x, y, z, w of a rotation (3, 3), with w >= 0.
 
     It is the eigenvector of the largest eigenvalue of a symmetric 4x4 matrix (Bar-Itzhack, "New
@@ -27,7 +27,7 @@ def quaternion_from_matrix(rotation: ArrayLike) -> Array:
     return np.asarray(quaternion if quaternion[3] >= 0 else -quaternion)
 
 
-def matrix_from_quaternion(quaternion: ArrayLike) -> Array:
+def matrix_from_quaternion(quaternion: ArrayLike) -> Matrix:
     """Return the rotation (3, 3) of a quaternion (4,) x, y, z, w of about unit length.
 
     Raises:
@@ -50,7 +50,7 @@ def matrix_from_quaternion(quaternion: ArrayLike) -> Array:
     )
 
 
-def matrix_from_euler(roll: float, pitch: float, yaw: float) -> Array:
+def matrix_from_euler(roll: float, pitch: float, yaw: float) -> Matrix:
     """Return the rotation (3, 3) Rz(yaw) Ry(pitch) Rx(roll) [rad]: the fixed axes of REP 103."""
     (sr, sp, sy), (cr, cp, cy) = np.sin([roll, pitch, yaw]), np.cos([roll, pitch, yaw])
     return np.array(
@@ -62,7 +62,7 @@ def matrix_from_euler(roll: float, pitch: float, yaw: float) -> Array:
     )
 
 
-def rigid(rotation: ArrayLike, translation: ArrayLike) -> Array:
+def rigid(rotation: ArrayLike, translation: ArrayLike) -> Matrix:
     """Return the transform (4, 4) that rotates by (3, 3), then moves by (3,) [m]."""
     transform = np.eye(4)
     transform[:3, :3] = rotation
@@ -70,7 +70,7 @@ def rigid(rotation: ArrayLike, translation: ArrayLike) -> Array:
     return transform
 
 
-def inverse_rigid(transform: Array) -> Array:
+def inverse_rigid(transform: Matrix) -> Matrix:
     """Return the inverse of a rigid transform (4, 4)."""
     rotation = transform[:3, :3].T
     return rigid(rotation, -rotation @ transform[:3, 3])

@@ -1,4 +1,4 @@
-"""Pixels of image messages ↔ arrays, without ROS."""
+"""Image of image messages ↔ arrays, without ROS."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.messages.encoded_size import MAX_PIXELS, read_encoded_size
+from mono_depth_ros.types import Image
 
-Pixels = NDArray[np.uint8]
 Buffer = Any  # whatever np.frombuffer reads: bytes, array('B'), memoryview, a uint8 array
 
 
@@ -77,7 +77,7 @@ def decode_image(
     step: int,
     is_bigendian: bool,
     max_pixels: int = MAX_PIXELS,
-) -> Pixels:
+) -> Image:
     """Decode the data of an image message.
 
     Args:
@@ -113,7 +113,7 @@ def decode_image(
     return np.ascontiguousarray(_eight_bits(pixels))
 
 
-def decode_compressed(data: Buffer, format_: str = '', max_pixels: int = MAX_PIXELS) -> Pixels:
+def decode_compressed(data: Buffer, format_: str = '', max_pixels: int = MAX_PIXELS) -> Image:
     """Decode the data of a compressed image message: a JPEG or a PNG.
 
     Args:
@@ -265,8 +265,8 @@ def decode_depth(
 
 
 def _pixel_rows(
-    data: Pixels, size: tuple[int, int], encoding: str, step: int, layout: _Layout
-) -> Pixels:
+    data: NDArray[np.uint8], size: tuple[int, int], encoding: str, step: int, layout: _Layout
+) -> NDArray[np.uint8]:
     """Return a view (rows, bytes of a row) of the data without the padding, after checks."""
     height, width = size
     what = f'{encoding} image of {width}x{height}'
@@ -298,7 +298,7 @@ def _check_pixels(what: str, size: tuple[int, int], max_pixels: int) -> None:
         )
 
 
-def _undecodable(encoded: Pixels) -> ValueError:
+def _undecodable(encoded: NDArray[np.uint8]) -> ValueError:
     return ValueError(
         f'Compressed image of {encoded.size} bytes cannot be decoded: its data '
         f'{_describe_format(encoded)}. Expected a whole JPEG or PNG; the compressedDepth '
@@ -306,14 +306,14 @@ def _undecodable(encoded: Pixels) -> ValueError:
     )
 
 
-def _eight_bits(pixels: NDArray[Any]) -> Pixels:
+def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     """Scale 16-bit values by 255 / 65535, as cv_bridge does."""
     if pixels.dtype == np.uint8:
         return pixels
     return np.asarray(cv2.convertScaleAbs(pixels, alpha=255 / 65535), np.uint8)
 
 
-def _describe_format(encoded: Pixels) -> str:
+def _describe_format(encoded: NDArray[np.uint8]) -> str:
     start = encoded[:8].tobytes()
     for name, magic in (('JPEG', b'\xff\xd8'), ('PNG', b'\x89PNG')):
         if start.startswith(magic):

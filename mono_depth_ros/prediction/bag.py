@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader
 
 from mono_depth_ros.bags.index import (
@@ -52,9 +50,8 @@ from mono_depth_ros.outputs.rendering import (
 )
 from mono_depth_ros.prediction.bag_options import OUTPUTS, BagDepthOptions
 from mono_depth_ros.stamps import stamp_of
-from mono_depth_ros.types import DepthKind
+from mono_depth_ros.types import DepthKind, Image
 
-Pixels = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
 
 # What waits for the images of a batch stays in memory.
@@ -90,7 +87,7 @@ class _Frame:
     stamp: int
     log_time: int
     frame_id: str
-    rgb: Pixels
+    rgb: Image
     geometry: ImageGeometry
 
 

@@ -15,7 +15,7 @@ from mono_depth_ros.messages.encodings import depth_as_uint16
 from mono_depth_ros.messages.point_cloud import ply_bytes
 from mono_depth_ros.outputs.rendering import points_of
 from mono_depth_ros.prediction.formats import PER_METRE, check_formats
-from mono_depth_ros.types import Depth, DepthKind
+from mono_depth_ros.types import Depth, DepthKind, Image
 from mono_depth_ros.visualization.canvas import (
     BACKGROUND,
     BAR_HEIGHT,
@@ -24,7 +24,6 @@ from mono_depth_ros.visualization.canvas import (
     TEXT,
     WARNING,
     Caption,
-    Picture,
     Scale,
     color_bar,
     paste,
@@ -52,7 +51,7 @@ class Prediction:
     """
 
     stem: str
-    image: Picture
+    image: Image
     depth: Depth
     kind: DepthKind
     K: NDArray[np.float64] | None
@@ -89,7 +88,7 @@ def write_arrays(prediction: Prediction, folder: Path, formats: Sequence[str]) -
     return written
 
 
-def render(prediction: Prediction, scale: Scale, caption: Caption) -> Picture:
+def render(prediction: Prediction, scale: Scale, caption: Caption) -> Image:
     """Return a BGR picture of image and depth with a bar of the colours; its sides are even."""
     height, width = prediction.image.shape[:2]
     is_wide = width > _WIDE_ASPECT * height

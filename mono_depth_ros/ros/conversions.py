@@ -22,9 +22,7 @@ from mono_depth_ros.messages.encodings import (
     decode_image,
 )
 from mono_depth_ros.messages.point_cloud import POINT_FIELDS, POINT_STEP, pack_cloud
-
-Pixels = NDArray[np.uint8]
-Floats = NDArray[np.float32]
+from mono_depth_ros.types import Image as Pixels
 
 
 def rgb_from_message(message: Image | CompressedImage, max_pixels: int = MAX_PIXELS) -> Pixels:
@@ -100,12 +98,12 @@ def _camera_info(size: tuple[int, int], *k: float) -> CameraInfo:
     return message
 
 
-def cloud_message(header: Header, points: Floats, rgb: Pixels) -> PointCloud2:
+def cloud_message(header: Header, points: NDArray[np.float32], rgb: Pixels) -> PointCloud2:
     """Build an organised cloud of (H, W, 3) points [m] and (H, W, 3) uint8 RGB colors."""
     return packed_cloud_message(header, pack_cloud(points, rgb))
 
 
-def packed_cloud_message(header: Header, cloud: Floats) -> PointCloud2:
+def packed_cloud_message(header: Header, cloud: NDArray[np.float32]) -> PointCloud2:
     """Build an organised cloud of what pack_cloud returned, (H, W, 4)."""
     height, width = cloud.shape[:2]
     message = PointCloud2(

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.messages.colormap import colorize_depth
+from mono_depth_ros.types import Image
 from mono_depth_ros.visualization.video import Video, create_video
-
-Picture = NDArray[np.uint8]
 
 COLORMAP = 'turbo'
 BAR_HEIGHT = 40
@@ -72,7 +71,7 @@ def round_step(length: float) -> float:
     return float(power * _STEPS[np.searchsorted(_STEPS, length / power - 1e-9)])
 
 
-def fit_into(image: Picture, size: tuple[int, int]) -> Picture:
+def fit_into(image: Image, size: tuple[int, int]) -> Image:
     """Shrink or enlarge an image to fit into (H, W) and centre it there."""
     factor = min(size[0] / image.shape[0], size[1] / image.shape[1])
     height, width = (max(1, round(side * factor)) for side in image.shape[:2])
@@ -82,7 +81,7 @@ def fit_into(image: Picture, size: tuple[int, int]) -> Picture:
     return cell
 
 
-def color_bar(scale: Scale, width: int) -> Picture:
+def color_bar(scale: Scale, width: int) -> Image:
     """Draw the colours of depth with their distances, through the very same colour map."""
     bar = np.full((BAR_HEIGHT - 4, width, 3), BACKGROUND, np.uint8)
     ramp = np.geomspace(scale.near, scale.far, width, dtype=np.float32)[None]
@@ -111,7 +110,7 @@ def bar_marks(scale: Scale) -> list[float]:
 
 
 def write_text(
-    canvas: Picture,
+    canvas: Image,
     text: str,
     at: tuple[int, int],
     size: float,
@@ -122,7 +121,7 @@ def write_text(
     cv2.putText(canvas, text, at, FONT, size, color, thickness, cv2.LINE_AA)
 
 
-def paste(canvas: Picture, panel: Picture, at: tuple[int, int]) -> None:
+def paste(canvas: Image, panel: Image, at: tuple[int, int]) -> None:
     """Put a panel onto a picture, its corner at (row, column)."""
     canvas[at[0] : at[0] + panel.shape[0], at[1] : at[1] + panel.shape[1]] = panel
 
@@ -150,7 +149,7 @@ class VideoWriter:
         if self._video is not None:
             self._video.release()
 
-    def write(self, picture: Picture) -> None:
+    def write(self, picture: Image) -> None:
         """Add a BGR picture."""
         if self._video is None:
             size = picture.shape[0], picture.shape[1]

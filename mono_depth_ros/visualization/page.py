@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from mono_depth_ros.types import Image
 from mono_depth_ros.visualization.libraries import require_report_libraries
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-Picture = NDArray[np.uint8]
 
 _TEMPLATES = Path(__file__).parent / 'templates'
 
@@ -57,7 +55,7 @@ def _columns(rows: Mapping[str, Mapping[str, float]]) -> list[str]:
     return list(dict.fromkeys(name for row in rows.values() for name in row))
 
 
-def _data_url(image: Picture, kind: str) -> str:
+def _data_url(image: Image, kind: str) -> str:
     """Return (H, W, 3) uint8 RGB as the address of a picture that holds itself."""
     _, data = cv2.imencode(f'.{kind}', np.ascontiguousarray(image[..., ::-1]))
     return f'data:image/{kind};base64,' + base64.b64encode(data.tobytes()).decode()

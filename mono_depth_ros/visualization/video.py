@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
+from mono_depth_ros.types import Image
 
 _H264 = 'libx264'
 # Of a second; finer rates do not fit into the clock of an mp4.
@@ -23,7 +21,7 @@ _RATE_DENOMINATOR = 1001
 class Video(Protocol):
     """A file that grows by one picture after the other."""
 
-    def write(self, picture: Picture) -> object:
+    def write(self, picture: Image) -> object:
         """Add an (H, W, 3) BGR picture of the file's size."""
 
     def release(self) -> object:
@@ -42,7 +40,7 @@ class _H264Video:
         self._stream.pix_fmt = 'yuv420p'  # the only one that every browser shows
         self._container.start_encoding()
 
-    def write(self, picture: Picture) -> None:
+    def write(self, picture: Image) -> None:
         from av import VideoFrame
 
         self._container.mux(self._stream.encode(VideoFrame.from_ndarray(picture, 'bgr24')))

@@ -15,12 +15,8 @@ from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.evaluation.frame_metrics import LIMITS
 from mono_depth_ros.evaluation.lidar import read_scan, velodyne_depth, velodyne_projection
 from mono_depth_ros.evaluation.protocol.options import GROUND_TRUTHS
-from mono_depth_ros.evaluation.protocol.samples import (
-    Frame,
-)
-from mono_depth_ros.types import Image, Size
-
-Array = NDArray[np.float64]
+from mono_depth_ros.evaluation.protocol.samples import Frame
+from mono_depth_ros.types import Image, Matrix, Size
 
 _SCANS = {'lidar': 'scanner', 'lidar_z': 'camera'}
 _PNG_FOLDERS = {'projected': 'velodyne_raw', 'dense': 'groundtruth'}
@@ -73,7 +69,7 @@ def read_image_of(root: Path, entry: SplitEntry) -> Image:
     return read_image(_image_path(root, entry))
 
 
-def read_depth(root: Path, entry: SplitEntry, kind: str) -> Array:
+def read_depth(root: Path, entry: SplitEntry, kind: str) -> Matrix:
     """Read a frame's true depth (H, W) [m], 0 where unknown; arguments as in read_frame."""
     check_ground_truth(kind)
     path = _depth_path(root, entry, kind)
@@ -90,7 +86,7 @@ def read_depth(root: Path, entry: SplitEntry, kind: str) -> Array:
     return _read_png(path)
 
 
-def evaluation_mask(depth: Array, kind: str) -> NDArray[np.bool_]:
+def evaluation_mask(depth: Matrix, kind: str) -> NDArray[np.bool_]:
     """Return where true depth (H, W) [m] is compared.
 
     'dense' follows the improved ground truth: wherever there is any. The others follow Eigen:
@@ -148,7 +144,7 @@ def _what_there_is(root: Path, entry: SplitEntry) -> str:
     return "Unpack the drive with velodyne_points, or KITTI's annotated depth into proj_depth."
 
 
-def _read_png(path: Path) -> Array:
+def _read_png(path: Path) -> Matrix:
     values = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.ndim != 2 or values.dtype != np.uint16:
         raise ValueError(

@@ -20,7 +20,8 @@ from mono_depth_ros.evaluation.protocol.evaluate import (
 from mono_depth_ros.evaluation.protocol.published import PublishedResult
 from mono_depth_ros.evaluation.protocol.samples import Frames
 from mono_depth_ros.evaluation.protocol.summary import published_row, range_rows, row_of
-from mono_depth_ros.evaluation.report.pictures import FULL_ERROR, Picture, draw_frame
+from mono_depth_ros.evaluation.report.pictures import FULL_ERROR, draw_frame
+from mono_depth_ros.types import Image
 from mono_depth_ros.visualization.charts import (
     Chart,
     Curve,
@@ -46,7 +47,7 @@ class ShownFrame:
     """A frame with its pictures by name, see `draw_frame`."""
 
     result: ImageResult
-    pictures: Mapping[str, Picture]
+    pictures: Mapping[str, Image]
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ def _error_charts(report: Report) -> list[Chart | None]:
 
 def _captioned(
     shown: Sequence[ShownFrame], scaling: str
-) -> list[tuple[str, list[tuple[str, Picture]]]]:
+) -> list[tuple[str, list[tuple[str, Image]]]]:
     """Return every frame's figures in a line, and its pictures with their captions."""
     return [
         (

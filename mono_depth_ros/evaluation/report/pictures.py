@@ -20,10 +20,8 @@ FULL_ERROR = 0.3
 _TOO_NEAR, _TOO_FAR = np.array([30, 100, 255.0]), np.array([255, 50, 30.0])
 _DOT = (-1, 0, 1)
 
-Picture = NDArray[np.uint8]
 
-
-def draw_frame(frame: Frame, depth: NDArray[np.float32]) -> dict[str, Picture]:
+def draw_frame(frame: Frame, depth: NDArray[np.float32]) -> dict[str, Image]:
     """Draw a frame and what was predicted.
 
     Args:
@@ -48,7 +46,7 @@ def draw_frame(frame: Frame, depth: NDArray[np.float32]) -> dict[str, Picture]:
     }
 
 
-def colour_error(error: NDArray[Any]) -> Picture:
+def colour_error(error: NDArray[Any]) -> Image:
     """Colour relative errors: blue where depth is too near, red where too far, white where right.
 
     Args:
@@ -66,15 +64,15 @@ def _resized(image: NDArray[Any], size: tuple[int, int], how: int) -> NDArray[An
     return np.asarray(cv2.resize(image, size[::-1], interpolation=how))
 
 
-def _colour(depth: NDArray[Any], low: float, high: float) -> Picture:
+def _colour(depth: NDArray[Any], low: float, high: float) -> Image:
     colours = colorize_depth(depth.astype(np.float32), 'turbo', low, high)
     return np.asarray(colours[..., ::-1])
 
 
-def _dots(picture: Image, mask: NDArray[np.bool_], colours: Picture) -> Picture:
+def _dots(picture: Image, mask: NDArray[np.bool_], colours: Image) -> Image:
     """Draw the colours (H, W, 3) of masked pixels into a smaller picture as dots of 3 pixels."""
     rows, columns = np.nonzero(mask)
-    drawn: Picture = np.array(picture)
+    drawn: Image = np.array(picture)
     for down in _DOT:
         for right in _DOT:
             v = rows * picture.shape[0] // mask.shape[0] + down

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -60,15 +61,24 @@ class Latency:
         self.dropped += len(self._waiting)
         self._waiting.clear()
 
+    def metrics(self) -> dict[str, float]:
+        """Return the metrics over everything: ages [s], rate [1/s], counts; NaN where none."""
+        return self._metrics(len(self._arrivals))
+
     def figures(self) -> dict[str, float]:
-        """Return the figures over everything: ages [s], rate [1/s], counts; NaN where none."""
-        return self._figures(len(self._arrivals))
+        """Return `metrics()`, whose name this was."""
+        warnings.warn(
+            'Latency.figures() will go with the next release: call metrics().',
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.metrics()
 
     def recent(self) -> dict[str, float]:
         """Return the same over the last depth images; counts are those of all."""
-        return self._figures(self._window)
+        return self._metrics(self._window)
 
-    def _figures(self, last: int) -> dict[str, float]:
+    def _metrics(self, last: int) -> dict[str, float]:
         ages, header_ages = self._ages[-last:], self._header_ages[-last:]
         arrivals = self._arrivals[-last:]
         span = arrivals[-1] - arrivals[0] if len(arrivals) > 1 else 0.0
@@ -90,14 +100,14 @@ def _percentile(values: Sequence[float], rank: float) -> float:
     return float(np.percentile(values, rank)) if values else math.nan
 
 
-def latency_table(figures: dict[str, float]) -> str:
-    """Write the figures of `Latency` for a person to read."""
+def latency_table(metrics: dict[str, float]) -> str:
+    """Write the metrics of `Latency` for a person to read."""
     return (
-        f'age from image to depth: p50 {1e3 * figures["age_p50"]:.1f} ms, '
-        f'p95 {1e3 * figures["age_p95"]:.1f} ms, p99 {1e3 * figures["age_p99"]:.1f} ms, '
-        f'jitter {1e3 * figures["jitter"]:.1f} ms\n'
-        f'age of the header: p50 {1e3 * figures["header_age_p50"]:.1f} ms, '
-        f'p95 {1e3 * figures["header_age_p95"]:.1f} ms\n'
-        f'{figures["images"]:.0f} images, {figures["depths"]:.0f} depth images at '
-        f'{figures["rate"]:.1f} Hz, {figures["dropped"]:.0f} dropped'
+        f'age from image to depth: p50 {1e3 * metrics["age_p50"]:.1f} ms, '
+        f'p95 {1e3 * metrics["age_p95"]:.1f} ms, p99 {1e3 * metrics["age_p99"]:.1f} ms, '
+        f'jitter {1e3 * metrics["jitter"]:.1f} ms\n'
+        f'age of the header: p50 {1e3 * metrics["header_age_p50"]:.1f} ms, '
+        f'p95 {1e3 * metrics["header_age_p95"]:.1f} ms\n'
+        f'{metrics["images"]:.0f} images, {metrics["depths"]:.0f} depth images at '
+        f'{metrics["rate"]:.1f} Hz, {metrics["dropped"]:.0f} dropped'
     )

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.evaluation.lidar import project_points
 from mono_depth_ros.geometry.camera import backproject
-from mono_depth_ros.types import Depth, Size
-
-Array = NDArray[np.float64]
+from mono_depth_ros.types import Depth, Intrinsics, Matrix, Size
 
 # Intrinsics this near belong to the same camera [px].
 _SAME_INTRINSICS = 0.01
@@ -31,7 +29,7 @@ class Cloud:
 
     stamp: int
     frame_id: str
-    points: Array
+    points: Matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,14 +46,14 @@ class DepthImage:
     stamp: int
     frame_id: str
     depth: Depth
-    K: Array
+    K: Intrinsics
 
 
 Reference = Cloud | DepthImage
 
 
 def project_reference(
-    reference: Reference, camera_from_reference: Array, K: Array, size: Size
+    reference: Reference, camera_from_reference: Matrix, K: Intrinsics, size: Size
 ) -> Depth:
     """Project a reference into a camera's image.
 
@@ -81,14 +79,14 @@ def project_reference(
     return np.where(projected > 0, projected, np.nan).astype(np.float32)
 
 
-def _points_of(reference: DepthImage) -> Array:
+def _points_of(reference: DepthImage) -> Matrix:
     depth = reference.depth.astype(np.float64)
     points = backproject(torch.from_numpy(depth), torch.from_numpy(reference.K)).numpy()
     return np.asarray(points[_is_depth(depth)])
 
 
 def _is_same_camera(
-    reference: DepthImage, camera_from_reference: Array, K: Array, size: Size
+    reference: DepthImage, camera_from_reference: Matrix, K: Intrinsics, size: Size
 ) -> bool:
     return (
         reference.depth.shape == size

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mono_depth_ros.evaluation.robot.reference import Array, Cloud, DepthImage, Reference
+from mono_depth_ros.evaluation.robot.reference import Cloud, DepthImage, Reference
 from mono_depth_ros.messages.encodings import decode_compressed_depth, decode_depth
 from mono_depth_ros.messages.point_cloud import read_cloud
-from mono_depth_ros.types import Depth
+from mono_depth_ros.types import Depth, Intrinsics
 
 CLOUD_TYPE, IMAGE_TYPE = 'sensor_msgs/msg/PointCloud2', 'sensor_msgs/msg/Image'
 COMPRESSED_TYPE = 'sensor_msgs/msg/CompressedImage'
@@ -20,7 +20,7 @@ TRANSPORT = '/compressedDepth'
 class View(NamedTuple):
     """The camera of a depth topic: K (3, 3) [px] of images of a size (height, width)."""
 
-    K: Array
+    K: Intrinsics
     size: tuple[int, int]
 
 

@@ -292,7 +292,7 @@ class ReplayEvaluator(Node):
         recent = self.evaluation.recent()
         figures = {
             'recent': recent.metrics() | self.latency.recent(),
-            'all': self.evaluation.result().metrics() | self.latency.figures(),
+            'all': self.evaluation.result().metrics() | self.latency.metrics(),
         }
         self._metrics.publish(
             diagnostic_array(
@@ -380,7 +380,7 @@ class ReplayEvaluator(Node):
         nothing = self.why_nothing()
         if nothing:
             return nothing, None
-        result, latency = self.evaluation.result(), self.latency.figures()
+        result, latency = self.evaluation.result(), self.latency.metrics()
         verdict = check_thresholds(result, self.config.thresholds)
         said = [result.table(), latency_table(latency)]
         if self.config.thresholds or not verdict.passed:

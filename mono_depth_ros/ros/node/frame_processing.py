@@ -20,8 +20,6 @@ from mono_depth_ros.outputs.rendering import (
     render_rectified,
 )
 from mono_depth_ros.ros.conversions import (
-    Floats,
-    Pixels,
     camera_info_message,
     image_message,
     packed_cloud_message,
@@ -29,7 +27,8 @@ from mono_depth_ros.ros.conversions import (
 )
 from mono_depth_ros.ros.node.camera_stream import CameraStream, Frame, FrameDroppedError
 from mono_depth_ros.ros.node.parameters import DepthNodeConfig
-from mono_depth_ros.types import DepthKind
+from mono_depth_ros.types import Depth, DepthKind
+from mono_depth_ros.types import Image as Pixels
 
 NEEDS_NETWORK = {DEPTH, CLOUD, RELATIVE, COLOR}
 
@@ -100,7 +99,7 @@ def _note_bits(stream: CameraStream, frame: Frame) -> None:
 
 
 def publish_depth(
-    frame: PreparedFrame, depth: Floats, kind: DepthKind, config: DepthNodeConfig
+    frame: PreparedFrame, depth: Depth, kind: DepthKind, config: DepthNodeConfig
 ) -> None:
     """Publish every wanted output of one (H, W) float32 depth map of a kind."""
     for rendered in render_outputs(depth, kind, frame.rgb, frame.geometry, frame.wanted, config):

@@ -9,11 +9,10 @@ from torch import Tensor
 
 from mono_depth_ros.geometry.disparity import disparity_to_depth
 from mono_depth_ros.training.losses.step_result import StepImages
+from mono_depth_ros.types import Image
 
-Picture = NDArray[np.uint8]
 
-
-def color_pictures(pictures: StepImages, min_depth: float, max_depth: float) -> dict[str, Picture]:
+def color_pictures(pictures: StepImages, min_depth: float, max_depth: float) -> dict[str, Image]:
     """Return the pictures of a step in colors to look at.
 
     Args:
@@ -35,7 +34,7 @@ def color_pictures(pictures: StepImages, min_depth: float, max_depth: float) -> 
     }
 
 
-def _colour(nearness: NDArray[np.float32]) -> Picture:
+def _colour(nearness: NDArray[np.float32]) -> Image:
     """Colour (H, W) values between their 2nd and 98th percentile."""
     low, high = np.percentile(nearness, (2, 98))
     values = _bytes((nearness - low) / max(float(high - low), 1e-6))
@@ -46,5 +45,5 @@ def _array(tensor: Tensor) -> NDArray[np.float32]:
     return np.asarray(tensor.detach().float().cpu().numpy(), np.float32)
 
 
-def _bytes(values: NDArray[np.float32]) -> Picture:
+def _bytes(values: NDArray[np.float32]) -> Image:
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)

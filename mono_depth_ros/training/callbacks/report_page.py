@@ -10,10 +10,9 @@ from typing import Any
 
 from mono_depth_ros.inference.cards.model_card import ModelCard
 from mono_depth_ros.training.callbacks.history import HeldOutErrors, Validation
-from mono_depth_ros.training.callbacks.pictures import Picture
 from mono_depth_ros.training.callbacks.step_means import StepMeans, join_step_means
 from mono_depth_ros.training.config.schema import TrainConfig
-from mono_depth_ros.types import DepthKind
+from mono_depth_ros.types import DepthKind, Image
 from mono_depth_ros.visualization.charts import Chart, Curve, draw_chart, short
 from mono_depth_ros.visualization.page import render_page
 
@@ -57,7 +56,7 @@ class Report:
     held_out: Sequence[HeldOutErrors]
     metric: bool
     advice: Sequence[str]
-    pictures: Mapping[str, Picture] = field(default_factory=dict)
+    pictures: Mapping[str, Image] = field(default_factory=dict)
     card: ModelCard | None = None
 
 

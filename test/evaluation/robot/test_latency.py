@@ -11,7 +11,7 @@ def test_ages_count_from_the_image_of_the_same_stamp():
         latency.add_image(index, 10.0 + index)
         latency.add_depth(index, 10.0 + index + age, 0.5)
 
-    figures = latency.figures()
+    figures = latency.metrics()
 
     assert figures['age_p50'] == pytest.approx(0.1)
     assert 0.1 < figures['age_p95'] < figures['age_p99'] < 0.3
@@ -27,9 +27,9 @@ def test_images_that_a_later_depth_passed_are_dropped_and_the_rest_at_the_end():
         latency.add_image(stamp, stamp)
 
     latency.add_depth(3, 3.5, 0)
-    assert latency.figures()['dropped'] == 3
+    assert latency.metrics()['dropped'] == 3
     latency.finish()
-    assert latency.figures()['dropped'] == 4
+    assert latency.metrics()['dropped'] == 4
 
 
 def test_rolling_figures_forget_what_is_long_ago():
@@ -39,7 +39,7 @@ def test_rolling_figures_forget_what_is_long_ago():
         latency.add_depth(index, 10.0 * index + age, 0)
 
     assert latency.recent()['age_p99'] == pytest.approx(0.1)
-    assert latency.figures()['age_p99'] > 8
+    assert latency.metrics()['age_p99'] > 8
 
 
 def test_without_depth_nothing_is_measured_and_memory_is_bounded():
@@ -47,7 +47,16 @@ def test_without_depth_nothing_is_measured_and_memory_is_bounded():
     for stamp in range(MAX_WAITING + 5):
         latency.add_image(stamp, 0)
 
-    figures = latency.figures()
+    figures = latency.metrics()
 
     assert math.isnan(figures['age_p50']) and math.isnan(figures['rate'])
     assert figures['dropped'] == 5
+
+
+def test_the_old_name_of_the_metrics_still_counts_with_a_warning():
+    latency = Latency()
+    latency.add_image(1, 0.0)
+    latency.finish()
+
+    with pytest.warns(DeprecationWarning, match=r'call metrics\(\)'):
+        assert latency.figures()['dropped'] == 1
