@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from common.headline import headline
 
 from mono_depth_ros.bags.writer import BagWriter
-from mono_depth_ros.datasets.files import read_image
+from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
 from mono_depth_ros.evaluation.lidar import read_scan, velodyne_projection
 from mono_depth_ros.evaluation.robot.from_bag import evaluate_bag

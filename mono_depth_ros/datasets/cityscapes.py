@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.datasets.files import expecting, read_image, read_json
+from mono_depth_ros.datasets.image_files import read_image
+from mono_depth_ros.datasets.json_files import expecting, read_json
 from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.messages.calibration_file import check_principal_point
 from mono_depth_ros.types import Image, Matrix

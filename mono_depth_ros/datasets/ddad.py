@@ -14,7 +14,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from mono_depth_ros.datasets.files import expecting, read_image, read_json
+from mono_depth_ros.datasets.image_files import read_image
+from mono_depth_ros.datasets.json_files import expecting, read_json
 from mono_depth_ros.datasets.known_splits import DDAD_SPLITS
 from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.geometry.rotations import matrix_from_quaternion, rigid

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.datasets.files import read_image
+from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.motion_limit import MIN_MOTION
 from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.datasets.static_frames import is_moving

@@ -14,7 +14,7 @@ import numpy as np
 from mono_depth_ros.bags.storage_files import SUFFIXES
 from mono_depth_ros.datasets.bag.options import BagOptions
 from mono_depth_ros.datasets.bag.recording import BagRecording
-from mono_depth_ros.datasets.files import read_image
+from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
 from mono_depth_ros.datasets.kitti.raw import COLOR, ENDINGS, GRAY
 from mono_depth_ros.datasets.splits import SplitEntry

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mono_depth_ros.datasets.files import read_image
+from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.image_sequence import IMAGE_ENDINGS, open_video
 from mono_depth_ros.types import Image
 

@@ -5,7 +5,7 @@ import pytest
 from moving_bags import wall
 from shared_data import shared_data
 
-from mono_depth_ros.datasets.files import read_image
+from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.motion_limit import MIN_MOTION
 from mono_depth_ros.datasets.static_frames import is_moving, motion_between, small_gray
 

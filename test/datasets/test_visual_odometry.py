@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from shared_data import shared_data
 
-from mono_depth_ros.datasets.files import read_image
+from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import read_camera
 from mono_depth_ros.datasets.street.raycast import Street, render_frame, street_intrinsics
 from mono_depth_ros.datasets.visual_odometry import find_poses

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mono_depth_ros.datasets.files import read_image
+from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
 from mono_depth_ros.datasets.kitti.drive import find_sensors, sensor_files
 from mono_depth_ros.datasets.visual_odometry import FoundPoses, find_poses

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.datasets.files import read_image, read_label_map
+from mono_depth_ros.datasets.image_files import read_image, read_label_map
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, KittiCamera, read_camera
 from mono_depth_ros.datasets.kitti.poses import POSES, motion_of, read_poses
 from mono_depth_ros.datasets.sample import Source, TrainingSample

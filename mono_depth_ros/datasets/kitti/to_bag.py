@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.bags.writer import STATIC_TOPIC, BagWriter, new_bag
-from mono_depth_ros.datasets.files import read_image
+from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, KittiCamera, read_camera
 from mono_depth_ros.datasets.kitti.drive import (
     CAMERAS,

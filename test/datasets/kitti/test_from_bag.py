@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mono_depth_ros.bags.writer import BagWriter
-from mono_depth_ros.datasets.files import read_image
+from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import read_camera, read_numbers
 from mono_depth_ros.datasets.kitti.drive import read_points, read_stamps
 from mono_depth_ros.datasets.kitti.from_bag import write_kitti

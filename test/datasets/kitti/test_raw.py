@@ -8,7 +8,7 @@ import pytest
 from kitti_folder import DAY, DRIVE, write_day, write_image
 from shared_data import shared_data
 
-from mono_depth_ros.datasets.files import read_image
+from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.raw import KittiRaw
 from mono_depth_ros.datasets.splits import SplitEntry, write_split
 

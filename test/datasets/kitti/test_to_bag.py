@@ -13,7 +13,7 @@ from mono_depth_ros.bags.reader import open_bag, rgb_from_bag_message
 from mono_depth_ros.bags.transforms import transform_takers
 from mono_depth_ros.datasets.bag.data import RosbagData
 from mono_depth_ros.datasets.bag.options import BagOptions
-from mono_depth_ros.datasets.files import read_image
+from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import read_camera, read_numbers
 from mono_depth_ros.datasets.kitti.drive import read_points, read_stamps
 from mono_depth_ros.datasets.kitti.from_bag import write_kitti

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mono_depth_ros.datasets.files import read_image, read_label_map
+from mono_depth_ros.datasets.image_files import read_image, read_label_map
 
 
 @pytest.fixture
