@@ -75,7 +75,14 @@ SIBLINGS = {
         'backends': {'preprocessing', 'engine_options'},
     },
     'datasets': {
-        'kitti': {'sample', 'splits', 'image_files', 'stereo_hints', 'visual_odometry'},
+        'kitti': {
+            'sample',
+            'splits',
+            'file_kinds',
+            'image_files',
+            'stereo_hints',
+            'visual_odometry',
+        },
         'bag': {'sample', 'splits', 'static_frames', 'motion_limit'},
         'street': {'sample', 'stereo_hints'},
     },

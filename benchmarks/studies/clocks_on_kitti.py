@@ -17,6 +17,7 @@ from common.headline import headline
 from mono_depth_ros.bags.writer import BagWriter
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
+from mono_depth_ros.datasets.kitti.drive import frame_files
 from mono_depth_ros.evaluation.lidar import read_scan, velodyne_projection
 from mono_depth_ros.evaluation.robot.from_bag import evaluate_bag
 from mono_depth_ros.evaluation.robot.options import EvaluationOptions
@@ -55,7 +56,7 @@ def write_bag(path: Path, shift: int) -> None:
         bag.write_camera_info('/camera_info', START, 'camera', camera.size, camera.K)
         for index in range(FRAMES):
             stamp = START + index * PERIOD
-            image = next((DRIVE / 'image_02' / 'data').glob(f'{index:010}.*'))
+            image = frame_files(DRIVE / 'image_02')[index]
             points = read_scan(DRIVE / 'velodyne_points' / 'data' / f'{index:010}.bin')
             bag.write_image('/image', stamp, 'camera', 'rgb8', read_image(image))
             bag.write_cloud(

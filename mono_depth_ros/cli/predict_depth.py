@@ -27,15 +27,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = create_parser().parse_args(argv)
     from tqdm import tqdm
 
+    from mono_depth_ros.datasets.image_files import name_some
     from mono_depth_ros.prediction.clip import ClipPredictor, Report, predict_clip
-    from mono_depth_ros.prediction.media import find_clips
+    from mono_depth_ros.prediction.media import find_inputs
 
     report = Report()
     try:
         inputs = [Path(path).expanduser() for path in args.inputs]
         output = Path(args.output).expanduser()
-        clips = find_clips(inputs)
+        found = find_inputs(inputs)
+        clips = found.clips()
+        report.faults += found.left_out
         _check_output(output, clips)
+        if found.others:
+            print(f'note: no known pictures or videos: {name_some(found.others)}')
         predictor = ClipPredictor(args)
         _check_units(predictor, args)
         output.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mono_depth_ros.datasets.file_kinds import IMAGE_ENDINGS, add_frame, is_called_image
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.json_files import expecting, read_json
 from mono_depth_ros.datasets.sample import Source, TrainingSample
@@ -77,14 +78,14 @@ class Cityscapes:
         self.offsets, self.step, self.stereo = tuple(offsets), step, stereo
         self.keep_rows = keep_rows
         self._left = _image_folder(self.root, LEFT, bool(offsets))
-        self._endings = _find_images(self._left / split, LEFT)
+        self._files = _find_images(self._left / split, LEFT)
         self._cameras = _find_cameras(self.root / 'camera' / split)
-        self._targets = [frame for frame in sorted(self._endings) if self._is_complete(frame)]
+        self._targets = [frame for frame in sorted(self._files) if self._is_complete(frame)]
         for frame in self._targets:
             self._camera_file(frame)
         if not self._targets:
             raise ValueError(
-                f"No training samples in '{self._left / split}': none of {len(self._endings)} "
+                f"No training samples in '{self._left / split}': none of {len(self._files)} "
                 f'images has its neighbours {self.offsets} x {step} frames away. Expected whole '
                 'snippets (leftImg8bit_sequence), or offsets=() with stereo.'
             )
@@ -114,7 +115,9 @@ class Cityscapes:
 
     def _partner(self, frame: _Frame, baseline: float) -> Source:
         kind = self._left.name.replace(LEFT, RIGHT)
-        path = self.root / kind / self.split / frame.file(RIGHT, self._endings[frame])
+        folder, own = self.root / kind / self.split, self._files[frame].suffix
+        paths = [folder / frame.file(RIGHT, ending) for ending in (own, *IMAGE_ENDINGS)]
+        path = next((path for path in paths if path.is_file()), paths[0])
         if not path.is_file():
             raise FileNotFoundError(
                 f"Image '{path}' does not exist; stereo needs {kind} "
@@ -128,10 +131,10 @@ class Cityscapes:
         return frame._replace(number=frame.number + offset * self.step)
 
     def _is_complete(self, frame: _Frame) -> bool:
-        return all(self._moved(frame, offset) in self._endings for offset in self.offsets)
+        return all(self._moved(frame, offset) in self._files for offset in self.offsets)
 
     def _path(self, frame: _Frame) -> Path:
-        return self._left / self.split / frame.file(LEFT, self._endings[frame])
+        return self._files[frame]
 
     def _read(self, path: Path) -> Image:
         image = read_image(path)
@@ -161,13 +164,17 @@ def _image_folder(root: Path, kind: str, needs_sequence: bool) -> Path:
     )
 
 
-def _find_images(folder: Path, kind: str) -> dict[_Frame, str]:
-    """Return the images of a split and their file endings."""
-    found = {}
-    for path in folder.glob(f'*/*_{kind}.*'):
+def _find_images(folder: Path, kind: str) -> dict[_Frame, Path]:
+    """Return the images of a split.
+
+    Raises:
+        FileNotFoundError: there are none.
+        ValueError: two files are of one frame.
+    """
+    found: dict[_Frame, Path] = {}
+    for path in sorted(filter(is_called_image, folder.glob(f'*/*_{kind}.*'))):
         city, sequence, number, _ = path.stem.rsplit('_', 3)
-        if path.suffix in ('.png', '.jpg'):
-            found[_Frame(city, sequence, int(number))] = path.suffix
+        add_frame(found, _Frame(city, sequence, int(number)), path)
     if not found:
         raise FileNotFoundError(
             f"'{folder}' has no images <city>/*_{kind}.png. Splits of "

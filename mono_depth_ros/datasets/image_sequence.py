@@ -6,30 +6,27 @@ The calibration is the YAML file that ROS's camera_calibration writes, see
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.datasets.image_files import read_image
+from mono_depth_ros.datasets.image_files import find_images, name_some, read_image
 from mono_depth_ros.datasets.motion_limit import MIN_MOTION
 from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.datasets.static_frames import is_moving
+from mono_depth_ros.datasets.videos import Video
 from mono_depth_ros.messages.calibration_file import read_camera_file
 from mono_depth_ros.messages.camera_info import rectify_image
 from mono_depth_ros.types import Image
 
-IMAGE_ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
-# Decoding a few frames more is cheaper, and always exact, while a jump starts at a key frame.
-MAX_SKIP = 30
-
 
 class _Frames(Protocol):
     """Images that have an order."""
+
+    left_out: tuple[str, ...]
 
     def __len__(self) -> int: ...
 
@@ -54,6 +51,7 @@ class ImageSequence:
     Attributes:
         summary: what was found and what was left out.
         static: how many targets were left out because the camera stands still.
+        left_out: one sentence for each file of the folder that is not read.
 
     Raises:
         FileNotFoundError, ValueError: images or calibration are missing or wrong; no samples
@@ -85,6 +83,9 @@ class ImageSequence:
             f'{self.path.name}: {len(self._frames)} images; {len(rows)} with '
             f'neighbours; {self.static} dropped because the camera stands still'
         )
+        self.left_out = self._frames.left_out
+        if self.left_out:
+            self.summary += f'; {len(self.left_out)} left out: {name_some(self.left_out)}'
         if not len(self._rows):
             raise ValueError(
                 f"No training samples in '{path}': {self.summary}. Record longer "
@@ -128,13 +129,8 @@ class ImageFolder:
     """The images of one folder in the order of their names."""
 
     def __init__(self, path: Path) -> None:
-        self._files = sorted(
-            file for file in path.iterdir() if file.suffix.lower() in IMAGE_ENDINGS
-        )
-        if not self._files:
-            raise FileNotFoundError(
-                f"Folder '{path}' holds no images ({', '.join(IMAGE_ENDINGS)})."
-            )
+        found = find_images(path)
+        self._files, self.left_out = found.images, found.left_out
 
     def __len__(self) -> int:
         return len(self._files)
@@ -148,89 +144,12 @@ class ImageFolder:
         return read_image(self._files[index])
 
 
-class Video:
-    """The frames of a video file, counted by decoding it once."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._capture: tuple[int, Any] | None = None
-        self._next = 0
-        capture = open_video(path)
-        times = []
-        while capture.grab():
-            times.append(capture.get(cv2.CAP_PROP_POS_MSEC))
-        capture.release()
-        self._times = np.array(times)
-        announced = int(open_video(path).get(cv2.CAP_PROP_FRAME_COUNT))
-        if len(times) < 0.9 * announced:
-            raise ValueError(
-                f"Video '{path}' breaks off after {len(times)} of {announced} "
-                'frames: copy it again.'
-            )
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the open file behind: another process opens its own."""
-        return {**self.__dict__, '_capture': None}
-
-    def __len__(self) -> int:
-        return len(self._times)
-
-    def name(self, index: int) -> str:
-        """Return the path and the frame's number."""
-        return f'{self.path}#{index}'
-
-    def read(self, index: int) -> Image:
-        """Decode a frame (H, W, 3) uint8 RGB.
-
-        Raises:
-            ValueError: the file cannot be decoded there, or jumps to another frame.
-        """
-        capture = self._capture_before(index)
-        while self._next < index and capture.grab():
-            self._next += 1
-        ok, image = capture.read()
-        self._next += 1
-        if not ok or abs(capture.get(cv2.CAP_PROP_POS_MSEC) - self._times[index]) > 1:
-            self._capture = None
-            raise ValueError(
-                f"Frame {index} of video '{self.path}' cannot be reached. Write its frames as "
-                f"images (ffmpeg -i '{self.path.name}' frames/%06d.png) and train from those."
-            )
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-
-    def _capture_before(self, index: int) -> Any:
-        """Return the open video at this frame or a few before it."""
-        if self._capture is None or self._capture[0] != os.getpid():
-            self._capture, self._next = (os.getpid(), open_video(self.path)), 0
-        capture = self._capture[1]
-        if not self._next <= index <= self._next + MAX_SKIP:
-            capture.set(cv2.CAP_PROP_POS_FRAMES, index)
-            self._next = index
-        return capture
-
-
 def _open_frames(path: Path) -> _Frames:
     if not path.exists():
         raise FileNotFoundError(
             f"'{path}' does not exist. Expected a folder of images or a video file."
         )
     return ImageFolder(path) if path.is_dir() else Video(path)
-
-
-def open_video(path: Path) -> Any:
-    """Open a video file as a cv2.VideoCapture.
-
-    Raises:
-        ValueError: OpenCV cannot decode it.
-    """
-    capture = cv2.VideoCapture(str(path))
-    if not capture.isOpened():
-        raise ValueError(
-            f"'{path}' ({path.stat().st_size} bytes) is no video that OpenCV can "
-            'decode, or it is cut off. Expected e.g. mp4 or avi; ffmpeg converts '
-            'others, or writes the frames as images into a folder.'
-        )
-    return capture
 
 
 def _neighbours(count: int, steps: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import partial
@@ -16,7 +16,8 @@ from mono_depth_ros.datasets.bag.options import BagOptions
 from mono_depth_ros.datasets.bag.recording import BagRecording
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
-from mono_depth_ros.datasets.kitti.raw import COLOR, ENDINGS, GRAY
+from mono_depth_ros.datasets.kitti.drive import camera_folder, frame_files
+from mono_depth_ros.datasets.kitti.raw import COLOR, GRAY
 from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.datasets.static_frames import is_moving
 from mono_depth_ros.types import Image
@@ -57,7 +58,7 @@ def find_drives(root: Path) -> list[str]:
     Raises:
         FileNotFoundError: there are none.
     """
-    cameras = [f'image_{camera:02}' for camera in (*COLOR.values(), *GRAY.values())]
+    cameras = [camera_folder(camera) for camera in (*COLOR.values(), *GRAY.values())]
     drives = sorted(
         {
             str(folder.parent.relative_to(root))
@@ -248,7 +249,7 @@ def _reach(offsets: Sequence[int]) -> int:
     return 2 * max([*map(abs, offsets), 0])
 
 
-def _read_number(files: dict[int, Path], number: int) -> Image:
+def _read_number(files: Mapping[int, Path], number: int) -> Image:
     return read_image(files[number])
 
 
@@ -263,18 +264,15 @@ def is_bag(path: Path) -> bool:
     return path.suffix in SUFFIXES.values()
 
 
-def _files_of(folder: Path) -> dict[str, dict[int, Path]]:
+def _files_of(folder: Path) -> dict[str, Mapping[int, Path]]:
     """Return the image files of both sides by number; colour, or gray where there is none.
 
     Raises:
         FileNotFoundError: no images, or no calibration.
-        ValueError: a file is empty.
+        ValueError: a file is empty, or two are of one frame.
     """
     for kind in (COLOR, GRAY):
-        files = {
-            side: _numbered(folder / f'image_{camera:02}' / 'data')
-            for side, camera in kind.items()
-        }
+        files = {side: _numbered(folder / camera_folder(camera)) for side, camera in kind.items()}
         if files['l'] or files['r']:
             for side, camera in kind.items():
                 if files[side]:
@@ -285,12 +283,8 @@ def _files_of(folder: Path) -> dict[str, dict[int, Path]]:
     )
 
 
-def _numbered(folder: Path) -> dict[int, Path]:
-    files = {
-        int(path.stem): path
-        for path in folder.glob('*')
-        if path.suffix in ENDINGS and path.stem.isdigit()
-    }
+def _numbered(folder: Path) -> Mapping[int, Path]:
+    files = frame_files(folder)
     empty = next((path for path in files.values() if not path.stat().st_size), None)
     if empty:
         raise ValueError(f"Image '{empty}' is empty; unpack its drive again.")

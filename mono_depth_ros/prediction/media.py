@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from mono_depth_ros.datasets.image_files import read_image
-from mono_depth_ros.datasets.image_sequence import IMAGE_ENDINGS, open_video
+from mono_depth_ros.datasets.file_kinds import (
+    IMAGE_ENDINGS,
+    FileKind,
+    Use,
+    is_called_image,
+    kind_of,
+)
+from mono_depth_ros.datasets.image_files import find_images, name_some, read_image
+from mono_depth_ros.datasets.videos import open_video, video_fault
 from mono_depth_ros.types import Image
 
 # A network has nothing to see in less [px].
 MIN = 32
 _USUAL_RATE = 25.0
+_RARE_ENDINGS = ('.avif', '.gif', '.jp2', '.jfif', '.jpe', '.mpo', '.pgm', '.pnm', '.ppm')
 
 
 @dataclass(frozen=True)
@@ -48,33 +56,69 @@ class Frame:
     fault: str = ''
 
 
-def find_clips(paths: Sequence[Path]) -> list[Clip]:
-    """Sort out what the paths are.
+@dataclass
+class Inputs:
+    """What there is to read.
+
+    Attributes:
+        images: the image files, with those of the folders.
+        videos: the video files.
+        left_out: one sentence for each picture or video that is not read, or not wholly.
+        others: names of files in folders that are neither.
+    """
+
+    images: list[Path] = field(default_factory=list)
+    videos: list[Path] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+    def clips(self) -> list[Clip]:
+        """Return the images as one clip, and each video as one.
+
+        Raises:
+            ValueError: there is neither, a file is no video, or two would get the same names.
+        """
+        stems = [(stem_of(path), path) for path in self.images]
+        _refuse_equal_names([*stems, *((path.stem, path) for path in self.videos)])
+        clips = [Clip(tuple(self.images), len(self.images))] if self.images else []
+        clips += [_video(path) for path in self.videos]
+        if not clips:
+            count = len(self.left_out)
+            raise ValueError(f'none of {count} files can be read: {name_some(self.left_out)}')
+        return clips
+
+
+def find_inputs(paths: Sequence[Path]) -> Inputs:
+    """Sort out what the paths are, by content.
 
     Raises:
         FileNotFoundError: a path does not exist, or a folder holds no images.
-        ValueError: a file is no video, or two inputs would get the same names.
     """
-    images: list[Path] = []
-    videos: list[Path] = []
+    found = Inputs()
     for path in paths:
         if path.is_dir():
-            found = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_ENDINGS)
-            if not found:
-                raise FileNotFoundError(
-                    f"Folder '{path}' holds no images ({', '.join(IMAGE_ENDINGS)}). Name the very "
-                    'folder with the images.'
-                )
-            images += found
+            content = find_images(path)
+            found.images += content.images
+            found.left_out += content.left_out
+            found.others += content.others
         elif not path.exists():
             raise FileNotFoundError(
                 f"'{path}' does not exist. Expected images, folders of images, or videos."
             )
         else:
-            (images if path.suffix.lower() in IMAGE_ENDINGS else videos).append(path)
-    _refuse_equal_names([*images, *videos])
-    clips = [Clip(tuple(images), len(images))] if images else []
-    return clips + [_video(path) for path in videos]
+            _add_file(path, found)
+    return found
+
+
+def _add_file(path: Path, found: Inputs) -> None:
+    """Sort out one file; what is of no known kind and not called an image may be a video."""
+    kind = kind_of(path) if path.is_file() else FileKind('no file', Use.UNKNOWN)
+    if kind.use is not Use.UNKNOWN and kind.note:
+        found.left_out.append(f'{path.name}: {kind}')
+    if kind.use is Use.PICTURE or (kind.use is Use.UNKNOWN and is_called_image(path)):
+        found.images.append(path)
+    elif kind.use is not Use.UNREAD:
+        found.videos.append(path)
 
 
 def read_clip(clip: Clip) -> Iterator[Frame]:
@@ -95,9 +139,9 @@ def read_clip(clip: Clip) -> Iterator[Frame]:
 def _read_files(files: Sequence[Path]) -> Iterator[Frame]:
     for file in files:
         try:
-            yield Frame(file.stem, read_image(file))
-        except ValueError as error:
-            yield Frame(file.stem, None, str(error))
+            yield Frame(stem_of(file), read_image(file))
+        except (OSError, ValueError) as error:
+            yield Frame(stem_of(file), None, str(error))
 
 
 def _read_video(clip: Clip) -> Iterator[Frame]:
@@ -113,12 +157,14 @@ def _read_video(clip: Clip) -> Iterator[Frame]:
             read += 1
     finally:
         capture.release()
-    if read < 0.9 * clip.count:  # what a video announces is an estimate
-        yield Frame(
-            path.stem,
-            None,
-            f"video '{path}' breaks off after {read} of {clip.count} frames: copy it again",
-        )
+    fault = video_fault(path, read)
+    if fault:
+        yield Frame(path.stem, None, fault)
+
+
+def stem_of(path: Path) -> str:
+    """Return an image's name without its suffix; what else follows a dot is part of the name."""
+    return path.stem if path.suffix.lower() in (*IMAGE_ENDINGS, *_RARE_ENDINGS) else path.name
 
 
 def _video(path: Path) -> Clip:
@@ -128,10 +174,10 @@ def _video(path: Path) -> Clip:
     return Clip((path,), max(0, int(count)), rate if 0 < rate < 1000 else _USUAL_RATE)
 
 
-def _refuse_equal_names(paths: Sequence[Path]) -> None:
+def _refuse_equal_names(names: Sequence[tuple[str, Path]]) -> None:
     first: dict[str, Path] = {}
-    for path in paths:
-        other = first.setdefault(path.stem, path)
+    for name, path in names:
+        other = first.setdefault(name, path)
         if other is not path:
             raise ValueError(
                 f"'{other}' and '{path}' would be written under the same name. Run "

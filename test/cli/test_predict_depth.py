@@ -1,5 +1,6 @@
 """The executable predict_depth, from images and videos to files."""
 
+import re
 from dataclasses import replace
 
 import cv2
@@ -8,6 +9,8 @@ import pytest
 import yaml
 from cards import UNTRAINED, write_small_card
 from moving_bags import wall
+from pictures import encoded, iso_media, trim_film, write_film, write_irregular_film
+from shared_data import shared_data
 
 from mono_depth_ros.cli.predict_depth import main
 from mono_depth_ros.inference.cards.model_card import load_card, write_card
@@ -262,6 +265,80 @@ def test_a_video_becomes_a_film_and_numbered_arrays(tmp_path, cards):
     assert capture.get(cv2.CAP_PROP_FPS) == 12.5
     shown = [capture.read()[1] for _ in range(5)]
     assert not capture.read()[0] and shown[0].shape[1] >= 2 * SIZE[1]
+
+
+def test_an_announced_count_of_frames_proves_nothing(tmp_path, cards, capsys):
+    irregular = write_irregular_film(tmp_path / 'slow.mkv', [*range(0, 330, 33), 2000, 4000], SIZE)
+    trimmed = trim_film(write_film(tmp_path / 'trimmed.mp4', 10, size=SIZE), 600)
+
+    arguments = ([irregular, trimmed], tmp_path / 'out', '--write', 'npy')
+    assert predict(cards / 'relative.yaml', *arguments) == 0
+
+    assert '18 images, 0 left out' in capsys.readouterr().out
+    assert len(names(tmp_path / 'out')) == 18 + 1
+
+
+def test_a_cut_video_gives_what_it_has_and_is_named(tmp_path, cards, capsys):
+    path = write_film(tmp_path / 'ride.avi', 20, 'MJPG', SIZE)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    assert predict(cards / 'relative.yaml', path, tmp_path / 'out', '--write', 'npy') == 0
+
+    printed = capsys.readouterr().out
+    assert re.search(r"left out: Video '.*ride\.avi' is cut off after \d+ frames", printed)
+
+
+def test_a_folder_is_read_by_content_and_nothing_is_left_out_in_silence(
+    tmp_path, cards, images, capsys
+):
+    (images / 'a.jpg').write_bytes(encoded('JPEG') + b'\0\0\0\x18ftypisom \xff\xda of a film')
+    (images / 'b.heic').write_bytes(iso_media('heic', 'mif1'))
+    (images / 'c.0001').write_bytes(encoded('PNG'))
+    (images / 'c.v2').write_bytes(encoded('AVIF'))
+    (images / 'notes.txt').write_text('text')
+    write_film(images / 'd.mp4', 3)
+
+    assert predict(cards / 'relative.yaml', images, tmp_path / 'out', '--write', 'npy') == 0
+
+    printed = capsys.readouterr().out
+    assert '3 images, 2 left out' in printed
+    assert 'left out: b.heic: HEIC, not read: convert it to JPEG or PNG' in printed
+    assert 'left out: d.mp4: MP4 or QuickTime, a video among images' in printed
+    assert 'note: no known pictures or videos: notes.txt' in printed
+    assert names(tmp_path / 'out') == [
+        'a_depth_relative.npy',
+        'c.0001_depth_relative.npy',
+        'c.v2_depth_relative.npy',
+        'depth.yaml',
+    ]
+
+
+def test_a_picture_that_would_be_read_wrongly_is_refused_by_name(tmp_path, cards, capsys):
+    (tmp_path / 'grid.heic').write_bytes(iso_media('heic', 'mif1', 'heic'))
+
+    assert predict(cards / 'relative.yaml', tmp_path / 'grid.heic', tmp_path / 'out') == 1
+
+    assert (
+        'none of 1 files can be read: grid.heic: HEIC, not read: convert it to JPEG or PNG'
+        in capsys.readouterr().err
+    )
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ('inputs', 'expected'),
+    [
+        (['folder_mixed'], '2 images, 1 left out'),
+        (['motion_photo.jpg'], '1 images, 0 left out'),
+        (['variable_rate.webm', 'trimmed_edit_list.mp4'], '60 images, 0 left out'),
+    ],
+)
+def test_inputs_from_the_field_are_read_whole(tmp_path, cards, capsys, inputs, expected):
+    paths = [shared_data(f'../field_cases/{name}') for name in inputs]
+
+    assert predict(cards / 'relative.yaml', paths, tmp_path / 'out', '--write', 'npy') == 0
+
+    assert expected in capsys.readouterr().out
 
 
 def test_the_picture_shows_the_image_beside_the_colours_of_its_depth(tmp_path, cards, images):

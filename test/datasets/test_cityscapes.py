@@ -53,6 +53,17 @@ def test_every_row_can_be_kept(root):
     assert Cityscapes(root, keep_rows=1, step=1)[0].target.shape == (48, 160, 3)
 
 
+def test_files_are_found_by_any_ending_but_one_per_frame(root):
+    folder = root / 'leftImg8bit_sequence' / 'train' / 'bonn'
+    path = folder / 'bonn_000000_000012_leftImg8bit.png'
+    path.rename(path.with_suffix('.JPEG'))
+    assert np.array_equal(Cityscapes(root, stereo=True)[0].target, wall(12)[:36])
+
+    path.write_bytes(path.with_suffix('.JPEG').read_bytes())
+    with pytest.raises(ValueError, match=r"12_leftImg8bit\.JPEG' and '.*12_leftImg8bit\.png' are"):
+        Cityscapes(root)
+
+
 def test_the_right_image_has_a_known_pose(root):
     partner = Cityscapes(root, stereo=True)[0].sources[-1]
 

@@ -120,7 +120,9 @@ def test_a_truncated_video_is_named_with_the_cure(tmp_path, camera):
     path = write_video(tmp_path / 'drive.avi', 60)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
-    with pytest.raises(ValueError, match=r'drive\.avi.*breaks off after \d+ of 60.*copy it again'):
+    with pytest.raises(
+        ValueError, match=r'drive\.avi.*is cut off after \d+ frames.*movi.*Copy it again'
+    ):
         ImageSequence(path, camera)
 
 
@@ -137,6 +139,29 @@ def test_a_broken_image_is_named(tmp_path, camera):
 
     with pytest.raises(ValueError, match=r'000001\.png.*cannot be decoded'):
         ImageSequence(folder, camera)
+
+
+def test_a_folder_is_read_by_content_and_what_is_not_read_is_named(tmp_path, camera):
+    folder = write_folder(tmp_path / 'images', range(0, 12, 3))
+    (folder / '000002.png').rename(folder / '000002')
+    (folder / '000001a.heic').write_bytes(b'\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic')
+    write_video(folder / 'z.avi', 3)
+
+    data = ImageSequence(folder, camera)
+
+    assert len(data) == 2 and np.array_equal(data[1].target, wall(6))
+    assert data.left_out == (
+        '000001a.heic: HEIC, not read: convert it to JPEG or PNG',
+        'z.avi: AVI, a video among images: name it itself',
+    )
+    assert data.summary.endswith('; 2 left out: ' + '; '.join(data.left_out))
+
+
+def test_a_picture_is_no_video(tmp_path, camera):
+    write_folder(tmp_path / 'images', [0])
+
+    with pytest.raises(ValueError, match=r'is no video.*it is a picture \(PNG\)'):
+        ImageSequence(tmp_path / 'images' / '000000.png', camera)
 
 
 def test_too_few_images_say_so(tmp_path, camera):

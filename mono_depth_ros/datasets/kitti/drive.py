@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mono_depth_ros.datasets.file_kinds import IMAGE_ENDINGS, add_frame
 from mono_depth_ros.stamps import NANOSECONDS
 
 Stamps = NDArray[np.int64]
@@ -24,8 +27,10 @@ CAMERAS = {
 }
 SCANNER, INERTIAL, STAMP_FILE = 'velodyne_points', 'oxts', 'timestamps.txt'
 VELO_FILE, IMU_FILE = 'calib_velo_to_cam.txt', 'calib_imu_to_velo.txt'
-IMAGE_ENDINGS = ('.png', '.jpg', '.jpeg')
+# In place of the stamp of a frame that a sensor did not record.
+NO_STAMP = np.iinfo(np.int64).min
 
+_JUST_CHANGED = 2 * NANOSECONDS
 _EPOCH = datetime(1970, 1, 1)
 _STAMP = re.compile(r'(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?')
 _NAME = re.compile(r'(\d{4})_(\d\d)_(\d\d)_drive_\d{4}_(sync|extract)')
@@ -42,6 +47,11 @@ class KittiTrack:
 
     files: tuple[Path, ...]
     stamps: Stamps
+
+    @property
+    def numbers(self) -> list[int]:
+        """Return the number of each frame."""
+        return [int(file.stem) for file in self.files]
 
 
 def camera_folder(camera: int) -> str:
@@ -83,8 +93,9 @@ def read_track(drive: Path, sensor: str, rate: float | None = None) -> KittiTrac
         FileNotFoundError: there is no timestamps.txt, and no rate either.
         ValueError: there are both, or timestamps.txt is wrong.
     """
-    files = sensor_files(drive / sensor)
-    indices = np.array([int(file.stem) for file in files], np.int64)
+    numbered = frame_files(drive / sensor)
+    indices = np.array(sorted(numbered), np.int64)
+    files = tuple(numbered[number] for number in indices.tolist())
     path = drive / sensor / STAMP_FILE
     if rate is not None and path.exists():
         raise ValueError(f"'{path}' says when the frames were taken; leave out --rate.")
@@ -98,6 +109,12 @@ def read_track(drive: Path, sensor: str, rate: float | None = None) -> KittiTrac
             f"'{files[-1].name}': it needs one line per frame, from 0 on."
         )
     stamps = lines[indices]
+    if (stamps == NO_STAMP).any():
+        at = int(np.argmax(stamps == NO_STAMP))
+        raise ValueError(
+            f"'{path}': line {indices[at] + 1} is empty, but there is a frame '{files[at].name}': "
+            "expected its date and time. Unpack the file from the drive's archive."
+        )
     if (np.diff(stamps) <= 0).any():
         at = int(indices[np.argmax(np.diff(stamps) <= 0) + 1])
         raise ValueError(f"'{path}': line {at + 1} is not later than the one before.")
@@ -106,6 +123,10 @@ def read_track(drive: Path, sensor: str, rate: float | None = None) -> KittiTrac
 
 def read_stamps(path: Path) -> Stamps:
     """Read a timestamps.txt: one date and time a line, down to the nanosecond, taken as UTC.
+
+    Returns:
+        (N,) the stamp of each line, which is a frame's number; NO_STAMP where it is empty, as of
+        the scans that some drives lack.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -116,9 +137,12 @@ def read_stamps(path: Path) -> Stamps:
             f"'{path}' does not exist, so nobody knows when its frames were taken. Unpack it from "
             "the drive's archive, or state their rate: --rate 10 is KITTI's."
         )
-    lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
+    lines = path.read_text(encoding='utf-8-sig', errors='replace').splitlines()
     return np.array(
-        [_parse(line, number, path) for number, line in enumerate(lines, start=1) if line.strip()],
+        [
+            _parse(line, number, path) if line.strip() else NO_STAMP
+            for number, line in enumerate(lines, start=1)
+        ],
         np.int64,
     )
 
@@ -183,10 +207,30 @@ def _noon(drive: Path) -> int:
 
 def sensor_files(folder: Path) -> tuple[Path, ...]:
     """Return the frames of a sensor (of whatever kind) in the order of their numbers."""
-    endings = {SCANNER: ('.bin',), INERTIAL: ('.txt',)}.get(folder.name, IMAGE_ENDINGS)
-    files = [
-        file
-        for file in (folder / 'data').glob('*')
-        if file.suffix in endings and file.stem.isdigit()
-    ]
-    return tuple(sorted(files, key=lambda file: int(file.stem)))
+    return tuple(file for _, file in sorted(frame_files(folder).items()))
+
+
+def frame_files(folder: Path) -> Mapping[int, Path]:
+    """Return the frames of a sensor (of whatever kind) by their numbers.
+
+    Raises:
+        ValueError: two files are of one frame.
+    """
+    data = folder / 'data'
+    if not data.is_dir():
+        return {}
+    changed = data.stat().st_mtime_ns
+    # Clocks of file systems are coarse: what changed just now may change unseen.
+    is_settled = abs(time.time_ns() - changed) > _JUST_CHANGED
+    list_once = _list_frames if is_settled else _list_frames.__wrapped__
+    return list_once(data, changed)
+
+
+@lru_cache(maxsize=256)
+def _list_frames(data: Path, changed: int) -> Mapping[int, Path]:
+    endings = {SCANNER: ('.bin',), INERTIAL: ('.txt',)}.get(data.parent.name, IMAGE_ENDINGS)
+    files: dict[int, Path] = {}
+    for file in sorted(data.iterdir()):
+        if file.suffix.lower() in endings and file.stem.isdecimal():
+            add_frame(files, int(file.stem), file)
+    return files

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from mono_depth_ros.datasets.image_files import read_image, read_label_map
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, KittiCamera, read_camera
+from mono_depth_ros.datasets.kitti.drive import camera_folder, frame_files
 from mono_depth_ros.datasets.kitti.poses import POSES, motion_of, read_poses
 from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.datasets.splits import SplitEntry, read_split
 from mono_depth_ros.datasets.stereo_hints import stereo_hint
 
 COLOR, GRAY = {'l': 2, 'r': 3}, {'l': 0, 'r': 1}
-ENDINGS = ('.png', '.jpg')
 _SAME_K = 0.5  # [px]
 
 
@@ -85,7 +85,7 @@ class KittiRaw:
         path = self._image_path(entry)
         if path is None:
             raise FileNotFoundError(
-                f"Frame '{entry}' is missing: no {entry.index:010}{'/'.join(ENDINGS)} in image_02 "
+                f"Frame '{entry}' is missing: no {entry.index:010}.png/.jpg in image_02 "
                 f'or image_00 (right: 03, 01) of {self.root / entry.folder}. Unpack that drive, '
                 'or drop the line from the split.'
             )
@@ -214,10 +214,12 @@ class KittiRaw:
 
 
 def find_image(root: Path, entry: SplitEntry, camera: int) -> Path | None:
-    """Return the file of a frame as a camera (0 to 3) took it, None where there is none."""
-    folder = root / entry.folder / f'image_{camera:02}' / 'data'
-    paths = (folder / f'{entry.index:010}{ending}' for ending in ENDINGS)
-    return next((path for path in paths if path.is_file()), None)
+    """Return the file of a frame as a camera (0 to 3) took it, None where there is none.
+
+    Raises:
+        ValueError: two files are of one frame.
+    """
+    return frame_files(root / entry.folder / camera_folder(camera)).get(entry.index)
 
 
 def _other_side(entry: SplitEntry) -> SplitEntry:

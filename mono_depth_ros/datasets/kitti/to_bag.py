@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mono_depth_ros.bags.writer import STATIC_TOPIC, BagWriter, new_bag
+from mono_depth_ros.datasets.file_kinds import kind_of
 from mono_depth_ros.datasets.image_files import read_image
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, KittiCamera, read_camera
 from mono_depth_ros.datasets.kitti.drive import (
@@ -39,6 +40,7 @@ from mono_depth_ros.datasets.kitti.frames import (
 from mono_depth_ros.datasets.kitti.options import KittiBagOptions
 from mono_depth_ros.datasets.kitti.oxts import OxtsRecord, read_oxts, unit_pose
 from mono_depth_ros.geometry.rotations import inverse_rigid
+from mono_depth_ros.stamps import NANOSECONDS
 
 CLOUD_TOPIC, IMU_TOPIC, FIX_TOPIC, ODOM_TOPIC = (
     '/velodyne_points',
@@ -106,10 +108,11 @@ def write_drive(
     ]
     kinds += [(SCANNER, partial(_scan_jobs, report))] if SCANNER in sensors else []
     kinds += [(INERTIAL, partial(_inertial_jobs, report))] if INERTIAL in sensors else []
-    jobs = [job for sensor, make in kinds for job in make(read_track(drive, sensor, options.rate))]
+    tracks = {sensor: read_track(drive, sensor, options.rate) for sensor, _ in kinds}
+    jobs = [job for sensor, make in kinds for job in make(tracks[sensor])]
     jobs.sort(key=lambda job: job[0])
     transforms, notes = fixed_transforms(drive.parent, cameras, INERTIAL in sensors)
-    report.notes += [*notes, *_notes(drive, sensors, options)]
+    report.notes += [*notes, *_notes(drive, sensors, options), *_notes_on_stamps(tracks)]
     with new_bag(path, options.storage) as bag:
         if transforms:
             bag.write_transforms(STATIC_TOPIC, jobs[0][0], transforms)
@@ -142,6 +145,30 @@ def _notes(drive: Path, sensors: Sequence[str], options: KittiBagOptions) -> lis
         notes.append(f'no scans in {SCANNER}')
     if INERTIAL not in sensors:
         notes.append(f'no readings in {INERTIAL}: no imu, gps, odom and no moving transform')
+    return notes
+
+
+def _notes_on_stamps(tracks: Mapping[str, KittiTrack]) -> list[str]:
+    """Name sensors whose frames are not of the time of the first camera's frames.
+
+    Their lines may be shifted, which nothing else would show.
+    """
+    (first, track), *others = tracks.items()
+    period = float(np.median(np.diff(track.stamps))) if len(track.stamps) > 1 else np.inf
+    times = dict(zip(track.numbers, track.stamps.tolist()))
+    notes = []
+    for sensor, other in others:
+        away = [
+            (abs(stamp - times[number]), number)
+            for number, stamp in zip(other.numbers, other.stamps.tolist())
+            if number in times
+        ]
+        most, number = max(away, default=(0, 0))
+        if most > period / 2:
+            notes.append(
+                f'frame {number} of {sensor} is {most / NANOSECONDS:.3f} s from that of {first}, '
+                'more than half a period: compare their timestamps.txt, line by line'
+            )
     return notes
 
 
@@ -194,7 +221,7 @@ def _write_image(
 
 def _encoded(file: Path, pixels: NDArray[np.uint8], form: str) -> bytes:
     """Return the file's own bytes where it has the form already, so that nothing is lost twice."""
-    if (form == 'jpeg') == (file.suffix != '.png'):
+    if kind_of(file).name == form.upper():
         return file.read_bytes()
     quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if form == 'jpeg' else []
     done, data = cv2.imencode(f'.{form}', pixels[..., ::-1], quality)

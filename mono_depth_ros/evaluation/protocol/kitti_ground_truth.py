@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.datasets.image_files import read_image
+from mono_depth_ros.datasets.file_kinds import IMAGE_ENDINGS
+from mono_depth_ros.datasets.image_files import read_image, read_unchanged
 from mono_depth_ros.datasets.kitti.calibration import FILE_NAME, read_camera
-from mono_depth_ros.datasets.kitti.raw import COLOR, ENDINGS, find_image
+from mono_depth_ros.datasets.kitti.drive import SCANNER, camera_folder, frame_files
+from mono_depth_ros.datasets.kitti.raw import COLOR, find_image
 from mono_depth_ros.datasets.splits import SplitEntry
 from mono_depth_ros.evaluation.frame_metrics import LIMITS
 from mono_depth_ros.evaluation.lidar import read_scan, velodyne_depth, velodyne_projection
@@ -121,9 +122,9 @@ def _image_path(root: Path, entry: SplitEntry) -> Path:
     camera = COLOR[entry.side]
     path = find_image(root, entry, camera)
     if path is None:
-        missing = drive / f'image_{camera:02}' / 'data' / f'{entry.index:010}{ENDINGS[0]}'
+        missing = drive / camera_folder(camera) / 'data' / f'{entry.index:010}{IMAGE_ENDINGS[0]}'
         raise FileNotFoundError(
-            f"Image '{missing}' (or {', '.join(ENDINGS[1:])}) of frame '{entry}' does not "
+            f"Image '{missing}' (or {', '.join(IMAGE_ENDINGS[1:])}) of frame '{entry}' does not "
             'exist. Unpack the whole drive, or drop the line from the split.'
         )
     return path
@@ -132,7 +133,8 @@ def _image_path(root: Path, entry: SplitEntry) -> Path:
 def _depth_path(root: Path, entry: SplitEntry, kind: str) -> Path:
     drive = root / entry.folder
     if kind in _SCANS:
-        return drive / 'velodyne_points' / 'data' / f'{entry.index:010}.bin'
+        missing = drive / SCANNER / 'data' / f'{entry.index:010}.bin'
+        return frame_files(drive / SCANNER).get(entry.index, missing)
     camera = f'image_{COLOR[entry.side]:02}'
     return drive / 'proj_depth' / _PNG_FOLDERS[kind] / camera / f'{entry.index:010}.png'
 
@@ -145,8 +147,8 @@ def _what_there_is(root: Path, entry: SplitEntry) -> str:
 
 
 def _read_png(path: Path) -> Matrix:
-    values = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    if values is None or values.ndim != 2 or values.dtype != np.uint16:
+    values = read_unchanged(path)
+    if values.ndim != 2 or values.dtype != np.uint16:
         raise ValueError(
             f"True depth '{path}' is no 16-bit gray PNG (metres times {_PNG_UNITS_PER_METRE}). "
             'Copy it again.'

@@ -9,7 +9,10 @@ from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
+from torch.utils.data import ConcatDataset
 
+from mono_depth_ros.datasets.image_files import name_some
+from mono_depth_ros.datasets.image_sequence import ImageSequence
 from mono_depth_ros.datasets.sample import TrainingData, TrainingSample
 from mono_depth_ros.inference.cards.model_card import load_card
 from mono_depth_ros.training.config.schema import LossConfig, TrainConfig
@@ -244,12 +247,23 @@ def check_data(config: TrainConfig, data: TrainingData) -> list[str]:
             'looked at): KITTI takes them from poses.txt, a bag from <bag>.poses.txt (find_poses '
             'writes both), odometry or a given speed. Set loss.velocity 0, or add them.'
         )
+    notes = _left_out(data)
     if config.loss.triplet > 0 and not some(lambda facts: facts.has_labels):
-        return [
+        notes.append(
             f'No label maps ({_SAMPLES} samples looked at): the triplet loss is left out. '
             'reading.options.labels names their folder beside the images.'
-        ]
-    return []
+        )
+    return notes
+
+
+def _left_out(data: TrainingData) -> list[str]:
+    """Return what a person should know about files that are not read."""
+    parts = data.datasets if isinstance(data, ConcatDataset) else [data]
+    return [
+        f'{len(part.left_out)} files of {part.path} are left out: {name_some(part.left_out)}.'
+        for part in parts
+        if isinstance(part, ImageSequence) and part.left_out
+    ]
 
 
 class _Facts(NamedTuple):

@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pictures import encoded, iso_media, picture
 
+from mono_depth_ros.datasets.image_sequence import ImageSequence
+from mono_depth_ros.datasets.registry import joined
 from mono_depth_ros.datasets.sample import Source, TrainingSample
 from mono_depth_ros.training.config.checks import check_config, check_data
 from mono_depth_ros.training.config.schema import (
@@ -226,3 +229,22 @@ def test_a_sample_is_read_once_whatever_is_asked_of_it():
     check_data(config, Counted([replace(data(1)[0], sources=pair) for _ in range(40)]))
 
     assert len(reads) == len(set(reads)) == 20
+
+
+def test_files_of_a_folder_that_are_not_read_are_noted(tmp_path):
+    images = tmp_path / 'images'
+    images.mkdir()
+    for index in range(3):
+        (images / f'{index}.png').write_bytes(encoded('PNG', np.roll(picture(), 9 * index, 1)))
+    (images / 'b.heic').write_bytes(iso_media('heic', 'mif1'))
+    camera = tmp_path / 'camera.yaml'
+    camera.write_text(
+        'image_width: 96\nimage_height: 64\n'
+        'camera_matrix: {data: [90, 0, 48, 0, 90, 32, 0, 0, 1]}\n'
+    )
+    sequence = ImageSequence(images, camera, min_motion=0)
+
+    for found in (sequence, joined([sequence, data(3)])):
+        assert check_data(changed(), found) == [
+            f'1 files of {images} are left out: b.heic: HEIC, not read: convert it to JPEG or PNG.'
+        ]
