@@ -29,7 +29,7 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding='utf-8'))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(
-            f"'{path}' is damaged or cut off ({error}); expected {what}. Copy it again."
+            f"'{path}' is no whole JSON ({error}); expected {what}. Copy it again."
         ) from error
     if not isinstance(content, dict):
         raise ValueError(f"'{path}' holds no JSON object; expected {what}.")

@@ -17,6 +17,7 @@ Maps = tuple[NDArray[Any], NDArray[Any]]
 # What no lens comes near; beyond, float32 and the distortion's polynomials overflow.
 _FOCAL_LENGTHS = (1.0, 1e7)  # [px]
 _MAX_NORMALISED_FOCAL = 32  # a lens that sees 2 degrees, if f is in parts of the image
+_MIN_SIDE = 8  # [px], beyond which no camera has its centre in the first pixel
 _MAX_ENTRY = 1e7  # of K and P [px], and of D
 _NEGLIGIBLE = 0.05  # [px]
 _TOLERANCE = 1 / 32  # [px], the resolution of cv2.remap
@@ -104,7 +105,7 @@ def camera_model(
     """
     K_full, P_full = np.reshape(K, (3, 3)).astype(float), np.reshape(P, (3, 4)).astype(float)
     rotation = np.reshape(R, (3, 3)).astype(float)
-    _check_intrinsics(K_full, P_full)
+    _check_intrinsics(K_full, P_full, min(width, height))
     coefficients = tuple(float(value) for value in D)
     if not np.isfinite([*coefficients, *rotation.ravel()]).all():
         raise ValueError(
@@ -195,7 +196,7 @@ def _geometry_of_rectified(model: CameraModel) -> ImageGeometry:
     return ImageGeometry(model.rectified_K)
 
 
-def _check_intrinsics(K: Matrix, P: Matrix) -> None:
+def _check_intrinsics(K: Matrix, P: Matrix, side: int) -> None:
     if not K.any() and not P.any():
         raise ValueError(
             'The camera is not calibrated: K is all zero. Run camera_calibration, '
@@ -205,7 +206,7 @@ def _check_intrinsics(K: Matrix, P: Matrix) -> None:
         if not matrix.any():
             continue
         text = f'{name} = {matrix.ravel().tolist()}'
-        if _is_normalised(matrix):
+        if _is_normalised(matrix, side):
             raise ValueError(
                 f'{text} is normalised, in parts of the image rather than in pixels: multiply '
                 'its first row by the width and its second row by the height.'
@@ -228,13 +229,14 @@ def _check_intrinsics(K: Matrix, P: Matrix) -> None:
             )
 
 
-def _is_normalised(matrix: Matrix) -> bool:
-    """Say whether intrinsics are in parts of the image's sides: no lens has f < 1 px."""
+def _is_normalised(matrix: Matrix, side: int) -> bool:
+    """Say whether intrinsics are in parts of the image's sides, of which one has `side` pixels."""
     focal, center = matrix[[0, 1], [0, 1]], matrix[:2, 2]
-    in_parts = (focal > 0).all() and (focal < _MAX_NORMALISED_FOCAL).all()
-    return bool(in_parts and (center > 0).all() and (center <= 1).all()) or bool(
-        (focal > 0).all() and (focal < 1).any()
-    )
+    if not (focal > 0).all():
+        return False
+    # Of a long lens the focal length says nothing, but its centre lies in the first pixel.
+    in_parts = (focal < _MAX_NORMALISED_FOCAL).all() and (center > 0).all() and (center <= 1).all()
+    return bool((focal < 1).any() or (in_parts and side > _MIN_SIDE))
 
 
 def _check_model(model: CameraModel) -> None:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mono_depth_ros.messages.encoded_size import MAX_PIXELS, read_encoded_size
+from mono_depth_ros.messages.encoded_size import MAX_PIXELS, find_cut, read_encoded_size
 from mono_depth_ros.types import Image
 
 Buffer = Any  # whatever np.frombuffer reads: bytes, array('B'), memoryview, a uint8 array
@@ -279,7 +279,7 @@ def _pixel_rows(
     if step < row:
         raise ValueError(f'{what}: step {step} is smaller than a row of {row} bytes.')
     rows = height * 3 // 2 if layout.chroma_rows else height
-    if data.size == rows * row:  # no room for padding, whatever step says
+    if step == data.size == rows * row:  # the step of the whole image, which has no padding
         step = row
     if data.size < rows * step:
         raise ValueError(
@@ -317,5 +317,6 @@ def _describe_format(encoded: NDArray[np.uint8]) -> str:
     start = encoded[:8].tobytes()
     for name, magic in (('JPEG', b'\xff\xd8'), ('PNG', b'\x89PNG')):
         if start.startswith(magic):
-            return f'starts like a {name} but is damaged or cut off'
+            reason = find_cut(encoded) or 'the decoder refuses it'
+            return f'starts like a {name} but is damaged: {reason}'
     return f'is neither JPEG nor PNG (starts with {start.hex(" ")})' if start else 'is empty'

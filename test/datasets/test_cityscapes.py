@@ -138,7 +138,7 @@ def test_a_wrong_calibration_is_refused(root, values, error):
 @pytest.mark.parametrize(
     ('text', 'error'),
     [
-        ('{"intrinsic": {"fx"', 'damaged or cut off'),
+        ('{"intrinsic": {"fx"', 'is no whole JSON'),
         ('{"intrinsic": {}}', "lacks or garbles 'fx'"),
     ],
 )

@@ -88,7 +88,7 @@ def test_a_dataset_lists_its_scenes_by_split(tmp_path):
             '"file"',
             r"scene\.json' lacks or garbles 'filename'; expected a DGP scene",
         ),
-        (']}', '', r"scene\.json' is damaged or cut off .*Copy it again"),
+        (']}', '', r"scene\.json' is no whole JSON .*Copy it again"),
     ],
 )
 def test_a_broken_scene_is_named(tmp_path, old, new, error):

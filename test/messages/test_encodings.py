@@ -234,7 +234,7 @@ def test_a_gray_image_of_no_mosaic_stays_gray():
     np.testing.assert_array_equal(decoded, np.repeat(gray[..., None], 3, axis=2))
 
 
-def test_data_of_exactly_the_pixels_is_read_whatever_step_says():
+def test_a_step_of_the_whole_image_is_taken_for_one_of_a_row():
     rows = bytes_of(RGB)
 
     decoded = decode_image(rows.tobytes(), (2, 3), 'rgb8', rows.size, False)

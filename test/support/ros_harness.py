@@ -43,9 +43,12 @@ os.environ.update(ENVIRONMENT)
 
 
 def camera_info(size: tuple[int, int], **fields: Any) -> CameraInfo:
-    """Build the CameraInfo of an undistorted pinhole, f = width / 2, with fields replaced."""
+    """Build the CameraInfo of an undistorted pinhole, with fields replaced.
+
+    Its f is half the width, but at least 1 px.
+    """
     height, width = size
-    f, cx, cy = width / 2, (width - 1) / 2, (height - 1) / 2
+    f, cx, cy = max(1.0, width / 2), (width - 1) / 2, (height - 1) / 2
     message = CameraInfo(height=height, width=width, distortion_model='plumb_bob')
     message.header.frame_id = 'camera_optical'
     message.d = [0.0] * 5

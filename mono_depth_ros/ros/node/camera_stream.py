@@ -44,6 +44,7 @@ COMPRESSED = '/compressed'
 MAX_NEWS = 64
 # Of one camera: one that changes its ROI must not pile up rectification maps.
 MAX_SIZES = 8
+MAX_WAIT_S = 2.0  # of an image for the first camera_info
 VALUES_WINDOW = 50  # images whose largest value tells how many bits a camera uses
 
 
@@ -262,10 +263,19 @@ class CameraStream:
         """The camera's name, or 'camera' for the unnamed one."""
         return self.name or 'camera'
 
-    def follow_publishers(self) -> None:
-        """Subscribe to camera_info as its publishers offer it now."""
+    def check_inputs(self) -> None:
+        """Subscribe to camera_info as it is offered now; give up an image that waits for it.
+
+        To be called about once a second.
+        """
         if self._infos is not None:
             self._infos.follow()
+        with self.wake:
+            if self._slot is None or self._calibrations:
+                return
+            if time.monotonic() - self._slot.received > MAX_WAIT_S:
+                self.statistics.count_drop('no_camera_info')
+                self._slot = None
 
     def info_publishers(self) -> list[str]:
         """Return the nodes that publish camera_info, one name per publisher."""

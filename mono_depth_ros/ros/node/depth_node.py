@@ -274,7 +274,7 @@ class DepthNode(LifecycleNode):
         device = self._device_values()
         statuses = []
         for monitor in self._monitors:
-            monitor.stream.follow_publishers()
+            monitor.stream.check_inputs()
             facts = self._facts(monitor)
             statuses.append(camera_status(monitor, facts, self.card, device))
             monitor.speaker.tick(*diagnose(facts), self.get_logger())
