@@ -34,16 +34,17 @@ class Encoder(nn.Module):
         return list(self.trunk((image - self.mean) / self.std))
 
 
-def resnet18_encoder(frames: int = 1) -> Encoder:
-    """ResNet18 without its classifier: the stem's activation and the ends of the four stages.
+def resnet_encoder(layers: int, frames: int = 1) -> Encoder:
+    """ResNet without its classifier: the stem's activation and the ends of the four stages.
 
     Args:
+        layers: 18, 34 or 50.
         frames: how many RGB images are stacked as its input.
     """
     trunk = timm.create_model(
-        'resnet18', features_only=True, in_chans=3 * frames, pretrained=False
+        f'resnet{layers}', features_only=True, in_chans=3 * frames, pretrained=False
     )
-    return Encoder(trunk, (64, 64, 128, 256, 512), mean=0.45, std=0.225)
+    return Encoder(trunk, tuple(trunk.feature_info.channels()), mean=0.45, std=0.225)
 
 
 def efficientnet_lite0_encoder() -> Encoder:

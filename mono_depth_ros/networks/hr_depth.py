@@ -16,7 +16,7 @@ from mono_depth_ros.networks.encoders import (
     Encoder,
     efficientnet_lite0_encoder,
     mobilenet_v3_encoder,
-    resnet18_encoder,
+    resnet_encoder,
 )
 from mono_depth_ros.networks.layers.blocks import (
     ChannelAttention,
@@ -136,8 +136,24 @@ FSE = Annotated[bool, 'fuse by squeeze-and-excitation (fSE) on the last diagonal
 @register_network(paper=PAPER, input_size=(192, 640))
 def hr_depth(dense_skips: DenseSkips = True, fse: FSE = True) -> HRDepth:
     """ResNet18 encoder, 14.07 M parameters."""
+    return _on_resnet(18, dense_skips=dense_skips, fse=fse)
+
+
+@register_network(paper=PAPER, input_size=(192, 640))
+def hr_depth_resnet34(dense_skips: DenseSkips = True, fse: FSE = True) -> HRDepth:
+    """ResNet34 encoder."""
+    return _on_resnet(34, dense_skips=dense_skips, fse=fse)
+
+
+@register_network(paper=PAPER, input_size=(192, 640))
+def hr_depth_resnet50(dense_skips: DenseSkips = True, fse: FSE = True) -> HRDepth:
+    """ResNet50 encoder; the public decoder cannot run on it, so there are no weights."""
+    return _on_resnet(50, dense_skips=dense_skips, fse=fse)
+
+
+def _on_resnet(layers: int, *, dense_skips: bool, fse: bool) -> HRDepth:
     return HRDepth(
-        resnet18_encoder(),
+        resnet_encoder(layers),
         HR_WIDTHS,
         squeeze_before_mixing=True,
         dense_skips=dense_skips,

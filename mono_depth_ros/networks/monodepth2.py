@@ -1,10 +1,10 @@
-"""Monodepth2: a ResNet18 U-Net, the field's baseline (Godard et al., ICCV 2019)."""
+"""Monodepth2: a ResNet U-Net, the field's baseline (Godard et al., ICCV 2019)."""
 
 import torch
 from torch import Tensor, nn
 
 from mono_depth_ros.networks.base import DepthNetwork, DepthOutput
-from mono_depth_ros.networks.encoders import Encoder, resnet18_encoder
+from mono_depth_ros.networks.encoders import Encoder, resnet_encoder
 from mono_depth_ros.networks.layers.blocks import ConvBlock, DisparityHead, upsample
 from mono_depth_ros.networks.registry import register_network
 
@@ -38,11 +38,25 @@ class Monodepth2(DepthNetwork):
         return DepthOutput([head(x) for head, x in zip(self.heads, decoded)], decoded)
 
 
-@register_network(
-    paper='Godard et al., "Digging Into Self-Supervised Monocular Depth Estimation", '
-    'ICCV 2019, arXiv:1806.01260',
-    input_size=(192, 640),
+PAPER = (
+    'Godard et al., "Digging Into Self-Supervised Monocular Depth Estimation", '
+    'ICCV 2019, arXiv:1806.01260'
 )
+
+
+@register_network(paper=PAPER, input_size=(192, 640))
 def monodepth2_resnet18() -> Monodepth2:
     """ResNet18 encoder, 14.33 M parameters."""
-    return Monodepth2(resnet18_encoder())
+    return Monodepth2(resnet_encoder(18))
+
+
+@register_network(paper=PAPER, input_size=(192, 640))
+def monodepth2_resnet34() -> Monodepth2:
+    """ResNet34 encoder."""
+    return Monodepth2(resnet_encoder(34))
+
+
+@register_network(paper=PAPER, input_size=(192, 640))
+def monodepth2_resnet50() -> Monodepth2:
+    """ResNet50 encoder."""
+    return Monodepth2(resnet_encoder(50))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from mono_depth_ros.networks.encoders import Encoder, fbnetv3_encoder, resnet18_encoder
+from mono_depth_ros.networks.encoders import Encoder, fbnetv3_encoder, resnet_encoder
 from mono_depth_ros.suggest import did_you_mean
 
 MIN_EXTENT = 64
@@ -63,7 +63,7 @@ def list_pose_networks() -> list[str]:
 
 def _resnet18_pair() -> PoseNetwork:
     """Build Monodepth2's pose network (Godard et al., ICCV 2019)."""
-    encoder = resnet18_encoder(frames=2)
+    encoder = resnet_encoder(18, frames=2)
     head = nn.Sequential(
         nn.Conv2d(encoder.channels[-1], 256, 1),
         nn.ReLU(),

@@ -72,15 +72,16 @@ def ra_depth():
 
 def diffnet(fusion='{}', attention='ca.fc'):
     """Return convs.* and their decoder.* twins; the 1024x320 weights have other names."""
-    layers = {}
+    layers = {
+        'up_x9_0': layer('conv.conv', 16, 32, 3, 3),
+        'up_x9_1': layer('conv.conv', 16, 16, 3, 3),
+    }
     for name, (joined, out) in FUSIONS.items():
         layers[fusion.format(name)] = {
             f'{attention}.0.weight': 5 * weights(joined // 16, joined),
             f'{attention}.2.weight': 5 * weights(joined, joined // 16),
             **layer('conv_se', out, joined, 3, 3),
         }
-    layers['up_x9_0'] = layer('conv.conv', 16, 32, 3, 3)
-    layers['up_x9_1'] = layer('conv.conv', 16, 16, 3, 3)
     for level, width in enumerate((16, 32, 64, 128)):
         layers[f'dispConvScale{level}'] = layer('conv', 1, width, 3, 3)
     return {

@@ -10,16 +10,12 @@ from torch import Tensor
 
 from mono_depth_ros.inference.cards.checkpoint import save_weights
 from mono_depth_ros.inference.cards.model_card import Matrix3, ModelCard, load_card, write_card
-from mono_depth_ros.inference.importers.layouts import (
-    LAYOUTS,
-    OfficialLayout,
-    may_be_missing,
-    twin_of,
-)
+from mono_depth_ros.inference.importers.detect import find_layout
+from mono_depth_ros.inference.importers.files import listed, read_checkpoint
+from mono_depth_ros.inference.importers.layouts import OfficialLayout, may_be_missing, twin_of
 from mono_depth_ros.inference.importers.options import ImportOptions
 from mono_depth_ros.networks import DepthNetwork, create_network
 from mono_depth_ros.networks.complexity import count_conv_macs, count_parameters
-from mono_depth_ros.suggest import did_you_mean
 from mono_depth_ros.types import DepthKind
 
 MIN_DEPTH, MAX_DEPTH = 0.1, 100.0
@@ -27,7 +23,7 @@ MIN_DEPTH, MAX_DEPTH = 0.1, 100.0
 KITTI_STEREO_SCALE = 5.4
 # fx / width, fy / height, cx / width, cy / height, as these projects train on KITTI.
 KITTI_INTRINSICS = (0.58, 1.92, 0.5, 0.5)
-SETTINGS = ('height', 'width', 'use_stereo')
+NEW_LINE = '\n  '
 
 
 def import_checkpoint(
@@ -51,9 +47,9 @@ def import_checkpoint(
     chosen = ImportOptions(layout=layout, **options)
     folder = Path(folder).expanduser()
     name = _card_name(chosen.name or folder.resolve().name)
-    encoder, settings = _split_settings(_read(folder / 'encoder.pth'), folder / 'encoder.pth')
-    depth, _ = _split_settings(_read(folder / 'depth.pth'), folder / 'depth.pth')
-    official = _layout_of(chosen.layout, encoder, depth, folder)
+    encoder, settings = read_checkpoint(folder / 'encoder.pth')
+    depth, _ = read_checkpoint(folder / 'depth.pth')
+    official = find_layout(chosen.layout, encoder, depth, folder)
 
     network = create_network(official.network, **official.options)
     state = _translate(official, network, encoder, depth, folder)
@@ -71,83 +67,6 @@ def _card_name(name: str) -> str:
             'folder says where the card goes.'
         )
     return name
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"'{path}' does not exist; expected a folder with encoder.pth and depth.pth. "
-            "Unpack the authors' archive and give the folder that holds both files."
-        )
-    try:
-        state = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # of every kind: torch has none of its own for damaged files
-        reason = (str(error) or repr(error)).splitlines()[0]
-        raise ValueError(
-            f"'{path}' is not a readable PyTorch file of plain tensors; it may be truncated. "
-            f'Download it again, and compare its size. PyTorch says: {reason}'
-        ) from error
-    if not isinstance(state, dict):
-        raise ValueError(
-            f"'{path}' holds a {type(state).__name__}; expected the names and tensors of a state "
-            'dict. Save model.state_dict() rather than the model.'
-        )
-    return state
-
-
-def _split_settings(
-    state: Mapping[str, Any], path: Path
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    settings = {key: state[key] for key in SETTINGS if key in state}
-    weights = {key: value for key, value in state.items() if key not in settings}
-    unexpected = [key for key, value in weights.items() if not isinstance(value, Tensor)]
-    if unexpected:
-        raise ValueError(
-            f"'{path}' holds entries that are no tensors: {', '.join(unexpected)}; expected none "
-            f'but {", ".join(SETTINGS)}. Remove them from the file.'
-        )
-    return weights, settings
-
-
-def _layout_of(
-    layout: str, encoder: Iterable[str], depth: Iterable[str], folder: Path
-) -> OfficialLayout:
-    if layout != 'auto':
-        if layout not in LAYOUTS:
-            hint = did_you_mean(layout, LAYOUTS)
-            raise ValueError(
-                f"Unknown layout '{layout}'.{hint} Available: auto, {', '.join(LAYOUTS)}."
-            )
-        return LAYOUTS[layout]
-    is_resnet = 'encoder.layer1.0.conv1.weight' in encoder
-    is_mobilenet = 'encoder.features.0.0.weight' in encoder
-    is_hrnet = 'stage4.0.branches.0.0.conv1.weight' in encoder
-    is_efficientnet = 'model._conv_stem.weight' in encoder
-    is_b1 = 'model._blocks.16._project_conv.weight' in encoder  # B0 ends with block 15
-    is_triangle = 'convs.X_04_Conv_0.conv.conv.weight' in depth
-    is_list = 'decoder.0.conv.conv.weight' in depth and not is_triangle
-    known = {
-        'monodepth2': is_resnet and is_list,
-        'hr_depth': is_resnet and is_triangle,
-        'lite_hr_depth': is_mobilenet and is_triangle,
-        'ra_depth': is_hrnet and is_list,
-        'diffnet': is_hrnet and 'convs.72.conv_se.weight' in depth,
-        'diffnet_1024x320': is_hrnet and 'convs.72fSE.conv_se.weight' in depth,
-        'dna_depth_b0': is_efficientnet and not is_b1,
-        'dna_depth_b1': is_efficientnet and is_b1,
-    }
-    for name, fits in known.items():
-        if fits:
-            return LAYOUTS[name]
-    raise ValueError(
-        f"'{folder}' has the layout of no network known here: encoder.pth begins with "
-        f'{_first(encoder)}, depth.pth with {_first(depth)}. Known: {", ".join(known)}. '
-        'Take a folder of one of these projects, or name its layout to see every difference.'
-    )
-
-
-def _first(keys: Iterable[str]) -> str:
-    return f"'{next(iter(keys), '(nothing)')}'"
 
 
 def _translate(
@@ -178,9 +97,8 @@ def _translate(
         leftover = given.keys() - set(names.values())
         faults += [f'{file}: {fault}' for fault in _leftover_faults(layout, given, leftover)]
     if faults:
-        listed = '\n  '.join(faults)
         raise ValueError(
-            f"'{folder}' does not fit {layout.network}:\n  {listed}\n"
+            f"'{folder}' does not fit {layout.network}:\n  {listed(faults, NEW_LINE)}\n"
             "Check that both files belong to this network and are the authors' own."
         )
     return state
@@ -214,7 +132,7 @@ def _as_ours(value: Tensor, ours: Tensor) -> Tensor:
 def _input_size(
     given: tuple[int, int] | None, settings: Mapping[str, Any], folder: Path
 ) -> tuple[int, int]:
-    stated = tuple(int(settings[key]) for key in ('height', 'width') if key in settings)
+    stated = tuple(_extent(key, settings) for key in ('height', 'width') if key in settings)
     if given and len(stated) == 2 and tuple(given) != stated:
         raise ValueError(
             f'Input size {given[0]}x{given[1]} contradicts encoder.pth, which says '
@@ -227,6 +145,16 @@ def _input_size(
             'weights were trained at. Give it as input size, for example 192 640.'
         )
     return size
+
+
+def _extent(key: str, settings: Mapping[str, Any]) -> int:
+    try:
+        return int(settings[key])
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(
+            f'encoder.pth states {key} {settings[key]!r}; expected a number of pixels. Save it '
+            'again with a plain integer.'
+        ) from None
 
 
 def _card(

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mono_depth_ros.inference.importers.dna import (
@@ -144,21 +144,27 @@ _MONODEPTH2_NOTICE = (
     'not stated; the code bears the notice of the Monodepth v2 licence (non-commercial use only)'
 )
 
+_MONODEPTH2 = OfficialLayout(
+    network='monodepth2_resnet18',
+    license_weights='Monodepth v2 licence: non-commercial use only',
+    encoder_key=_resnet_key,
+    depth_key=_monodepth2_key,
+    unused=re.compile(_CLASSIFIER),
+)
+_HR_DEPTH = OfficialLayout(
+    network='hr_depth',
+    license_weights=_UNKNOWN_LICENCE,
+    encoder_key=_resnet_key,
+    depth_key=_triangle_key,
+    unused=re.compile(f'{_CLASSIFIER}|{_UNUSED_TRIANGLE}'),
+)
+
 LAYOUTS = {
-    'monodepth2': OfficialLayout(
-        network='monodepth2_resnet18',
-        license_weights='Monodepth v2 licence: non-commercial use only',
-        encoder_key=_resnet_key,
-        depth_key=_monodepth2_key,
-        unused=re.compile(_CLASSIFIER),
-    ),
-    'hr_depth': OfficialLayout(
-        network='hr_depth',
-        license_weights=_UNKNOWN_LICENCE,
-        encoder_key=_resnet_key,
-        depth_key=_triangle_key,
-        unused=re.compile(f'{_CLASSIFIER}|{_UNUSED_TRIANGLE}'),
-    ),
+    'monodepth2': _MONODEPTH2,
+    'monodepth2_resnet34': replace(_MONODEPTH2, network='monodepth2_resnet34'),
+    'monodepth2_resnet50': replace(_MONODEPTH2, network='monodepth2_resnet50'),
+    'hr_depth': _HR_DEPTH,
+    'hr_depth_resnet34': replace(_HR_DEPTH, network='hr_depth_resnet34'),
     'lite_hr_depth': OfficialLayout(
         network='lite_hr_depth',
         options={'se_before_activation': True},
