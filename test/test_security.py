@@ -91,7 +91,7 @@ def test_importing_a_malicious_pickle_is_refused(malicious, tmp_path, file):
     folder = tmp_path / 'theirs'
     folder.mkdir()
     for name in ('encoder.pth', 'depth.pth'):
-        torch.save({}, folder / name)
+        torch.save({'weight': torch.zeros(1)}, folder / name)
     (folder / file).write_bytes(malicious[0].read_bytes())
 
     with pytest.raises(ValueError, match=f'{file}.* is not a readable PyTorch file of plain'):

@@ -41,7 +41,7 @@ def resnet_encoder(layers: int, frames: int = 1) -> Encoder:
         layers: 18, 34 or 50.
         frames: how many RGB images are stacked as its input.
     """
-    trunk = timm.create_model(
+    trunk: Any = timm.create_model(
         f'resnet{layers}', features_only=True, in_chans=3 * frames, pretrained=False
     )
     return Encoder(trunk, tuple(trunk.feature_info.channels()), mean=0.45, std=0.225)

@@ -141,7 +141,7 @@ def hr_depth(dense_skips: DenseSkips = True, fse: FSE = True) -> HRDepth:
 
 @register_network(paper=PAPER, input_size=(192, 640))
 def hr_depth_resnet34(dense_skips: DenseSkips = True, fse: FSE = True) -> HRDepth:
-    """ResNet34 encoder."""
+    """ResNet34 encoder, 24.18 M parameters."""
     return _on_resnet(34, dense_skips=dense_skips, fse=fse)
 
 

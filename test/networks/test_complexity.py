@@ -36,6 +36,10 @@ def test_parameters_do_not_count_statistics():
         ('diffnet', 10.87),
         ('oe_depth', 11.325),
         ('monodepth2_resnet18', 14.33),
+        ('monodepth2_resnet34', 24.437),
+        ('monodepth2_resnet50', 32.522),
+        ('hr_depth_resnet34', 24.176),
+        ('hr_depth_resnet50', 32.180),
     ],
 )
 def test_parameters_are_the_papers(name, millions):
@@ -88,6 +92,10 @@ def test_hqdec_v2_costs_what_the_paper_prints_and_the_docs_say():
         ('diffnet', 11.84),
         ('oe_depth', 11.84),
         ('monodepth2_resnet18', 8.01),
+        ('monodepth2_resnet34', 12.543),
+        ('monodepth2_resnet50', 16.554),
+        ('hr_depth_resnet34', 15.752),
+        ('hr_depth_resnet50', 20.660),
     ],
 )
 def test_macs_at_192x640_are_the_specified_ones(name, billions):

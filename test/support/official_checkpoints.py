@@ -1,11 +1,14 @@
 """Checkpoints as the authors write them, and their forward passes over their own names.
 
-Written from the names and shapes that the files have, apart from our networks.
+Written from the names, the shapes and the order that the files have, apart from our networks.
 """
+
+import hashlib
+from functools import partial
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torchvision.models import resnet18
+from torchvision import models
 
 SETTINGS = {'height': 64, 'width': 96, 'use_stereo': False}
 
@@ -50,26 +53,37 @@ def norm(key, channels):
     }
 
 
-def resnet_encoder():
-    return {f'encoder.{key}': value for key, value in resnet18().state_dict().items()}
+def fingerprint(encoder, depth):
+    """Return a hash of names and shapes, in their order."""
+    lines = [
+        f'{key} {tuple(value.shape)}'
+        for state in (encoder, depth)
+        for key, value in state.items()
+        if isinstance(value, torch.Tensor)
+    ]
+    return hashlib.sha256('\n'.join(lines).encode()).hexdigest()[:16]
+
+
+def resnet_encoder(name):
+    state = getattr(models, name)().state_dict()
+    return {f'encoder.{key}': value for key, value in state.items()}
 
 
 def lite_encoder():
     state = {'encoder.features.0.0.weight': weights(16, 3, 3, 3)}
     state |= norm('encoder.features.0.1', 16)
     key = 'encoder.features.1.conv'
-    state |= {f'{key}.0.weight': weights(16, 1, 3, 3), f'{key}.4.weight': weights(16, 16, 1, 1)}
-    state |= norm(f'{key}.1', 16) | norm(f'{key}.5', 16)
+    state |= {f'{key}.0.weight': weights(16, 1, 3, 3)} | norm(f'{key}.1', 16)
+    state |= {f'{key}.4.weight': weights(16, 16, 1, 1)} | norm(f'{key}.5', 16)
     below = 16
     for number, (kernel, wide, out, squeezed, _, _) in enumerate(LITE_BLOCKS, start=2):
         key = f'encoder.features.{number}.conv'
-        state[f'{key}.0.weight'] = weights(wide, below, 1, 1)
-        state[f'{key}.3.weight'] = weights(wide, 1, kernel, kernel)
-        state[f'{key}.7.weight'] = weights(out, wide, 1, 1)
-        state |= norm(f'{key}.1', wide) | norm(f'{key}.4', wide) | norm(f'{key}.8', out)
+        state |= {f'{key}.0.weight': weights(wide, below, 1, 1)} | norm(f'{key}.1', wide)
+        state |= {f'{key}.3.weight': weights(wide, 1, kernel, kernel)} | norm(f'{key}.4', wide)
         if squeezed:
             state |= layer(f'{key}.5.fc.0', squeezed, wide)
             state |= layer(f'{key}.5.fc.2', wide, squeezed)
+        state |= {f'{key}.7.weight': weights(out, wide, 1, 1)} | norm(f'{key}.8', out)
         below = out
     return state
 
@@ -81,7 +95,7 @@ def triangle_depth(channels, widths, *, has_downsample):
         for row in range(5 - column):
             below = channels[row] if column == 0 else 2 * widths[row]
             name = f'X_{row}{column}_Conv_0'
-            layers[name] = layer('conv.conv', widths[row], below, 3, 3)
+            layers[name] = layer('conv.conv', below // 2, below, 3, 3)
     layers['X_04_Conv_0'] = layer('conv.conv', widths[0], 2 * widths[0], 3, 3)
     layers['X_04_Conv_1'] = layer('conv.conv', widths[0], widths[0], 3, 3)
 
@@ -106,22 +120,28 @@ def triangle_depth(channels, widths, *, has_downsample):
     heads = (widths[0], 2 * widths[0], 2 * widths[1], 2 * widths[2])
     for level, width in enumerate(heads):
         layers[f'dispConvScale{level}'] = layer('conv', 1, width, 3, 3)
+    return registered_twice(layers)
+
+
+def registered_twice(layers):
+    """Return the layers by name, then all of them again by number."""
+    numbered = {f'decoder.{number}': tensors for number, tensors in enumerate(layers.values())}
+    named = {f'convs.{name}': tensors for name, tensors in layers.items()}
     return {
         f'{prefix}.{key}': value.clone()
-        for number, (name, tensors) in enumerate(layers.items())
-        for prefix in (f'convs.{name}', f'decoder.{number}')
+        for prefix, tensors in (named | numbered).items()
         for key, value in tensors.items()
     }
 
 
-def monodepth2_depth():
+def monodepth2_depth(expansion=1):
     shapes = (
-        (256, 512),
-        (256, 512),
+        (256, 512 * expansion),
+        (256, 256 + 256 * expansion),
         (128, 256),
-        (128, 256),
+        (128, 128 + 128 * expansion),
         (64, 128),
-        (64, 128),
+        (64, 64 + 64 * expansion),
         (32, 64),
         (32, 96),
         (16, 32),
@@ -137,11 +157,13 @@ def monodepth2_depth():
 
 def official(layout):
     torch.manual_seed(0)
-    if layout == 'monodepth2':
-        return resnet_encoder() | SETTINGS, monodepth2_depth()
-    if layout == 'hr_depth':
+    resnet = layout.partition('_resnet')[2] or '18'
+    if layout.startswith('monodepth2'):
+        depth = monodepth2_depth(4 if resnet == '50' else 1)
+        return resnet_encoder(f'resnet{resnet}') | SETTINGS, depth
+    if layout.startswith('hr_depth'):
         depth = triangle_depth(HR_CHANNELS, HR_WIDTHS, has_downsample=True)
-        return resnet_encoder() | SETTINGS, depth
+        return resnet_encoder(f'resnet{resnet}') | SETTINGS, depth
     depth = triangle_depth(LITE_CHANNELS, LITE_WIDTHS, has_downsample=False)
     return lite_encoder() | SETTINGS, depth
 
@@ -159,8 +181,8 @@ def double(x):
     return F.interpolate(x, scale_factor=2)
 
 
-def official_resnet(state, image):
-    model = resnet18()
+def official_resnet(state, image, name='resnet18'):
+    model = getattr(models, name)()
     model.load_state_dict(
         {k.removeprefix('encoder.'): v for k, v in state.items() if k.startswith('encoder.')}
     )
@@ -246,6 +268,9 @@ def official_list(state, features):
 
 FORWARD = {
     'monodepth2': (official_resnet, official_list),
+    'monodepth2_resnet34': (partial(official_resnet, name='resnet34'), official_list),
+    'monodepth2_resnet50': (partial(official_resnet, name='resnet50'), official_list),
     'hr_depth': (official_resnet, official_triangle),
+    'hr_depth_resnet34': (partial(official_resnet, name='resnet34'), official_triangle),
     'lite_hr_depth': (official_mobilenet, official_triangle),
 }

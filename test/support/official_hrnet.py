@@ -5,7 +5,17 @@ Written from the names and shapes that the files have, apart from our networks.
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from official_checkpoints import SETTINGS, batch_norm, block, conv3, double, layer, norm, weights
+from official_checkpoints import (
+    SETTINGS,
+    batch_norm,
+    block,
+    conv3,
+    double,
+    layer,
+    norm,
+    registered_twice,
+    weights,
+)
 
 WIDTHS = (18, 36, 72, 144)
 MODULES = {2: 1, 3: 4, 4: 3}  # of every stage
@@ -30,12 +40,13 @@ def hrnet_encoder():
         state |= conv_norm(f'{key}.conv1', f'{key}.bn1', 64, below, 1)
         state |= conv_norm(f'{key}.conv2', f'{key}.bn2', 64, 64, 3)
         state |= conv_norm(f'{key}.conv3', f'{key}.bn3', 256, 64, 1)
-    state |= conv_norm('layer1.0.downsample.0', 'layer1.0.downsample.1', 256, 64, 1)
+        if number == 0:
+            state |= conv_norm(f'{key}.downsample.0', f'{key}.downsample.1', 256, 64, 1)
     state |= conv_norm('transition1.0.0', 'transition1.0.1', 18, 256, 3)
-    for new, below in ((1, 256), (2, 36), (3, 72)):
+    for (stage, modules), below in zip(MODULES.items(), (256, 36, 72)):
+        new = stage - 1
         key = f'transition{new}.{new}.0'
         state |= conv_norm(f'{key}.0', f'{key}.1', WIDTHS[new], below, 3)
-    for stage, modules in MODULES.items():
         for number in range(modules):
             state |= module(f'stage{stage}.{number}', WIDTHS[:stage])
     for key, value in state.items():
@@ -84,12 +95,7 @@ def diffnet(fusion='{}', attention='ca.fc'):
         }
     for level, width in enumerate((16, 32, 64, 128)):
         layers[f'dispConvScale{level}'] = layer('conv', 1, width, 3, 3)
-    return {
-        f'{prefix}.{key}': value.clone()
-        for number, (name, tensors) in enumerate(layers.items())
-        for prefix in (f'convs.{name}', f'decoder.{number}')
-        for key, value in tensors.items()
-    }
+    return registered_twice(layers)
 
 
 def official(layout):

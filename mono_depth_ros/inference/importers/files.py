@@ -123,6 +123,8 @@ def _unwrap(state: Mapping[str, Any], path: Path) -> tuple[dict[str, Tensor], di
             weights, inner = _unwrap(inside, path)
             return weights, settings | inner
     weights = {key: value for key, value in state.items() if key not in settings}
+    if not weights:
+        raise ValueError(f"'{path}' holds no weights; save model.state_dict() into it.")
     strangers = [
         str(key)
         for key, value in weights.items()

@@ -3,7 +3,16 @@
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from official_checkpoints import SETTINGS, batch_norm, conv3, double, layer, norm, weights
+from official_checkpoints import (
+    SETTINGS,
+    batch_norm,
+    conv3,
+    double,
+    fingerprint,
+    layer,
+    norm,
+    weights,
+)
 
 from mono_depth_ros.inference.cards.checkpoint import load_network
 from mono_depth_ros.inference.importers.importer import import_checkpoint
@@ -53,10 +62,11 @@ def official_encoder(name):
             state[f'{key}._expand_conv.weight'] = weights(wide, below, 1, 1)
             state |= norm(f'{key}._bn0', wide)
         state[f'{key}._depthwise_conv.weight'] = weights(wide, 1, kernel, kernel)
-        state |= norm(f'{key}._bn1', wide) | norm(f'{key}._bn2', out)
+        state |= norm(f'{key}._bn1', wide)
         state |= layer(f'{key}._se_reduce', below // 4, wide, 1, 1)
         state |= layer(f'{key}._se_expand', wide, below // 4, 1, 1)
         state[f'{key}._project_conv.weight'] = weights(out, wide, 1, 1)
+        state |= norm(f'{key}._bn2', out)
     return state | SETTINGS
 
 
@@ -67,19 +77,22 @@ def separable(key, below, out):
 
 def official_depth():
     state = {}
-    for level, width in enumerate(CHANNELS, start=1):
+    for level, width in reversed(list(enumerate(CHANNELS, start=1))):
         state |= separable(f'iconv{level}_0', width, 64)
     for node, sources in NODES.items():
-        for part in ('up_conv', 'conv', 'down_conv')[: len(sources)]:
-            state |= separable(f'{node}.{part}', 64, 32)
+        if len(sources) == 3:
+            state |= separable(f'{node}.down_conv', 64, 32)
         state |= separable(f'{node}.iconv', 32 * len(sources), 64)
+        state |= separable(f'{node}.up_conv', 64, 32) | separable(f'{node}.conv', 64, 32)
         state |= layer(f'{node}.cat_conv.conv', 64, 64, 3, 3)
         state[f'{node}.cat_conv.conv.weight'] *= 2  # as much as the activation takes
     state |= separable('upconv1', 64, 32) | layer('conv1.0.conv', 32, 32, 3, 3)
     state |= separable('conv1.2', 32, 32)
-    for level, width in enumerate((32, 64, 64, 64)):
+    levels = ((3, 64), (2, 64), (1, 64), (0, 32))
+    for level, width in levels:
         state[f'attn_{level}.fc.0.weight'] = 5 * weights(width // 16, width)
         state[f'attn_{level}.fc.2.weight'] = 5 * weights(width, width // 16)
+    for level, width in levels:
         state |= separable(f'disp{level}.0', width, 1)
         state[f'disp{level}.0.depthwise_conv.conv.weight'] *= 3
     return state
@@ -169,8 +182,12 @@ def out(tmp_path):
     return tmp_path / 'out'
 
 
-def test_synthetic_depth_file_has_as_many_entries_as_the_authors():
-    assert len(official_depth()) == 171
+@pytest.mark.parametrize(
+    ('name', 'order'),
+    [('dna_depth_b0', '57ff0de80f78db8b'), ('dna_depth_b1', 'd82a94fec01a5a3a')],
+)
+def test_synthetic_files_have_names_shapes_and_order_of_the_official_constructors(name, order):
+    assert fingerprint(official_encoder(name), official_depth()) == order
 
 
 @pytest.mark.slow
@@ -256,5 +273,5 @@ def test_weight_that_does_not_fit_is_named(change, message, write, out):
 
 
 def test_weights_of_the_other_size_are_refused(write, out):
-    with pytest.raises(ValueError, match=r'fit dna_depth_b0:(.*\n)+.*_blocks\.22\..* unknown'):
+    with pytest.raises(ValueError, match=r'fit dna_depth_b0:(.*\n){11}  and 411 more'):
         import_checkpoint(write('dna_depth_b1'), out, layout='dna_depth_b0')

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from official_checkpoints import fingerprint
 from official_hrnet import FORWARD, official
 
 from mono_depth_ros.inference.cards.checkpoint import load_network
@@ -31,6 +32,13 @@ def write(tmp_path):
 @pytest.fixture
 def out(tmp_path):
     return tmp_path / 'out'
+
+
+@pytest.mark.parametrize(
+    ('layout', 'order'), [('ra_depth', '536062b5cfb647c7'), ('diffnet', '1d0037297e940033')]
+)
+def test_synthetic_files_have_names_shapes_and_order_of_the_official_constructors(layout, order):
+    assert fingerprint(*official(layout)) == order
 
 
 @pytest.mark.parametrize(('layout', 'values'), [('ra_depth', 416_589), ('diffnet', 1_306_840)])
