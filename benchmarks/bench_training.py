@@ -117,8 +117,8 @@ def bare(config: TrainConfig) -> float:
 
 def one_pass(objective: torch.nn.Module, batch: Batch) -> float:
     start = time.perf_counter()
-    disparities = objective.depth(batch.target_colours).disparities
-    motion = objective.pose(batch.target_colours[batch.sample_of], batch.source_colours)
+    disparities = objective.depth(batch.target_colors).disparities
+    motion = objective.pose(batch.target_colors[batch.sample_of], batch.source_colors)
     (sum(disparity.mean() for disparity in disparities) + motion.mean()).backward()
     seconds = time.perf_counter() - start
     objective.zero_grad()

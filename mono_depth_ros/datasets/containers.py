@@ -10,7 +10,7 @@ from mono_depth_ros.datasets.file_kinds import kind_of
 _MP4_NEEDED = (b'moov', b'mdat', b'moof')
 # Of Matroska (RFC 9559): what holds everything, and what holds frames.
 _SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
-_MOST_PARTS = 200_000  # hours of a film that was written in fragments
+_MAX_PARTS = 200_000  # hours of a film that was written in fragments
 
 
 def find_break(path: Path) -> str:
@@ -32,7 +32,7 @@ def find_break(path: Path) -> str:
 def _walk_mp4(file: BinaryIO, size: int) -> str:
     """Walk the boxes: length, type, content (ISO 14496-12, 4.2)."""
     place, kinds = 0, set()
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_PARTS):
         if size - place < 8:
             return '' if b'moov' in kinds else "it has no box 'moov', which says where frames are"
         file.seek(place)
@@ -54,7 +54,7 @@ def _walk_mp4(file: BinaryIO, size: int) -> str:
 def _walk_matroska(file: BinaryIO, size: int) -> str:
     """Walk the elements: identifier, length, content (RFC 8794, 4)."""
     place = 0
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_PARTS):
         file.seek(place)
         head = file.read(12)
         identifier, width = _variable(head, keep_marker=True)
@@ -86,7 +86,7 @@ def _variable(data: bytes, keep_marker: bool) -> tuple[int, int]:
 def _walk_avi(file: BinaryIO, size: int) -> str:
     """Walk the chunks to the lists of frames (AVI RIFF file reference): type, length, content."""
     place, lists = 0, set()
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_PARTS):
         file.seek(place)
         head = file.read(12)
         kind, length, form = head[:4], int.from_bytes(head[4:8], 'little'), head[8:12]

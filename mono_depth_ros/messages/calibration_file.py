@@ -14,6 +14,7 @@ Only the size and camera_matrix must be there; without distortion the image is a
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +30,7 @@ from mono_depth_ros.messages.camera_info import (
 from mono_depth_ros.messages.distortion import PLUMB_BOB
 from mono_depth_ros.types import Matrix
 
+_LOG = logging.getLogger(__name__)
 _EXPECTED = (
     'the YAML file that camera_calibration writes: image_width, image_height, '
     'camera_matrix: {data: [9 numbers]}, distortion_model, '
@@ -122,6 +124,8 @@ def geometry_of(model: CameraModel, input: str, where: str) -> ImageGeometry:
         raise ValueError(f'{where}: {error}') from error
     if geometry.valid is not None and not geometry.valid.any():
         raise ValueError(f'{where}: {geometry.note} Calibrate the camera again.')
+    if geometry.note:
+        _LOG.warning('%s: %s', where, geometry.note)
     return geometry
 
 

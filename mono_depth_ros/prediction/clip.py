@@ -58,14 +58,12 @@ class ClipPredictor:
         FileNotFoundError, ValueError: the card, the calibration or a choice is wrong.
     """
 
-    def __init__(self, chosen: argparse.Namespace) -> None:
-        self.camera = (
-            read_camera_file(chosen.intrinsics, chosen.input) if chosen.intrinsics else None
-        )
-        self.estimator: DepthEstimator = open_estimator(chosen)
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.camera = read_camera_file(args.intrinsics, args.input) if args.intrinsics else None
+        self.estimator: DepthEstimator = open_estimator(args)
         self._geometry = self.camera.geometry if self.camera else None
-        limits = chosen.min_depth, chosen.max_depth
-        self._predict = Predictor(self.estimator, chosen.depth_scale, *limits)
+        limits = args.min_depth, args.max_depth
+        self._predict = Predictor(self.estimator, args.depth_scale, *limits)
         self.lacks_metres = self._predict.lacks_metres(self._geometry)
 
     def kind(self, size: tuple[int, int]) -> DepthKind:
@@ -103,7 +101,7 @@ def predict_clip(
     clip: Clip,
     predictor: ClipPredictor,
     output: Path,
-    chosen: argparse.Namespace,
+    args: argparse.Namespace,
     report: Report,
     bar: tqdm,
 ) -> None:
@@ -113,26 +111,26 @@ def predict_clip(
         clip: what to read.
         predictor: the network.
         output: folder of the files.
-        chosen: the options write and batch_size.
+        args: the options write and batch_size.
         report: counts what is done.
         bar: moves by one per image.
     """
     scale: Scale | None = None
     with ExitStack() as stack:
         video = None
-        if clip.rate is not None and 'picture' in chosen.write:
+        if clip.rate is not None and 'picture' in args.write:
             video = stack.enter_context(
                 VideoWriter(output / f'{clip.files[0].stem}_picture.mp4', clip.rate)
             )
             report.files['picture'] += 1
-        for batch in _batches(clip, predictor, chosen.batch_size, report, bar):
+        for batch in _batches(clip, predictor, args.batch_size, report, bar):
             predictions = predictor.predict(batch)
             for prediction in predictions:
                 if video is None or scale is None:  # a film keeps the colours of its start
                     unit = '' if prediction.kind == DepthKind.RELATIVE else 'm'
                     some = predictions if video else [prediction]
                     scale = choose_scale([p.depth for p in some], unit)
-                _write(prediction, scale, video, predictor, output, chosen, report)
+                _write(prediction, scale, video, predictor, output, args, report)
             bar.update(len(batch))
 
 
@@ -162,16 +160,16 @@ def _write(
     video: VideoWriter | None,
     predictor: ClipPredictor,
     output: Path,
-    chosen: argparse.Namespace,
+    args: argparse.Namespace,
     report: Report,
 ) -> None:
     size = prediction.depth.shape[0], prediction.depth.shape[1]
     report.predicted += 1
     report.kinds.add(prediction.kind)
     report.warnings |= {text for text in (prediction.warning,) if text}
-    write_arrays(prediction, output, chosen.write)
-    report.files.update(form for form in chosen.write if form != 'picture')
-    if 'picture' not in chosen.write:
+    write_arrays(prediction, output, args.write)
+    report.files.update(form for form in args.write if form != 'picture')
+    if 'picture' not in args.write:
         return
     card = predictor.estimator.card
     warning = 'untrained' if not card.is_trained else ''

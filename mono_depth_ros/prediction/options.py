@@ -12,26 +12,26 @@ if TYPE_CHECKING:
     from mono_depth_ros.inference.estimator import DepthEstimator
 
 
-def open_estimator(chosen: argparse.Namespace) -> DepthEstimator:
-    """Load the chosen model card onto the chosen device.
+def open_estimator(args: argparse.Namespace) -> DepthEstimator:
+    """Load the args model card onto the args device.
 
     Raises:
         FileNotFoundError, ValueError: the card, its weights or a choice is wrong.
     """
-    if not 0 <= chosen.min_depth < chosen.max_depth:
+    if not 0 <= args.min_depth < args.max_depth:
         raise ValueError(
-            f'--min-depth {chosen.min_depth} and --max-depth {chosen.max_depth}: '
+            f'--min-depth {args.min_depth} and --max-depth {args.max_depth}: '
             'expected 0 <= min < max.'
         )
     from mono_depth_ros.inference.estimator import DepthEstimator
 
     return DepthEstimator(
-        load_card(chosen.model),
-        device=chosen.device,
-        precision=chosen.precision,
-        backend=chosen.backend,
-        threads=chosen.threads,
-        resize_mode=chosen.resize_mode,
+        load_card(args.model),
+        device=args.device,
+        precision=args.precision,
+        backend=args.backend,
+        threads=args.threads,
+        resize_mode=args.resize_mode,
     )
 
 

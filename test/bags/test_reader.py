@@ -93,7 +93,7 @@ def test_a_raw_image_of_ros_1_and_of_ros_2_becomes_rgb(tmp_path):
         assert stamp_of(message) == START + 3 * 50_000_000
 
 
-def test_a_bgr_image_and_a_compressed_one_show_the_same_colours(tmp_path):
+def test_a_bgr_image_and_a_compressed_one_show_the_same_colors(tmp_path):
     red = np.zeros((4, 6, 3), np.uint8)
     red[..., 2] = 255
     with BagWriter(tmp_path / 'bag') as bag:

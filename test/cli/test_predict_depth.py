@@ -341,7 +341,7 @@ def test_inputs_from_the_field_are_read_whole(tmp_path, cards, capsys, inputs, e
     assert expected in capsys.readouterr().out
 
 
-def test_the_picture_shows_the_image_beside_the_colours_of_its_depth(tmp_path, cards, images):
+def test_the_picture_shows_the_image_beside_the_colors_of_its_depth(tmp_path, cards, images):
     image = write(images / 'a.png', np.full((*SIZE, 3), (10, 200, 30), np.uint8))
 
     assert predict(cards / 'relative.yaml', image, tmp_path / 'out') == 0

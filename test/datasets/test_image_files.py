@@ -124,7 +124,7 @@ def test_an_image_is_upright_as_viewers_show_it(tmp_path, form, orientation):
     ('form', 'mode'),
     [('JPEG', 'CMYK'), ('TIFF', 'CMYK'), ('PNG', 'RGBA'), ('WEBP', 'RGBA')],
 )
-def test_colours_are_those_of_the_image_in_any_mode(tmp_path, form, mode):
+def test_colors_are_those_of_the_image_in_any_mode(tmp_path, form, mode):
     (tmp_path / 'image').write_bytes(encoded(form, mode=mode))
 
     assert is_like(read_image(tmp_path / 'image'), quarters())
@@ -226,13 +226,13 @@ def test_label_maps_are_numbers_with_or_without_a_palette(tmp_path, mode):
     labels = np.array([[0, 7, 255], [33, 1, 2]], np.uint8)
     image = Image.fromarray(labels)
     if mode == 'P':
-        image.putpalette([value for colour in range(256) for value in (255 - colour, 0, 9)])
+        image.putpalette([value for color in range(256) for value in (255 - color, 0, 9)])
     image.save(tmp_path / 'labels.png')
 
     assert np.array_equal(read_label_map(tmp_path / 'labels.png'), labels)
 
 
-def test_colours_are_no_label_map(tmp_path):
+def test_colors_are_no_label_map(tmp_path):
     Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(tmp_path / 'labels.png')
 
     with pytest.raises(ValueError, match=r'labels\.png.*mode RGB; expected one class number'):

@@ -72,7 +72,7 @@ def test_stereo_needs_the_other_image_and_sides_may_be_both(tmp_path):
     ]
 
 
-def test_gray_cameras_stand_in_for_colour(tmp_path):
+def test_gray_cameras_stand_in_for_color(tmp_path):
     root = write_drive(tmp_path, dict.fromkeys(range(3), 0), camera=0)
 
     assert numbers(choose_kitti(root, DRIVE)) == [1]

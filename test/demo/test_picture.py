@@ -41,7 +41,7 @@ def test_a_step_is_the_next_round_number(length, step):
     assert round_step(length) == pytest.approx(step)
 
 
-def test_the_colours_span_most_of_the_depth_between_round_limits():
+def test_the_colors_span_most_of_the_depth_between_round_limits():
     depth = np.linspace(4.0, 46.0, 1000, dtype=np.float32)
     depth[0], depth[-1] = np.nan, np.inf
 
@@ -76,7 +76,7 @@ def test_of_two_points_above_each_other_the_higher_one_is_seen():
     assert view[212, 262].tolist() == brightened(np.array([0, 0, 255], np.uint8)).tolist()
 
 
-def test_the_bar_shows_the_colours_that_depth_has():
+def test_the_bar_shows_the_colors_that_depth_has():
     bar = color_bar(SCALE, 101)
 
     middle = colorize_depth(np.array([[10.0]], np.float32), COLORMAP, SCALE.near, SCALE.far)

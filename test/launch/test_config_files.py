@@ -41,7 +41,7 @@ def transports() -> dict[str, dict[str, str]]:
     return {value['transport_id']: value for value in values}
 
 
-def test_rviz_shows_image_colour_depth_relative_depth_and_cloud():
+def test_rviz_shows_image_color_depth_relative_depth_and_cloud():
     shown = {display['Topic']['Value'] for display in rviz_displays()}
 
     assert shown == {'image', 'depth/color', 'depth/image_rect', 'depth_relative/image', 'points'}
@@ -61,7 +61,7 @@ def test_rviz_reads_the_camera_best_effort_and_keeps_one_message_of_each_topic()
     assert {topic['Durability Policy'] for topic in topics.values()} == {'Volatile'}
 
 
-def test_rviz_paints_the_cloud_in_the_colours_of_the_image():
+def test_rviz_paints_the_cloud_in_the_colors_of_the_image():
     (cloud,) = (display for display in rviz_displays() if display['Topic']['Value'] == 'points')
 
     assert cloud['Class'] == 'rviz_default_plugins/PointCloud2'

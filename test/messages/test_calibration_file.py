@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
-from mono_depth_ros.messages.calibration_file import check_principal_point, read_calibration_file
+from mono_depth_ros.messages.calibration_file import (
+    check_principal_point,
+    geometry_of,
+    read_calibration_file,
+)
 
 K = [600.0, 0.0, 320.5, 0.0, 601.0, 240.5, 0.0, 0.0, 1.0]
 WHOLE = f"""
@@ -70,6 +74,15 @@ def test_the_model_is_known_by_the_names_that_calibrations_write(tmp_path, line,
     text = WHOLE.replace('distortion_model: plumb_bob', line).replace('0.002, 0.0]', '0.002]')
 
     assert read_calibration_file(write(tmp_path, text)).distortion_model == model
+
+
+def test_much_of_an_image_without_a_source_is_logged(tmp_path, caplog):
+    text = WHOLE.replace('[580, 0, 321, 0, 0, 581, 241,', '[300, 0, 160, 0, 0, 300, 120,')
+    model = read_calibration_file(write(tmp_path, text))
+
+    geometry_of(model, 'raw', 'a.yaml')
+
+    assert 'a.yaml: ' in caplog.text and 'are the images rectified already?' in caplog.text
 
 
 def test_a_missing_file_says_what_is_expected(tmp_path):

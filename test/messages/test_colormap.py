@@ -8,7 +8,7 @@ from mono_depth_ros.messages.colormap import colorize_depth
 TURBO = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_TURBO)[:, 0]
 
 
-def test_colours_follow_the_logarithm_of_depth_from_near_to_far():
+def test_colors_follow_the_logarithm_of_depth_from_near_to_far():
     # Between 1 m and 100 m, 9.99 m is just nearer than half way: 0.5002 * 255 rounds to 128.
     depth = np.array([[1.0, 9.99, 100.0]], np.float32)
 
@@ -17,7 +17,7 @@ def test_colours_follow_the_logarithm_of_depth_from_near_to_far():
     np.testing.assert_array_equal(colors[0], TURBO[[255, 128, 0]])
 
 
-def test_what_lies_outside_the_range_has_the_colour_of_its_end():
+def test_what_lies_outside_the_range_has_the_color_of_its_end():
     depth = np.array([[0.1, 500.0, np.inf]], np.float32)
 
     colors = colorize_depth(depth, 'turbo', 2.0, 10.0)

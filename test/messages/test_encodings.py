@@ -49,7 +49,7 @@ def video_range_rgb(y, u, v):
     ('encoding', 'channels'),
     [('rgb8', [0, 1, 2]), ('bgr8', [2, 1, 0]), ('rgba8', [0, 1, 2, 0]), ('bgra8', [2, 1, 0, 0])],
 )
-def test_colour_images_with_padded_rows_come_out_as_rgb(encoding, channels):
+def test_color_images_with_padded_rows_come_out_as_rgb(encoding, channels):
     data, step = padded(bytes_of(RGB[..., channels]))
 
     decoded = decode_image(data, (2, 3), encoding, step, False)
@@ -60,7 +60,7 @@ def test_colour_images_with_padded_rows_come_out_as_rgb(encoding, channels):
 
 @pytest.mark.parametrize('is_bigendian', [False, True])
 @pytest.mark.parametrize(('encoding', 'channels'), [('rgb16', [0, 1, 2]), ('bgr16', [2, 1, 0])])
-def test_sixteen_bit_colour_is_scaled_in_either_byte_order(encoding, channels, is_bigendian):
+def test_sixteen_bit_color_is_scaled_in_either_byte_order(encoding, channels, is_bigendian):
     values = RGB[..., channels].astype(np.uint16) * 257
     data, step = padded(bytes_of(values, is_bigendian))
 
@@ -87,15 +87,15 @@ def test_mono16_is_scaled_by_255_over_65535_and_rounded_for_every_value(is_bigen
     np.testing.assert_array_equal(decoded[..., 1], np.rint(values / 257).astype(np.uint8))
 
 
-def mosaic(pattern, colour, dtype):
+def mosaic(pattern, color, dtype):
     values = np.empty((8, 10), dtype)
     for place, letter in enumerate(pattern):
-        values[place // 2 :: 2, place % 2 :: 2] = colour['rgb'.index(letter)]
+        values[place // 2 :: 2, place % 2 :: 2] = color['rgb'.index(letter)]
     return values
 
 
 @pytest.mark.parametrize('pattern', MOSAICS)
-def test_a_bayer_mosaic_of_one_colour_shows_that_colour(pattern):
+def test_a_bayer_mosaic_of_one_color_shows_that_color(pattern):
     data, step = padded(bytes_of(mosaic(pattern, (200, 100, 50), np.uint8)))
 
     decoded = decode_image(data, (8, 10), f'bayer_{pattern}8', step, False)
@@ -105,7 +105,7 @@ def test_a_bayer_mosaic_of_one_colour_shows_that_colour(pattern):
 
 @pytest.mark.parametrize('is_bigendian', [False, True])
 @pytest.mark.parametrize('pattern', MOSAICS)
-def test_a_sixteen_bit_bayer_mosaic_of_one_colour_shows_that_colour(pattern, is_bigendian):
+def test_a_sixteen_bit_bayer_mosaic_of_one_color_shows_that_color(pattern, is_bigendian):
     values = mosaic(pattern, (200 * 257, 100 * 257, 50 * 257), np.uint16)
     data, step = padded(bytes_of(values, is_bigendian))
 
@@ -118,7 +118,7 @@ def test_a_sixteen_bit_bayer_mosaic_of_one_colour_shows_that_colour(pattern, is_
     ('encoding', 'order'),
     [('yuv422', 'uyvy'), ('uyvy', 'uyvy'), ('yuyv', 'yuyv'), ('yuv422_yuy2', 'yuyv')],
 )
-def test_yuv422_pairs_share_a_colour_in_video_range_bt601(encoding, order):
+def test_yuv422_pairs_share_a_color_in_video_range_bt601(encoding, order):
     luma = np.array([[16, 235, 81, 145], [60, 60, 200, 201]], np.uint8)
     u, v = np.array([[128, 90], [240, 100]], np.uint8), np.array([[128, 200], [110, 34]], np.uint8)
     pairs = {'y': [luma[:, 0::2], luma[:, 1::2]], 'u': [u], 'v': [v]}
@@ -135,7 +135,7 @@ def test_yuv422_pairs_share_a_colour_in_video_range_bt601(encoding, order):
 
 
 @pytest.mark.parametrize(('encoding', 'order'), [('nv12', (0, 1)), ('nv21', (1, 0))])
-def test_nv12_shares_a_colour_between_four_pixels(encoding, order):
+def test_nv12_shares_a_color_between_four_pixels(encoding, order):
     luma = np.array([[16, 235, 81, 145], [60, 60, 200, 201]], np.uint8)
     chroma = np.array([[[128, 128], [90, 200]]], np.uint8)
     rows = np.vstack([luma, chroma[..., order].reshape(1, 4)])

@@ -16,21 +16,21 @@ POINTS = np.arange(24, dtype=np.float32).reshape(2, 4, 3) / 8
 RGB = (np.arange(24).reshape(2, 4, 3) * 10 + 1).astype(np.uint8)
 
 
-def test_a_point_is_sixteen_bytes_with_its_colour_as_00rrggbb():
+def test_a_point_is_sixteen_bytes_with_its_color_as_00rrggbb():
     data = pack_cloud(POINTS, RGB).tobytes()
 
-    x, y, z, colour = struct.unpack_from('<fffI', data, 5 * POINT_STEP)
+    x, y, z, color = struct.unpack_from('<fffI', data, 5 * POINT_STEP)
 
     assert (x, y, z) == tuple(POINTS[1, 1])
     red, green, blue = RGB[1, 1].tolist()
-    assert colour == red << 16 | green << 8 | blue
+    assert color == red << 16 | green << 8 | blue
 
 
 def test_the_fields_are_those_that_rviz_and_pcl_expect():
     assert POINT_FIELDS == (('x', 0, 7, 1), ('y', 4, 7, 1), ('z', 8, 7, 1), ('rgb', 12, 7, 1))
 
 
-def test_a_cloud_survives_the_round_trip_with_its_invalid_points_and_all_colours():
+def test_a_cloud_survives_the_round_trip_with_its_invalid_points_and_all_colors():
     points, rgb = POINTS.copy(), RGB.copy()
     points[0, 1] = np.nan
     rgb[1] = [[0, 0, 1], [255, 255, 255], [0, 0, 0], [127, 128, 129]]
@@ -49,7 +49,7 @@ def test_a_strided_picture_is_packed_like_a_copy():
     )
 
 
-def test_points_and_colours_of_different_sizes_are_refused():
+def test_points_and_colors_of_different_sizes_are_refused():
     with pytest.raises(ValueError, match=r'Points \(2, 4, 3\) and colours \(2, 3, 3\)'):
         pack_cloud(POINTS, RGB[:, :3])
 

@@ -19,7 +19,7 @@ def test_relative_depth_has_no_range_in_metres():
     assert np.array_equal(limit_depth(depth.copy(), 'relative', None, 0.1, 80.0), depth)
 
 
-def test_colours_of_metres_are_fixed_and_those_of_relative_depth_follow_it():
+def test_colors_of_metres_are_fixed_and_those_of_relative_depth_follow_it():
     depth = np.linspace(1, 3, 100, dtype=np.float32).reshape(10, 10)
 
     assert color_range(depth, 'scaled', 0.1, 80.0) == (0.8, 80.0)

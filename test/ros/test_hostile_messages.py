@@ -76,7 +76,7 @@ def test_every_hostile_message_has_the_outcome_that_it_must_have(
                 f'{sorted(case.outcomes)}: {live_node.streams[""].fault}'
             )
 
-    assert len(live_node.streams['']._told) <= MAX_NEWS
+    assert len(live_node.streams['']._warned) <= MAX_NEWS
     assert not wrong, f'{len(wrong)} of them: {wrong[:10]}'
     assert [depth.header.stamp.sec for depth in depths(len(published))] == published
 

@@ -40,13 +40,13 @@ def draw_frame(frame: Frame, depth: NDArray[np.float32]) -> dict[str, Image]:
     error = np.where(frame.mask, depth / np.where(frame.mask, frame.depth, 1) - 1, np.nan)
     return {
         'image': image,
-        'predicted': _colour(_resized(depth, size, cv2.INTER_LINEAR), low, high),
-        'true': _dots(dark, frame.mask, _colour(known, low, high)),
-        'error': _dots(dark, frame.mask, colour_error(error)),
+        'predicted': _color(_resized(depth, size, cv2.INTER_LINEAR), low, high),
+        'true': _dots(dark, frame.mask, _color(known, low, high)),
+        'error': _dots(dark, frame.mask, color_error(error)),
     }
 
 
-def colour_error(error: NDArray[Any]) -> Image:
+def color_error(error: NDArray[Any]) -> Image:
     """Colour relative errors: blue where depth is too near, red where too far, white where right.
 
     Args:
@@ -56,20 +56,20 @@ def colour_error(error: NDArray[Any]) -> Image:
         (H, W, 3) uint8 RGB; full colours from FULL_ERROR on.
     """
     strength = np.clip(np.nan_to_num(error) / FULL_ERROR, -1, 1)[..., None]
-    colour = np.where(strength < 0, _TOO_NEAR, _TOO_FAR)
-    return np.asarray(np.rint(255 + np.abs(strength) * (colour - 255)), np.uint8)
+    color = np.where(strength < 0, _TOO_NEAR, _TOO_FAR)
+    return np.asarray(np.rint(255 + np.abs(strength) * (color - 255)), np.uint8)
 
 
 def _resized(image: NDArray[Any], size: tuple[int, int], how: int) -> NDArray[Any]:
     return np.asarray(cv2.resize(image, size[::-1], interpolation=how))
 
 
-def _colour(depth: NDArray[Any], low: float, high: float) -> Image:
-    colours = colorize_depth(depth.astype(np.float32), 'turbo', low, high)
-    return np.asarray(colours[..., ::-1])
+def _color(depth: NDArray[Any], low: float, high: float) -> Image:
+    colors = colorize_depth(depth.astype(np.float32), 'turbo', low, high)
+    return np.asarray(colors[..., ::-1])
 
 
-def _dots(picture: Image, mask: NDArray[np.bool_], colours: Image) -> Image:
+def _dots(picture: Image, mask: NDArray[np.bool_], colors: Image) -> Image:
     """Draw the colours (H, W, 3) of masked pixels into a smaller picture as dots of 3 pixels."""
     rows, columns = np.nonzero(mask)
     drawn: Image = np.array(picture)
@@ -78,5 +78,5 @@ def _dots(picture: Image, mask: NDArray[np.bool_], colours: Image) -> Image:
             v = rows * picture.shape[0] // mask.shape[0] + down
             u = columns * picture.shape[1] // mask.shape[1] + right
             inside = (v >= 0) & (u >= 0) & (v < picture.shape[0]) & (u < picture.shape[1])
-            drawn[v[inside], u[inside]] = colours[rows[inside], columns[inside]]
+            drawn[v[inside], u[inside]] = colors[rows[inside], columns[inside]]
     return drawn

@@ -209,11 +209,11 @@ class BagEvaluation:
             return ''
         frames, references = self._frames, self._references
         if not frames.count:
-            return f'no depth image came{self._told()}'
+            return f'no depth image came{self._skipped_text()}'
         if self._wall is None and not references.count:
             return (
                 f"nothing usable came on '{self.options.reference}'; "
-                f'was the sensor on?{self._told()}'
+                f'was the sensor on?{self._skipped_text()}'
             )
         gap = self._gap()
         if gap > self.options.tolerance:
@@ -222,7 +222,7 @@ class BagEvaluation:
                 f'overlap, {gap:.3f} s are between them: two clocks. Synchronise them, set '
                 'time_offset, or take the times of recording (stamps log)'
             )
-        return f'no frame could be compared{self._told()}'
+        return f'no frame could be compared{self._skipped_text()}'
 
     def _gap(self) -> float:
         """Return how far the two streams miss each other in time [s]; 0 where they overlap."""
@@ -231,7 +231,7 @@ class BagEvaluation:
             return 0.0
         return max(0, b.first - a.last, a.first - b.last) / NANOSECONDS
 
-    def _told(self) -> str:
+    def _skipped_text(self) -> str:
         counts = (
             f'{count} {cause.replace("_", " ")}'
             f'{": " + self._reasons[cause] if self._reasons.get(cause) else ""}'

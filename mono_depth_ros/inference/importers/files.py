@@ -125,14 +125,14 @@ def _unwrap(state: Mapping[str, Any], path: Path) -> tuple[dict[str, Tensor], di
     weights = {key: value for key, value in state.items() if key not in settings}
     if not weights:
         raise ValueError(f"'{path}' holds no weights; save model.state_dict() into it.")
-    strangers = [
+    unexpected = [
         str(key)
         for key, value in weights.items()
         if not (isinstance(key, str) and isinstance(value, Tensor))
     ]
-    if strangers:
+    if unexpected:
         raise ValueError(
-            f"'{path}' holds entries that are no tensors: {listed(strangers)}; expected none "
+            f"'{path}' holds entries that are no tensors: {listed(unexpected)}; expected none "
             f'but {", ".join(SETTINGS)}. Remove them, or put the weights under state_dict.'
         )
     return weights, settings

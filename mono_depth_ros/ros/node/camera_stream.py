@@ -88,9 +88,10 @@ class CameraStream:
         self._kind: DepthKind | None = None
         self._kind_scale = 0.0
         self.headers = Headers()
+        self.source_note = ''
         self.largest_values: deque[int] = deque(maxlen=VALUES_WINDOW)
         self._slot: Frame | None = None
-        self._told: set[object] = set()
+        self._warned: set[object] = set()
         self.image_type = CompressedImage if config.image_transport == 'compressed' else Image
         image = node.resolve_topic_name(f'{self.prefix}image')
         is_raw = self.image_type is Image
@@ -236,18 +237,19 @@ class CameraStream:
             geometry = self._calibrations.geometry(size)
         except CalibrationError as error:
             raise FrameDroppedError(error.cause, str(error)) from error
-        if geometry.note and self.is_news(geometry.note):
+        self.source_note = geometry.note if geometry.valid is not None else ''
+        if geometry.note and self.is_first(geometry.note):
             self.node.get_logger().warning(f'{self.label}: {geometry.note}')
         return geometry
 
-    def is_news(self, key: object) -> bool:
+    def is_first(self, key: object) -> bool:
         """Return True the first time only, so that a log line is not repeated per frame.
 
         A camera that is always new, of another size in every image, is no news in the end.
         """
-        if key in self._told or len(self._told) >= MAX_NEWS:
+        if key in self._warned or len(self._warned) >= MAX_NEWS:
             return False
-        self._told.add(key)
+        self._warned.add(key)
         return True
 
     def _missing_info(self) -> str:

@@ -82,11 +82,11 @@ class DepthWorker:
             ready for stream, frame in waiting if (ready := self._prepare(stream, frame, config))
         ]
         plain = [ready for ready in prepared if not ready.needs_network]
-        hungry = [ready for ready in prepared if ready.needs_network]
+        needing = [ready for ready in prepared if ready.needs_network]
         for ready in plain:
             self._publish(ready, None, config)
-        for ready, found in zip(hungry, self._estimate(hungry, config)):
-            self._publish(ready, found, config, batch=len(hungry))
+        for ready, found in zip(needing, self._estimate(needing, config)):
+            self._publish(ready, found, config, batch=len(needing))
 
     def _prepare(
         self, stream: CameraStream, frame: Frame, config: DepthNodeConfig
@@ -106,7 +106,7 @@ class DepthWorker:
         stream = ready.stream
         stream.set_kind(scaling.kind, config.depth_scale)
         height, width = ready.rgb.shape[:2]
-        if not stream.is_news((width, height, scaling.kind, config.depth_scale)):
+        if not stream.is_first((width, height, scaling.kind, config.depth_scale)):
             return
         rows, columns = self._estimator.network_size((height, width))
         self._logger.info(

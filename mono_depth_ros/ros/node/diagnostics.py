@@ -116,6 +116,7 @@ class StreamMonitor:
             calibration_changes=last.calibration_changes - first.calibration_changes,
             info_topic=stream.info_topic,
             info_publishers=tuple(stream.info_publishers()),
+            source_note=stream.source_note,
             empty_bits=unused_bits(max(stream.largest_values, default=0)),
             batch_limit=stream.batch_limit,
             performance=self.performance(),

@@ -28,7 +28,8 @@ class CameraFacts:
     `repeated_stamps` counts the last images that all had one stamp; `image_frame` and
     `info_frame` are the frame_id of the last image and camera_info, None before the first;
     `calibration_changes` counts contradicting camera_info, `info_publishers` names the nodes
-    that publish it; `empty_bits` are the upper bits that 16-bit images leave empty.
+    that publish it; `empty_bits` are the upper bits that 16-bit images leave empty;
+    `source_note` says how much of the rectified image has no source, if that is much.
     """
 
     state: str
@@ -59,6 +60,7 @@ class CameraFacts:
     info_topic: str = 'camera_info'
     info_publishers: tuple[str, ...] = ()
     empty_bits: int = 0
+    source_note: str = ''
     batch_limit: int | None = None
     performance: Performance = field(default_factory=Performance)
     limits: Limits = field(default_factory=Limits)
@@ -300,6 +302,8 @@ def _odd_inputs(facts: CameraFacts) -> Iterator[tuple[Level, str]]:
                 'but one, or remap camera_info:=/the/right/one'
             ),
         )
+    if facts.source_note:
+        yield Level.WARN, f'{facts.source_note} (camera_info on {facts.info_topic})'
     if facts.empty_bits >= MIN_EMPTY_BITS:
         yield (
             Level.WARN,

@@ -29,12 +29,12 @@ def color_pictures(pictures: StepImages, min_depth: float, max_depth: float) -> 
     return {
         'target': _bytes(_array(pictures.target.permute(1, 2, 0))),
         'warped': _bytes(_array(pictures.warped.permute(1, 2, 0))),
-        'disparity': _colour(-np.log(depth)),
+        'disparity': _color(-np.log(depth)),
         'mask': np.repeat(mask[..., None], 3, axis=2),
     }
 
 
-def _colour(nearness: NDArray[np.float32]) -> Image:
+def _color(nearness: NDArray[np.float32]) -> Image:
     """Colour (H, W) values between their 2nd and 98th percentile."""
     low, high = np.percentile(nearness, (2, 98))
     values = _bytes((nearness - low) / max(float(high - low), 1e-6))

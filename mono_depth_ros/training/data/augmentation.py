@@ -44,18 +44,18 @@ class AugmentedSample:
 
     Attributes:
         sample: target, sources, K and hint at network size, colours as they were.
-        target_colours: (H, W, 3) uint8 RGB target for the networks.
-        source_colours: the same for every source.
+        target_colors: (H, W, 3) uint8 RGB target for the networks.
+        source_colors: the same for every source.
         invalid: (H, W) bool, where another scene is shown; None: nowhere.
     """
 
     sample: TrainingSample
-    target_colours: Image
-    source_colours: tuple[Image, ...]
+    target_colors: Image
+    source_colors: tuple[Image, ...]
     invalid: Mask | None = None
 
 
-Recolour = Callable[[TrainingSample], AugmentedSample]
+Recolor = Callable[[TrainingSample], AugmentedSample]
 
 
 def augment(
@@ -70,8 +70,8 @@ def augment(
         random: the only source of chance.
     """
     sample = random_mirror(sample, options, random)
-    recolour = random_colours(sample, options, random)
-    return recolour(cut(sample, _random_window(sample, options, random), size))
+    recolor = random_colors(sample, options, random)
+    return recolor(cut(sample, _random_window(sample, options, random), size))
 
 
 def resize(sample: TrainingSample, size: Size) -> TrainingSample:
@@ -86,20 +86,20 @@ def random_mirror(
     return mirror(sample) if random.random() < options.flip else sample
 
 
-def random_colours(
+def random_colors(
     sample: TrainingSample, options: AugmentationConfig, random: np.random.Generator
-) -> Recolour:
+) -> Recolor:
     """Choose a change of colours for all images of a sample, or none."""
     mean = float(sample.target[::4, ::4].mean())
     changes = random.random() < options.jitter
-    change = _colour_change(options, mean, random) if changes else _unchanged
+    change = _color_change(options, mean, random) if changes else _unchanged
 
-    def recolour(sample: TrainingSample) -> AugmentedSample:
+    def recolor(sample: TrainingSample) -> AugmentedSample:
         return AugmentedSample(
             sample, change(sample.target), tuple(change(source.image) for source in sample.sources)
         )
 
-    return recolour
+    return recolor
 
 
 def mirror(sample: TrainingSample) -> TrainingSample:
@@ -175,7 +175,7 @@ def blend(
     return replace(
         sample,
         sample=blended,
-        target_colours=both(sample.target_colours, other.target_colours),
+        target_colors=both(sample.target_colors, other.target_colors),
         invalid=np.ones(first.target.shape[:2], bool),
     )
 
@@ -204,8 +204,8 @@ def _show(
         labels=labels,
         name=f'{first.name} with {what} of {second.name}',
     )
-    colours = np.where(shown[..., None], other.target_colours, sample.target_colours)
-    return replace(sample, sample=mixed, target_colours=colours, invalid=shown)
+    colors = np.where(shown[..., None], other.target_colors, sample.target_colors)
+    return replace(sample, sample=mixed, target_colors=colors, invalid=shown)
 
 
 def _moved_sideways(augmented: AugmentedSample, columns: int) -> tuple[AugmentedSample, Mask]:
@@ -221,8 +221,8 @@ def _moved_sideways(augmented: AugmentedSample, columns: int) -> tuple[Augmented
     moved = replace(
         sample, target=move(sample.target), depth_hint=move(hint_of(sample)), labels=labels
     )
-    colours = move(augmented.target_colours)
-    return replace(augmented, sample=moved, target_colours=colours), outside
+    colors = move(augmented.target_colors)
+    return replace(augmented, sample=moved, target_colors=colors), outside
 
 
 def _hint_at(sample: TrainingSample, K: Matrix) -> NDArray[np.float32]:
@@ -296,7 +296,7 @@ def _unchanged(image: Image) -> Image:
     return image
 
 
-def _colour_change(
+def _color_change(
     options: AugmentationConfig, mean: float, random: np.random.Generator
 ) -> Callable[[Image], Image]:
     """Return a random change of colours; mean is the sample's, so that its images stay alike."""

@@ -32,9 +32,9 @@ class Batch:
 
     Attributes:
         target: (B, 3, H, W), for the losses.
-        target_colours: (B, 3, H, W), for the networks.
+        target_colors: (B, 3, H, W), for the networks.
         source: (N, 3, H, W), for the losses.
-        source_colours: (N, 3, H, W), for the networks.
+        source_colors: (N, 3, H, W), for the networks.
         sample_of: (N,) which sample a source belongs to.
         slot_of: (N,) which of its sample's sources it is.
         offset: (N,) frames after the target; 0 is the stereo partner.
@@ -50,9 +50,9 @@ class Batch:
     """
 
     target: Tensor
-    target_colours: Tensor
+    target_colors: Tensor
     source: Tensor
-    source_colours: Tensor
+    source_colors: Tensor
     sample_of: Tensor
     slot_of: Tensor
     offset: Tensor
@@ -253,10 +253,10 @@ def _stack(items: list[tuple[AugmentedSample, int]]) -> Batch:
     size = samples[0].target.shape
     return Batch(
         target=_images([sample.target for sample in samples], size),
-        target_colours=_images([augmented.target_colours for augmented, _ in items], size),
+        target_colors=_images([augmented.target_colors for augmented, _ in items], size),
         source=_images([source.image for source in sources], size),
-        source_colours=_images(
-            [image for augmented, _ in items for image in augmented.source_colours], size
+        source_colors=_images(
+            [image for augmented, _ in items for image in augmented.source_colors], size
         ),
         sample_of=torch.tensor([index for index, _ in slots], dtype=torch.long),
         slot_of=torch.tensor([slot for _, slot in slots], dtype=torch.long),

@@ -280,7 +280,7 @@ def _shown(
     return replace(
         sample,
         sample=replace(first, target=target, depth_hint=hint, name=name),
-        target_colours=change(sample.target_colours, other.target_colours),
+        target_colors=change(sample.target_colors, other.target_colors),
         invalid=invalid,
     )
 
@@ -292,7 +292,7 @@ def _random_paint(view: View, random: np.random.Generator) -> Callable[[Image], 
     top, left = random.uniform(0, height * (1 - share)), random.uniform(0, width * (1 - share))
     columns = (left + view.place * (share * (width - 1))).astype(np.float32)
     rows = (top + view.down * (share * (height - 1))).astype(np.float32)
-    colour = random.uniform(15, 235) + random.uniform(-60, 60, 3) * (random.random() < 0.5)
+    color = random.uniform(15, 235) + random.uniform(-60, 60, 3) * (random.random() < 0.5)
     contrast = random.uniform(0, _CONTRAST)
     light = random.uniform(0.55, 1.1, 3)[view.side]
     light = light * (1 + random.uniform(-0.4, 0.4) * (view.down - 0.5))
@@ -304,7 +304,7 @@ def _random_paint(view: View, random: np.random.Generator) -> Callable[[Image], 
         picture = cv2.remap(
             paper, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
         )
-        plain = (colour - contrast * paper[::4, ::4].mean()).astype(np.float32)
+        plain = (color - contrast * paper[::4, ::4].mean()).astype(np.float32)
         painted = (plain + np.float32(contrast) * picture) * factor
         return np.asarray(np.clip(painted, 0, 255), np.uint8)
 

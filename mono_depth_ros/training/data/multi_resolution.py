@@ -17,7 +17,7 @@ from mono_depth_ros.training.data.augmentation import (
     AugmentedSample,
     Window,
     cut,
-    random_colours,
+    random_colors,
     random_mirror,
 )
 from mono_depth_ros.types import Image, Size
@@ -61,7 +61,7 @@ def augment_resolutions(
         random: the only source of chance.
     """
     sample = random_mirror(sample, options, random)
-    recolour = random_colours(sample, options, random)
+    recolor = random_colors(sample, options, random)
     height, width = sample.target.shape[:2]
     whole = Window(0, 0, *size)
     part = _random_part((height, width), random.uniform(*ENLARGED), random)
@@ -73,9 +73,9 @@ def augment_resolutions(
     middle = cut(sample, everything, size)
     low = cut(sample, everything, (within.height, within.width))
     return ThreeResolutions(
-        recolour(middle),
-        Resolution(recolour(cut(sample, part, size)), shows, whole),
-        Resolution(recolour(_on_picture(low, middle)), whole, within),
+        recolor(middle),
+        Resolution(recolor(cut(sample, part, size)), shows, whole),
+        Resolution(recolor(_on_picture(low, middle)), whole, within),
     )
 
 

@@ -38,7 +38,7 @@ from mono_depth_ros.training.losses.view_synthesis import full_precision
 from mono_depth_ros.types import SIZE_MULTIPLE
 
 # Keeps these random numbers apart from others that start from a sample's seed.
-_COLOURS = 1
+_COLORS = 1
 _MIN = 1e-6
 
 
@@ -84,7 +84,7 @@ class Agreement(NamedTuple):
 
 
 def derive(
-    batch: Batch, level: Level, pyramid: PyramidConfig, colours: AugmentationConfig
+    batch: Batch, level: Level, pyramid: PyramidConfig, colors: AugmentationConfig
 ) -> Batch:
     """Return a batch in the form of a level.
 
@@ -92,12 +92,12 @@ def derive(
         batch: the current level, images in [0, 1], on any device.
         level: which one.
         pyramid: says how much smaller or larger images get.
-        colours: says how far colours change.
+        colors: says how far colours change.
     """
     if level == 'flip':
         return mirrored(batch)
     if level == 'color':
-        return recoloured(batch, colours)
+        return recolored(batch, colors)
     return scaled(batch, pyramid.lr_factor if level == 'lr' else pyramid.hr_factor)
 
 
@@ -158,7 +158,7 @@ def mirrored(batch: Batch) -> Batch:
     )
 
 
-def recoloured(batch: Batch, options: AugmentationConfig) -> Batch:
+def recolored(batch: Batch, options: AugmentationConfig) -> Batch:
     """Return a batch in other colours, by its seeds: every sample its own, its images alike.
 
     Brightness, contrast, saturation and hue change as in augmentation, but of every sample and
@@ -171,14 +171,14 @@ def recoloured(batch: Batch, options: AugmentationConfig) -> Batch:
     """
     changes = [_random_change(options, seed) for seed in batch.seed.tolist()]
     change, mean = batch.target.new_tensor(changes), batch.target.mean((1, 2, 3))
-    target = _recolour(batch.target, change, mean)
-    source = _recolour(batch.source, change[batch.sample_of], mean[batch.sample_of])
+    target = _recolor(batch.target, change, mean)
+    source = _recolor(batch.source, change[batch.sample_of], mean[batch.sample_of])
     return replace(
         batch,
         target=target,
-        target_colours=target,
+        target_colors=target,
         source=source,
-        source_colours=source,
+        source_colors=source,
         others=[],
     )
 
@@ -249,8 +249,8 @@ def _with_images(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
         batch,
         target=change(batch.target),
         source=change(batch.source),
-        target_colours=change(batch.target_colours),
-        source_colours=change(batch.source_colours),
+        target_colors=change(batch.target_colors),
+        source_colors=change(batch.source_colors),
         others=[],
     )
 
@@ -261,7 +261,7 @@ def _flipped(values: Tensor) -> Tensor:
 
 def _random_change(options: AugmentationConfig, seed: int) -> list[float]:
     """Return factors of brightness, contrast and saturation, and what is added to the hue."""
-    random = np.random.default_rng((seed, _COLOURS))
+    random = np.random.default_rng((seed, _COLORS))
     factors = [
         float(random.uniform(1 - largest, 1 + largest))
         for largest in (options.brightness, options.contrast, options.saturation)
@@ -269,7 +269,7 @@ def _random_change(options: AugmentationConfig, seed: int) -> list[float]:
     return [*factors, float(random.uniform(-1, 1)) * options.hue]
 
 
-def _recolour(images: Tensor, change: Tensor, mean: Tensor) -> Tensor:
+def _recolor(images: Tensor, change: Tensor, mean: Tensor) -> Tensor:
     """Change the colours of images (n, 3, H, W) by (n, 4) factors and hues around (n,) means."""
     brightness, contrast, saturation, hue = change[:, :, None, None, None].unbind(1)
     mean = mean[:, None, None, None] * brightness

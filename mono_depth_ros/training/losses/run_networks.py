@@ -26,10 +26,10 @@ def run_depth_network(
         needs: of all losses.
         levels: how many disparities are trained.
     """
-    images, count = batch.target_colours, len(batch.target)
+    images, count = batch.target_colors, len(batch.target)
     if Need.SOURCES not in needs:
         return NetworkOutput(*_output(network, images, needs, levels), None)
-    images = torch.cat([images, batch.source_colours])
+    images = torch.cat([images, batch.source_colors])
     encoded, output = _output(network, images, needs, levels)
     target, source = _part(output, slice(count)), _part(output, slice(count, None))
     return NetworkOutput([feature[:count] for feature in encoded], target, source)
@@ -60,7 +60,7 @@ def batch_motion(network: PoseNetwork | None, batch: Batch, config: TrainConfig)
     if batch.others:  # one motion for all resolutions, by colours as they are (RA-Depth)
         target, source = batch.target[of], batch.source[unknown]
     else:
-        target, source = batch.target_colours[of], batch.source_colours[unknown]
+        target, source = batch.target_colors[of], batch.source_colors[unknown]
     if config.pose_reduction > 1:
         target, source = (F.avg_pool2d(image, config.pose_reduction) for image in (target, source))
     found = find_motion(network, target, source, batch.offset[unknown])

@@ -132,7 +132,7 @@ def test_gray_drives_have_distances_where_there_are_poses(tmp_path):
     assert (sample.target == sample.target[..., :1]).all()
 
 
-def test_colour_is_preferred_and_never_mixed_with_gray(root):
+def test_color_is_preferred_and_never_mixed_with_gray(root):
     write_gray_drive(root, range(4, 12))
 
     assert kitti(root)[0].K[0, 0] == 50

@@ -54,7 +54,7 @@ def test_sky_is_infinitely_far_and_everything_else_finite_and_in_front():
 
 
 @pytest.mark.parametrize('step', [1, 3])
-def test_two_views_agree_in_depth_and_colour_where_both_see_a_point(step):
+def test_two_views_agree_in_depth_and_color_where_both_see_a_point(step):
     first, second = (render_frame(Street(), index, (192, 640)) for index in (40, 40 + step))
     rows, columns = np.mgrid[:192, :640]
     rays = np.stack([columns, rows, np.ones_like(rows)], -1) @ np.linalg.inv(first.K).T

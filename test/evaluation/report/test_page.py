@@ -8,7 +8,7 @@ from mono_depth_ros.evaluation.protocol.evaluate import Skipped, evaluate_frames
 from mono_depth_ros.evaluation.protocol.published import PublishedResult
 from mono_depth_ros.evaluation.protocol.samples import Frame, Rules
 from mono_depth_ros.evaluation.report.page import Report, show_frames, worst_and_best, write_page
-from mono_depth_ros.evaluation.report.pictures import colour_error, draw_frame
+from mono_depth_ros.evaluation.report.pictures import color_error, draw_frame
 
 SIZE = (20, 60)
 WAYS = ('median_scaled', 'unscaled')
@@ -107,7 +107,7 @@ def test_skipped_frames_are_listed_with_their_reasons(result):
 
 
 def test_errors_are_blue_where_too_near_and_red_where_too_far():
-    near, right, far, further, unknown = colour_error(np.array([[-0.3, 0, 0.3, 9, np.nan]]))[
+    near, right, far, further, unknown = color_error(np.array([[-0.3, 0, 0.3, 9, np.nan]]))[
         0
     ].astype(int)
 
@@ -115,7 +115,7 @@ def test_errors_are_blue_where_too_near_and_red_where_too_far():
     assert (right == 255).all() and (further == far).all() and (unknown == 255).all()
 
 
-def test_depths_share_their_colours_and_unknown_ones_have_none():
+def test_depths_share_their_colors_and_unknown_ones_have_none():
     frame = Slopes().read(3)
 
     pictures = draw_frame(frame, frame.depth.astype(np.float32))

@@ -252,10 +252,10 @@ def test_a_topic_that_does_not_fit_is_named(bag, drive, reference, source, error
 
 
 def test_a_reference_without_depth_is_refused(tmp_path, drive):
-    def colour(writer, index, stamp):
+    def color(writer, index, stamp):
         writer.write_image('/rear/image_raw', stamp, OPTICAL, 'rgb8', drive[0].image)
 
-    path = write_street_bag(tmp_path / 'bag', drive[:2], more=colour)
+    path = write_street_bag(tmp_path / 'bag', drive[:2], more=color)
 
     with pytest.raises(ValueError, match=r"Depth encoding 'rgb8' is not supported.*32FC1"):
         evaluate(

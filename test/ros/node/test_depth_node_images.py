@@ -43,7 +43,7 @@ LOSSLESS = {
 @pytest.mark.parametrize(
     ('encoding', 'big_endian'), [*((name, False) for name in LOSSLESS), ('mono16', True)]
 )
-def test_every_pixel_arrives_in_its_colour(configured, encoding, big_endian, padding):
+def test_every_pixel_arrives_in_its_color(configured, encoding, big_endian, padding):
     probe = configured(depth_scale=10.0)
     clouds = probe.listen('points', PointCloud2)
     pixels, expected = LOSSLESS[encoding]
@@ -82,7 +82,7 @@ def flat(encoding: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize('pattern', ['rggb', 'bggr', 'gbrg', 'grbg'])
-def test_every_bayer_pattern_arrives_in_its_colour(configured, pattern):
+def test_every_bayer_pattern_arrives_in_its_color(configured, pattern):
     probe = configured(depth_scale=10.0)
     clouds = probe.listen('points', PointCloud2)
     color = {'r': 200, 'g': 100, 'b': 50}
@@ -243,7 +243,7 @@ def test_beyond_range_is_infinite_and_too_near_is_nan(configured):
     probe.spin_until(lambda: np.isnan(depth_of(depths[-1])).all(), 'NaN', each=replay)
 
 
-def test_colours_and_compressed_images(configured):
+def test_colors_and_compressed_images(configured):
     probe = configured(depth_scale=10.0, image_transport='compressed')
     colors = probe.listen('depth/color', Image)
     images = probe.advertise('image/compressed', CompressedImage)

@@ -139,6 +139,7 @@ def test_a_crossed_threshold_is_named_with_its_parameter():
         ({'calibration_changes': 1, 'info_publishers': ('/a', '/b')}, Level.OK, 'running'),
         ({'empty_bits': 4}, Level.WARN, 'only their lower 12 bits.*multiply them by 16'),
         ({'empty_bits': 1}, Level.OK, 'running'),
+        ({'source_note': '32 % has no source'}, Level.WARN, '32 % has no source .camera_info on'),
         (
             {
                 'frames_in': 0,

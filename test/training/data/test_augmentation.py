@@ -24,7 +24,7 @@ from mono_depth_ros.training.data.augmentation import (
 )
 
 PLAIN = AugmentationConfig(flip=0.0, jitter=0.0)
-COLOURS = AugmentationConfig(flip=0.0, jitter=1.0)
+COLORS = AugmentationConfig(flip=0.0, jitter=1.0)
 K = np.array([[50.0, 0, 11], [0, 60, 7.25], [0, 0, 1]])
 
 
@@ -36,8 +36,8 @@ def noise(height=16, width=24, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def flat(*colour):
-    return np.full((8, 8, 3), colour, np.uint8)
+def flat(*color):
+    return np.full((8, 8, 3), color, np.uint8)
 
 
 def turned_pose():
@@ -193,30 +193,30 @@ def test_a_zoom_that_would_need_more_than_the_image_is_refused(zoom):
         )
 
 
-def recoloured(image, seed, options=COLOURS):
+def recolored(image, seed, options=COLORS):
     sample = TrainingSample(image, (Source(image, 1),), K, 'by hand')
     return augment(sample, image.shape[:2], options, np.random.default_rng(seed))
 
 
-def test_colours_change_alike_in_all_frames_and_only_for_the_networks():
+def test_colors_change_alike_in_all_frames_and_only_for_the_networks():
     image = noise()
 
-    augmented = recoloured(image, 3)
+    augmented = recolored(image, 3)
 
-    assert np.array_equal(augmented.target_colours, augmented.source_colours[0])
-    assert (augmented.target_colours != image).mean() > 0.5
+    assert np.array_equal(augmented.target_colors, augmented.source_colors[0])
+    assert (augmented.target_colors != image).mean() > 0.5
     assert np.array_equal(augmented.sample.target, image)
     assert np.array_equal(augmented.sample.sources[0].image, image)
 
 
-def test_colours_stay_as_they_are_without_jitter():
+def test_colors_stay_as_they_are_without_jitter():
     augmented = augment(sample_of(noise()), (16, 24), PLAIN, np.random.default_rng(0))
 
-    assert np.array_equal(augmented.target_colours, noise())
+    assert np.array_equal(augmented.target_colors, noise())
 
 
 def test_brightness_changes_by_a_fifth_at_most():
-    values = [recoloured(flat(100, 100, 100), seed).target_colours[0, 0] for seed in range(100)]
+    values = [recolored(flat(100, 100, 100), seed).target_colors[0, 0] for seed in range(100)]
 
     assert all(len(set(value)) == 1 for value in values)  # gray stays gray
     assert 80 <= np.min(values) < 85 and 115 < np.max(values) <= 120
@@ -228,21 +228,21 @@ def test_contrast_changes_by_a_fifth_at_most_and_keeps_the_mean():
 
     spreads = []
     for seed in range(100):
-        colours = recoloured(image, seed, options).target_colours.astype(int)
-        assert abs(colours.mean() - 100) <= 0.5
-        spreads.append(colours.max() - colours.min())
+        colors = recolored(image, seed, options).target_colors.astype(int)
+        assert abs(colors.mean() - 100) <= 0.5
+        spreads.append(colors.max() - colors.min())
 
     assert 32 <= min(spreads) < 35 and 45 < max(spreads) <= 48
 
 
-@pytest.mark.parametrize('colour', [(200, 80, 80), (80, 90, 200), (60, 200, 210)])
-def test_hue_and_saturation_stay_within_their_limits(colour):
-    hue, saturation, value = rgb_to_hsv(*(channel / 255 for channel in colour))
+@pytest.mark.parametrize('color', [(200, 80, 80), (80, 90, 200), (60, 200, 210)])
+def test_hue_and_saturation_stay_within_their_limits(color):
+    hue, saturation, value = rgb_to_hsv(*(channel / 255 for channel in color))
     options = AugmentationConfig(flip=0, jitter=1, brightness=0, contrast=0)
 
     turns, ratios = [], []
     for seed in range(100):
-        changed = recoloured(flat(*colour), seed, options).target_colours[0, 0] / 255
+        changed = recolored(flat(*color), seed, options).target_colors[0, 0] / 255
         new_hue, new_saturation, new_value = rgb_to_hsv(*changed)
         turns.append((new_hue - hue + 0.5) % 1 - 0.5)
         ratios.append(new_saturation / saturation)
@@ -253,10 +253,10 @@ def test_hue_and_saturation_stay_within_their_limits(colour):
     assert 0.78 < min(ratios) < 0.85 and 1.15 < max(ratios) < 1.22
 
 
-def test_a_change_of_nothing_leaves_colours_within_rounding():
+def test_a_change_of_nothing_leaves_colors_within_rounding():
     nothing = AugmentationConfig(flip=0, jitter=1, brightness=0, contrast=0, saturation=0, hue=0)
 
-    changed = recoloured(noise(), 0, nothing).target_colours
+    changed = recolored(noise(), 0, nothing).target_colors
 
     assert np.abs(changed.astype(int) - noise()).max() <= 4  # cv2's hue has 180 steps
 
@@ -269,7 +269,7 @@ def test_the_same_chance_gives_the_same_sample():
         for seed in (1, 1, 2)
     )
 
-    assert np.array_equal(first.target_colours, again.target_colours)
+    assert np.array_equal(first.target_colors, again.target_colors)
     assert np.array_equal(first.sample.K, again.sample.K)
     assert not np.array_equal(first.sample.K, other.sample.K)
 
@@ -287,7 +287,7 @@ def test_a_mixed_sample_shows_a_strip_of_another_with_its_depth_at_the_first_foc
     strip = mixed.sample.target[0, :, 0] == 20
     assert 20 <= strip.sum() <= 60 and np.ptp(np.flatnonzero(strip)) == strip.sum() - 1
     assert (mixed.sample.target[:, ~strip] == 10).all()
-    np.testing.assert_array_equal(mixed.target_colours, mixed.sample.target + 1)
+    np.testing.assert_array_equal(mixed.target_colors, mixed.sample.target + 1)
     np.testing.assert_array_equal(np.isfinite(mixed.sample.depth_hint[3]), strip)
     assert (mixed.sample.depth_hint[:, strip] == 14).all()
     assert mixed.sample.K[0, 0] == 50 and (mixed.sample.sources[0].image == 10).all()
@@ -315,7 +315,7 @@ def test_what_is_nearer_in_another_scene_stands_in_front_at_its_own_depth():
     assert columns[0] != 24 and abs(columns[0] - 24) <= 20
     assert (mixed.sample.depth_hint[shown] == 8).all()
     np.testing.assert_array_equal(mixed.sample.depth_hint[~shown], street[~shown])
-    np.testing.assert_array_equal(mixed.target_colours, mixed.sample.target + 1)
+    np.testing.assert_array_equal(mixed.target_colors, mixed.sample.target + 1)
     np.testing.assert_array_equal(mixed.invalid, shown)
     assert mixed.sample.name == 'scene 10 with what is nearer of scene 20'
 
@@ -362,7 +362,7 @@ def test_blended_scenes_are_a_mean_that_no_hint_and_no_warp_explains():
     share = np.random.default_rng(2).uniform(0.5, 0.9)
     for first, second, both in (
         (sample.sample.target, other.sample.target, blended.sample.target),
-        (sample.target_colours, other.target_colours, blended.target_colours),
+        (sample.target_colors, other.target_colors, blended.target_colors),
     ):
         np.testing.assert_allclose(both, share * first + (1 - share) * second, atol=0.6)
     assert blended.invalid.all() and blended.sample.depth_hint is None

@@ -122,14 +122,14 @@ def load(workers):
 def test_chance_does_not_depend_on_how_many_workers_read():
     for alone, shared in zip(load(0), load(2), strict=True):
         assert alone.names == shared.names
-        for name in ('target', 'target_colours', 'source', 'source_colours', 'K', 'seed'):
+        for name in ('target', 'target_colors', 'source', 'source_colors', 'K', 'seed'):
             assert torch.equal(getattr(alone, name), getattr(shared, name)), name
 
 
 def test_chance_depends_on_seed_step_and_place():
     def seen(seed=3, step=2, place=1):
         augmented, later = AugmentedData(Noise(), SIZE, VARIED, seed)[SampleIndex(step, place, 4)]
-        return augmented.sample.K.tolist(), augmented.target_colours.tolist(), later
+        return augmented.sample.K.tolist(), augmented.target_colors.tolist(), later
 
     assert seen() == seen()
     for changed in ({'seed': 4}, {'step': 3}, {'place': 2}):
@@ -192,7 +192,7 @@ def test_targets_without_sources_make_a_batch():
     batch = batch_of(0, 1, data=Alone())
 
     assert batch.target.shape == (2, 3, *SIZE)
-    assert batch.source.shape == batch.source_colours.shape == (0, 3, *SIZE)
+    assert batch.source.shape == batch.source_colors.shape == (0, 3, *SIZE)
     assert batch.pose.shape == (0, 4, 4) and batch.distance.shape == (0,)
 
 

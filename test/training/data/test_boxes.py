@@ -130,9 +130,9 @@ def test_a_sample_shows_boxes_and_their_depth_and_its_sources_do_not():
     assert 0 < shown.mean() < 1 and hint[shown].min() > 1
     different = (changed.sample.target != 100).any(-1)
     assert not different[~changed.invalid].any() and changed.invalid[shown].all()
-    assert (changed.target_colours[~changed.invalid] == 101).all()
+    assert (changed.target_colors[~changed.invalid] == 101).all()
     assert (changed.sample.sources[0].image == 100).all()
-    assert (changed.source_colours[0] == 101).all()
+    assert (changed.source_colors[0] == 101).all()
     assert changed.sample.name == 'grey 100 with boxes'
     assert first.sample.depth_hint is None and (first.sample.target == 100).all()
 

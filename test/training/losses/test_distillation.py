@@ -258,7 +258,7 @@ def test_a_teacher_may_be_matched_in_log_depth():
     assert result.loss.item() == pytest.approx(log(2), rel=1e-4)
 
 
-def test_a_teacher_sees_colours_as_they_are():
+def test_a_teacher_sees_colors_as_they_are():
     class Seen(KnownTeacher):
         def output(self, image, K, height):
             self.seen = image
@@ -273,7 +273,7 @@ def test_a_teacher_sees_colours_as_they_are():
         batch
     )
 
-    assert not torch.equal(batch.target, batch.target_colours)
+    assert not torch.equal(batch.target, batch.target_colors)
     assert torch.equal(teacher.seen, batch.target)
 
 

@@ -20,7 +20,7 @@ from mono_depth_ros.training.losses.pyramid import (
     consistency,
     derive,
     mirrored,
-    recoloured,
+    recolored,
     scaled,
 )
 from mono_depth_ros.training.losses.view_synthesis import warp_to_target
@@ -71,8 +71,8 @@ def misfit(batch, pose=None):
 def test_true_depth_and_motion_reconstruct_the_target_at_every_level(street, level, size):
     derived = derive(street, level, PyramidConfig(), AugmentationConfig())
 
-    assert derived.target.shape == derived.target_colours.shape == (2, 3, *size)
-    assert derived.source.shape == derived.source_colours.shape == (4, 3, *size)
+    assert derived.target.shape == derived.target_colors.shape == (2, 3, *size)
+    assert derived.source.shape == derived.source_colors.shape == (4, 3, *size)
     still = misfit(derived, torch.eye(4).expand(4, 4, 4))
     assert misfit(derived) < 0.01 < 2 * misfit(derived) < still
 
@@ -133,7 +133,7 @@ def test_a_strip_of_another_scene_stays_where_it_is_shown(street):
 def test_a_mirror_of_a_mirror_is_the_batch(street):
     again = mirrored(mirrored(street))
 
-    for name in ('target', 'source_colours', 'K', 'pose', 'hint', 'labels', 'invalid'):
+    for name in ('target', 'source_colors', 'K', 'pose', 'hint', 'labels', 'invalid'):
         torch.testing.assert_close(getattr(again, name), getattr(street, name), equal_nan=True)
     assert not torch.equal(mirrored(street).labels, street.labels)
 
@@ -151,44 +151,44 @@ def test_a_batch_cannot_be_scaled_to_nothing(street):
         scaled(street, 0.0)
 
 
-def test_without_a_change_colours_come_back(street):
-    same = recoloured(street, UNCHANGED)
+def test_without_a_change_colors_come_back(street):
+    same = recolored(street, UNCHANGED)
 
     torch.testing.assert_close(same.target, street.target, atol=1e-5, rtol=0)
-    torch.testing.assert_close(same.source_colours, street.source, atol=1e-5, rtol=0)
+    torch.testing.assert_close(same.source_colors, street.source, atol=1e-5, rtol=0)
 
 
-def test_colours_start_from_the_true_ones_and_are_the_same_for_losses_and_networks(street):
-    jittered = replace(street, target_colours=1 - street.target)
+def test_colors_start_from_the_true_ones_and_are_the_same_for_losses_and_networks(street):
+    jittered = replace(street, target_colors=1 - street.target)
 
-    batch = recoloured(jittered, AugmentationConfig())
+    batch = recolored(jittered, AugmentationConfig())
 
-    assert torch.equal(batch.target, batch.target_colours)
-    assert torch.equal(batch.source, batch.source_colours)
-    assert torch.equal(batch.target, recoloured(street, AugmentationConfig()).target)
+    assert torch.equal(batch.target, batch.target_colors)
+    assert torch.equal(batch.source, batch.source_colors)
+    assert torch.equal(batch.target, recolored(street, AugmentationConfig()).target)
 
 
 def test_every_sample_has_its_own_change_which_its_frames_share(street):
     alike = replace(street, target=street.target[[0, 0]], source=street.target[[0, 0, 0, 0]])
 
-    batch = recoloured(alike, AugmentationConfig())
+    batch = recolored(alike, AugmentationConfig())
 
     assert (batch.target[0] - batch.target[1]).abs().mean() > 0.01
     torch.testing.assert_close(batch.source, batch.target[batch.sample_of])
 
 
-COLOURS = torch.tensor(
+COLORS = torch.tensor(
     [[0.30, 0.45, 0.60], [0.60, 0.40, 0.50], [0.35, 0.55, 0.40], [0.50, 0.50, 0.50]]
 )
 
 
 def changed(street, **change):
     """Return four colours (100, 4, 3) after changes of one kind, drawn a hundred times."""
-    target = COLOURS.T.reshape(1, 3, 1, 4).expand(100, -1, -1, -1)
+    target = COLORS.T.reshape(1, 3, 1, 4).expand(100, -1, -1, -1)
     batch = replace(
         street, target=target, source=target, sample_of=torch.arange(100), seed=torch.arange(100)
     )
-    return recoloured(batch, replace(UNCHANGED, **change)).target[:, :, 0].mT
+    return recolored(batch, replace(UNCHANGED, **change)).target[:, :, 0].mT
 
 
 def assert_spread(values, largest):
@@ -199,13 +199,13 @@ def assert_spread(values, largest):
 
 
 def test_brightness_multiplies(street):
-    assert_spread(changed(street, brightness=0.3) / COLOURS - 1, 0.3)
+    assert_spread(changed(street, brightness=0.3) / COLORS - 1, 0.3)
 
 
 def test_contrast_multiplies_what_differs_from_the_mean(street):
-    mean = COLOURS.mean()
+    mean = COLORS.mean()
 
-    assert_spread((changed(street, contrast=0.3) - mean) / (COLOURS - mean) - 1, 0.3)
+    assert_spread((changed(street, contrast=0.3) - mean) / (COLORS - mean) - 1, 0.3)
 
 
 def test_contrast_leaves_the_mean_that_brightness_made(street):
@@ -216,24 +216,24 @@ def test_contrast_leaves_the_mean_that_brightness_made(street):
 
 
 def test_saturation_multiplies_the_distance_from_grey(street):
-    value = COLOURS.amax(1, keepdim=True)
+    value = COLORS.amax(1, keepdim=True)
     after = changed(street, saturation=0.3)
 
-    assert_spread((value - after)[:, :3].amax(2) / (value - COLOURS)[:3].amax(1) - 1, 0.3)
-    torch.testing.assert_close(after[:, 3], COLOURS[3].expand(100, 3))
+    assert_spread((value - after)[:, :3].amax(2) / (value - COLORS)[:3].amax(1) - 1, 0.3)
+    torch.testing.assert_close(after[:, 3], COLORS[3].expand(100, 3))
     torch.testing.assert_close(after.amax(2, keepdim=True), value.expand(100, 4, 1))
 
 
 def test_hue_turns_by_a_share_of_the_circle(street):
     # (0.30, 0.45, 0.60) has its green halfway: 0.3 for a sixth of the circle
-    turned = (COLOURS[0, 1] - changed(street, hue=0.05)[:, 0, 1]) / 0.3 / 6
+    turned = (COLORS[0, 1] - changed(street, hue=0.05)[:, 0, 1]) / 0.3 / 6
     assert_spread(turned, 0.05)
 
     third = changed(street, hue=float(1 / 3 / turned[0] * 0.05))[0]
     circle = changed(street, hue=float(1 / turned[0] * 0.05))[0]
 
-    torch.testing.assert_close(third, COLOURS.roll(1, 1), atol=1e-4, rtol=0)
-    torch.testing.assert_close(circle, COLOURS, atol=1e-4, rtol=0)
+    torch.testing.assert_close(third, COLORS.roll(1, 1), atol=1e-4, rtol=0)
+    torch.testing.assert_close(circle, COLORS, atol=1e-4, rtol=0)
 
 
 def maps(*shape, seed=0):

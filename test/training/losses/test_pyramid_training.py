@@ -104,7 +104,7 @@ def test_levels_agree_with_the_scene_and_not_with_what_a_focal_length_makes_of_i
 
     depth = 1 / (0.01 + 0.99 * whole.reference.disparities[0])
     focal = batch.K[0, 1, 1] / found.training_focal
-    raw = found.depth(batch.target_colours)
+    raw = found.depth(batch.target_colors)
     raw = raw if isinstance(raw, torch.Tensor) else raw.disparities[0]
     torch.testing.assert_close(depth, focal / (0.01 + 0.99 * raw), rtol=1e-4, atol=1e-4)
 
