@@ -14,13 +14,13 @@ from mono_depth_ros.bags.reader import image_topics, read_objects, select_connec
 from mono_depth_ros.geometry.transforms import locate
 from mono_depth_ros.messages.calibrations import calibration_of, camera_from_message
 from mono_depth_ros.messages.camera_info import CameraModel
+from mono_depth_ros.messages.transport import camera_info_beside
 from mono_depth_ros.stamps import NANOSECONDS, stamp_of
 from mono_depth_ros.suggest import did_you_mean
 from mono_depth_ros.types import Matrix
 
 Stamps = NDArray[np.int64]
 
-COMPRESSED = '/compressed'
 CAMERA_INFO_TYPE, ODOMETRY_TYPE = 'sensor_msgs/msg/CameraInfo', 'nav_msgs/msg/Odometry'
 # Images may be stored a little out of order; further back, a clock was set or a bag joined.
 MAX_STEP_BACK = NANOSECONDS
@@ -108,8 +108,7 @@ def find_camera_info(reader: AnyReader, image_topic: str, wanted: str | None) ->
     Raises:
         ValueError: it is not in the bag; says what to do.
     """
-    base = image_topic.removesuffix(COMPRESSED).rpartition('/')[0]
-    topic = wanted or f'{base}/camera_info'
+    topic = wanted or camera_info_beside(image_topic)
     known = sorted(
         name for name, info in reader.topics.items() if info.msgtype == CAMERA_INFO_TYPE
     )

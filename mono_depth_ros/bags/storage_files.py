@@ -12,13 +12,13 @@ from typing import Any
 import yaml
 
 MCAP, SQLITE3, ROS1, ZSTD = 'mcap', 'sqlite3', 'ROS 1', 'zstd'
+ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 _MAGIC = {
     b'\x89MCAP0\r\n': MCAP,
     b'SQLite format 3\0': SQLITE3,
     b'#ROSBAG V': ROS1,
-    b'\x28\xb5\x2f\xfd': ZSTD,
+    ZSTD_MAGIC: ZSTD,
 }
-ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 SUFFIXES = {MCAP: '.mcap', SQLITE3: '.db3', ROS1: '.bag'}
 METADATA = 'metadata.yaml'
 _LFS = b'version https://git-lfs'
@@ -29,20 +29,23 @@ EXPECTED = 'a ROS 1 file (.bag), a ROS 2 folder with metadata.yaml, or a single 
 
 def kind_of(path: Path) -> str:
     """Return 'mcap', 'sqlite3', 'ROS 1' or 'zstd' by a file's first bytes; '' for none of them."""
-    head = _head(path)
-    return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), '')
+    return _kind(_head(path))
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path) -> str:
     """Refuse a file that is not a whole recording that can be read.
+
+    Returns:
+        Its kind, see `kind_of`.
 
     Raises:
         ValueError: what the file is instead, and what to do.
     """
-    kind, size = kind_of(path), path.stat().st_size
+    head, size = _head(path), path.stat().st_size
+    kind = _kind(head)
     if not size:
         raise ValueError(f"'{path}' is not a bag but an empty file. Expected {EXPECTED}.")
-    if _head(path).startswith(_LFS):
+    if head.startswith(_LFS):
         raise ValueError(f"Bag '{path}' is a Git LFS pointer. Fetch the file with 'git lfs pull'.")
     if kind == ZSTD:
         raise ValueError(
@@ -50,17 +53,17 @@ def check_file(path: Path) -> None:
             f'folder with its {METADATA}.'
         )
     if not kind:
-        start = _head(path)[:8].hex(' ')
+        start = head[:8].hex(' ')
         raise ValueError(f"'{path}' is not a bag (starts with {start}). Expected {EXPECTED}.")
     if kind == MCAP:
-        _check_mcap(path)
+        _check_mcap(path, head)
     elif kind == SQLITE3:
-        _check_sqlite(path, size)
+        _check_sqlite(path, head, size)
+    return kind
 
 
-def _check_mcap(path: Path) -> None:
+def _check_mcap(path: Path, head: bytes) -> None:
     """Read the header and the closing magic number (the MCAP specification, File)."""
-    head = _head(path)
     profile = _profile(head)
     if profile not in (None, 'ros2'):
         raise ValueError(
@@ -87,9 +90,8 @@ def _profile(head: bytes) -> str | None:
     return head[21 : 21 + length].decode('utf-8', 'replace')
 
 
-def _check_sqlite(path: Path, size: int) -> None:
+def _check_sqlite(path: Path, head: bytes, size: int) -> None:
     """Compare the size with the number of pages in the header (SQLite file format, 1.3)."""
-    head = _head(path)
     if len(head) < _PAGE_COUNT.stop:
         raise ValueError(f"Bag '{path}' breaks off in its header. Copy it again.")
     page = int.from_bytes(head[16:18], 'big')
@@ -125,8 +127,7 @@ def readable_storage(path: Path, left_out: dict[str, str]) -> Iterator[Path]:
             _link(path, Path(folder), metadata)
             yield Path(folder)
         return
-    check_file(path)
-    suffix = SUFFIXES[kind_of(path)]
+    suffix = SUFFIXES[check_file(path)]
     if path.suffix == suffix:
         yield path
         return
@@ -156,8 +157,7 @@ def _right_metadata(path: Path, left_out: dict[str, str]) -> dict[str, Any] | No
     kinds = set()
     for file in files:
         if file.is_file() and kind_of(file) != ZSTD:
-            check_file(file)
-            kinds.add(kind_of(file))
+            kinds.add(check_file(file))
     storage = info.get('storage_identifier')
     is_right = len(kinds) != 1 or kinds == {storage}
     if is_right and not foreign:
@@ -176,6 +176,10 @@ def _link(path: Path, folder: Path, metadata: dict[str, Any]) -> None:
     for file in path.iterdir():
         if file.name != METADATA:
             (folder / file.name).symlink_to(file.resolve())
+
+
+def _kind(head: bytes) -> str:
+    return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), '')
 
 
 def _head(path: Path) -> bytes:

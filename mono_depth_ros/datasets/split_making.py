@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mono_depth_ros.bags.storage_files import SUFFIXES
+from mono_depth_ros.bags.storage_files import METADATA, SUFFIXES
 from mono_depth_ros.datasets.bag.options import BagOptions
 from mono_depth_ros.datasets.bag.recording import BagRecording
 from mono_depth_ros.datasets.image_files import read_image
@@ -260,7 +260,7 @@ def _draw(name: str, seed: int) -> str:
 def is_bag(path: Path) -> bool:
     """Say whether a path looks like a bag of any kind."""
     if path.is_dir():
-        return (path / 'metadata.yaml').is_file()
+        return (path / METADATA).is_file()
     return path.suffix in SUFFIXES.values()
 
 

@@ -21,6 +21,7 @@ from mono_depth_ros.datasets.kitti.drive import STAMP_FILE, camera_folder
 from mono_depth_ros.datasets.kitti.options import KittiBagOptions
 from mono_depth_ros.datasets.kitti.to_bag import write_drive
 from mono_depth_ros.datasets.street.raycast import Street, render_frame
+from mono_depth_ros.messages.transport import COMPRESSED, camera_info_beside
 from mono_depth_ros.ros.replay.bag_player import recorded_qos
 
 KITTI_DRIVE = Path('kitti/test/2011_09_26/2011_09_26_drive_0052_sync')
@@ -30,7 +31,6 @@ PERIOD_NS = 100_000_000
 IMAGE_TOPIC = '/camera/image_raw'
 INFO_TOPIC = '/camera/camera_info'
 FRAME_ID = 'camera_optical_frame'
-COMPRESSED = '/compressed'
 WIDE = 800
 
 
@@ -115,7 +115,7 @@ def inspect_bag(path: Path, image_topic: str | None, title: str) -> DemoClip:
     with open_bag(path) as reader:
         counts = image_topics(reader)
         topic = _chosen_topic(path, counts, image_topic)
-        info_topic = topic.removesuffix(COMPRESSED).rpartition('/')[0] + '/camera_info'
+        info_topic = camera_info_beside(topic)
         topics = tuple(name for name in (topic, info_topic) if name in reader.topics)
         connections = [c for c in reader.connections if c.topic == topic]
         connection = connections[0]

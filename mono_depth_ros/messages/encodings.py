@@ -142,14 +142,14 @@ def decode_compressed(data: Buffer, format_: str = '', max_pixels: int = MAX_PIX
             f'{_MAX_SCANS}. It is damaged, or made to take the decoder hours.'
         )
     mosaic = _mosaic_code(format_)
-    if mosaic is not None:
-        pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
-        if pixels is not None and pixels.ndim == 2:
-            return _eight_bits(cv2.cvtColor(pixels, mosaic))
-    pixels = cv2.imdecode(encoded, _FLAGS)
+    pixels = cv2.imdecode(encoded, _FLAGS if mosaic is None else cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise _undecodable(encoded)
-    return np.asarray(cv2.cvtColor(_eight_bits(pixels), cv2.COLOR_BGR2RGB), np.uint8)
+    if mosaic is not None and pixels.ndim == 2:
+        return _eight_bits(cv2.cvtColor(pixels, mosaic))
+    # Without an alpha channel, which only IMREAD_UNCHANGED keeps.
+    bgr = np.ascontiguousarray(pixels[..., :3])
+    return np.asarray(cv2.cvtColor(_eight_bits(bgr), cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _mosaic_code(format_: str) -> int | None:

@@ -40,6 +40,7 @@ from mono_depth_ros.datasets.kitti.frames import (
 from mono_depth_ros.datasets.kitti.options import KittiBagOptions
 from mono_depth_ros.datasets.kitti.oxts import OxtsRecord, read_oxts, unit_pose
 from mono_depth_ros.geometry.rotations import inverse_rigid
+from mono_depth_ros.messages.transport import COMPRESSED
 from mono_depth_ros.stamps import NANOSECONDS
 
 CLOUD_TOPIC, IMU_TOPIC, FIX_TOPIC, ODOM_TOPIC = (
@@ -70,7 +71,7 @@ class KittiBagReport:
 
 def image_topic(camera: int, images: str) -> str:
     """Return the topic of a camera's images: KITTI's are rectified."""
-    transport = '' if images == 'raw' else '/compressed'
+    transport = '' if images == 'raw' else COMPRESSED
     return f'/{CAMERAS[camera]}/image_rect{transport}'
 
 

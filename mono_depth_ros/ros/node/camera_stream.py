@@ -16,6 +16,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from mono_depth_ros.messages.calibrations import CalibrationError, Calibrations
 from mono_depth_ros.messages.camera_info import ImageGeometry
+from mono_depth_ros.messages.transport import COMPRESSED, camera_info_beside
 from mono_depth_ros.outputs.depth_outputs import (
     CLOUD,
     COLOR,
@@ -40,7 +41,6 @@ OUTPUTS: dict[str, Any] = {
     COLOR: Image,
     RECTIFIED: Image,
 }
-COMPRESSED = '/compressed'
 MAX_NEWS = 64
 # Of one camera: one that changes its ROI must not pile up rectification maps.
 MAX_SIZES = 8
@@ -222,10 +222,12 @@ class CameraStream:
 
     def _on_info(self, info: CameraInfo) -> None:
         self.headers.note_info(info.header)
+        is_first = not self._calibrations
         if self._calibrations.update(info):
             self.statistics.count_calibration_change()
-        with self.wake:
-            self.wake.notify()
+        if is_first:
+            with self.wake:
+                self.wake.notify()
 
     def geometry(self, size: tuple[int, int]) -> ImageGeometry:
         """Return how an image of this (height, width) becomes an undistorted one.
@@ -322,5 +324,4 @@ def info_topic(node: LifecycleNode, prefix: str) -> str:
     name = f'{prefix}camera_info'
     if node.resolve_topic_name(name) != node.resolve_topic_name(name, only_expand=True):
         return name
-    image = str(node.resolve_topic_name(f'{prefix}image')).removesuffix(COMPRESSED)
-    return f'{image.rpartition("/")[0]}/camera_info'
+    return camera_info_beside(node.resolve_topic_name(f'{prefix}image'))

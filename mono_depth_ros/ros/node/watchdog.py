@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from mono_depth_ros.messages.transport import COMPRESSED
 from mono_depth_ros.ros.node.limits import Level, Limits, Performance, judge, readable_drops
 from mono_depth_ros.types import DepthKind
 
@@ -155,12 +156,12 @@ def _no_images(facts: CameraFacts) -> tuple[Level, str]:
 def _type_hint(facts: CameraFacts) -> str:
     if facts.foreign_type != COMPRESSED_TYPE:
         return 'remap image:=/your/topic'
-    base = facts.image_topic.removesuffix('/compressed')
+    base = facts.image_topic.removesuffix(COMPRESSED)
     return f'start the node with image:={base} image_transport:=compressed'
 
 
 def _transport_hint(facts: CameraFacts) -> str:
-    transport = 'compressed' if facts.other_transport.endswith('/compressed') else 'raw'
+    transport = 'compressed' if facts.other_transport.endswith(COMPRESSED) else 'raw'
     return (
         f'but {facts.other_transport} has one: set image_transport:={transport}, which '
         'applies at the next configure'
