@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection, MessageDefinition, MessageDefinitionFormat, TopicInfo
 from rosbags.rosbag2 import storage_mcap
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
-from rosbags.typesys.store import Typestore
 
 _IDL_SEPARATOR = '=' * 80 + '\n'
 
@@ -23,17 +23,18 @@ class BagReader(AnyReader):
         path: of a file or folder that rosbags knows by its suffix.
         left_out: topics that are known to be left out, with the reason; more are added as the
             bag is opened.
+        source: what the user named, for messages: `path` may be a link to it.
 
     Attributes:
         left_out: topics that cannot be read, with the reason: other encodings than CDR,
             definitions that cannot be parsed or do not fit their hash.
     """
 
-    def __init__(self, path: Path, left_out: dict[str, str]) -> None:
+    def __init__(self, path: Path, left_out: dict[str, str], source: Path) -> None:
         # Bags of Humble and older (sqlite3) carry no definitions of their message types.
         self._known = get_typestore(Stores.ROS2_HUMBLE)
         super().__init__([path], default_typestore=self._known)
-        self.left_out = left_out
+        self.left_out, self.source = left_out, source
         self.readers = [_Filtered(reader, self._readable) for reader in self.readers]  # type: ignore[assignment]
 
     def open(self) -> None:
@@ -70,8 +71,7 @@ class BagReader(AnyReader):
         if connection.msgdef.format == MessageDefinitionFormat.NONE:
             return ''
         try:
-            store = _typestore_of(connection)
-            has = store.hash_rihs01(connection.msgtype)
+            has = _type_hash(connection.msgtype, connection.msgdef)
         except Exception as error:  # whatever a parser stumbles over
             return f'the definition of {connection.msgtype} cannot be read ({error})'
         is_standard = connection.msgtype in self._known.fielddefs
@@ -105,18 +105,19 @@ class _Filtered:
         return list(self._select(self._reader.connections))
 
 
-def _typestore_of(connection: Connection) -> Typestore:
-    """Return a store with the types of one definition."""
-    form, text = connection.msgdef
+@lru_cache(maxsize=256)
+def _type_hash(msgtype: str, definition: MessageDefinition) -> str:
+    """Return the hash of a type by its definition; topics and bags share their types."""
+    form, text = definition
     store = get_typestore(Stores.EMPTY)
     if form == MessageDefinitionFormat.MSG:
-        store.register(get_types_from_msg(text, connection.msgtype))
-        return store
+        store.register(get_types_from_msg(text, msgtype))
+        return str(store.hash_rihs01(msgtype))
     parts = text.split(_IDL_SEPARATOR) if text.startswith(f'{_IDL_SEPARATOR}IDL: ') else [text]
     for part in filter(None, parts):
         # Each part of several starts with a line that names it.
         store.register(get_types_from_idl(part.split('\n', 1)[1] if len(parts) > 1 else part))
-    return store
+    return str(store.hash_rihs01(msgtype))
 
 
 @contextmanager

@@ -72,7 +72,7 @@ def _open(file: Path, stack: ExitStack, left_out: dict[str, str]) -> BagReader:
     except ValueError as error:
         raise DamagedBagError(str(error)) from error
     try:
-        reader = BagReader(readable, left_out)
+        reader = BagReader(readable, left_out, file)
         reader.open()
     except PermissionError:
         raise
@@ -96,7 +96,7 @@ def read_messages(
     """
     if not connections:
         return
-    path = Path(str(reader.paths[0]))
+    path = getattr(reader, 'source', Path(str(reader.paths[0])))
     try:
         for connection, log_time, data in reader.messages(
             list(connections), start=start, stop=stop

@@ -69,6 +69,15 @@ def test_messages_compressed_one_by_one_are_read_with_metadata_and_named_without
         list(read_messages(reader, reader.connections))
 
 
+def test_an_error_names_the_file_of_the_user_and_no_link_to_it(tmp_path):
+    rows = [(INFO, 'sensor_msgs/msg/CameraInfo', data) for data in infos(tmp_path)]
+    bag = write_raw(tmp_path / 'bag', *rows, compressed=True)
+    renamed = shutil.copy(next(bag.glob('*.mcap')), tmp_path / 'recording.db3')
+
+    with pytest.raises(ValueError, match=r'recording\.db3'), open_bag(renamed) as reader:
+        list(read_messages(reader, reader.connections))
+
+
 def test_a_cut_message_is_skipped_and_named(tmp_path, caplog):
     first, second, _ = infos(tmp_path)
     kind = 'sensor_msgs/msg/CameraInfo'
